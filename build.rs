@@ -1,0 +1,19 @@
+//! Compiles the protos with `protox`, so that no protoc has to be installed.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_source_info(true).include_imports(true);
+    compiler.open_files(["judgement/ledger/v1/record.proto"])?;
+
+    // The bytes as compiled, not the typed set encoded again: that would drop custom options.
+    let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("descriptors.binpb");
+    fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+
+    tonic_prost_build::configure()
+        .bytes(".judgement.ledger.v1")
+        .compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The rules.
+
+mod position;
+
+pub use position::{Position, Revision};

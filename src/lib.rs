@@ -1,0 +1,6 @@
+//! The judgement ledger.
+#![forbid(unsafe_code)]
+
+pub mod disk;
+pub mod journal;
+pub mod judgement;
