@@ -4,3 +4,6 @@
 pub mod disk;
 pub mod journal;
 pub mod judgement;
+pub mod merkle;
+pub mod pb;
+pub mod record;

@@ -1,5 +1,59 @@
-//! The rules.
+//! The rules: what a judgement is, what may be done to it, and what has been.
+//!
+//! Pure: no IO, no lock, no clock, nothing async. Commands come in as [`Command`], [`decide`]
+//! answers with an [`Event`] or the [`Refusal`] of the first rule that is broken, and
+//! [`Assessment::evolve`] folds events into what stands. Scales, areas and reasons are data of a
+//! [`Framework`], not code.
+//!
+//! ```text
+//!            lock              all have signed        publish
+//!   OPEN ───────────► LOCKED ···················► (signed) ───────► PUBLISHED
+//! ```
 
+mod act;
+mod assessment;
+mod command;
+mod decide;
+mod digest;
+mod entry;
+mod event;
+mod framework;
+mod id;
+mod person;
 mod position;
+mod refusal;
+mod text;
+mod texts;
 
+pub use act::{Act, Basis, EvidenceRef, Expected, ExpectedRevision, Origin};
+pub use assessment::{Assessment, Edition, Fact, Judgement, Phase, Written};
+pub use command::{
+    AssessmentOrder, Command, Grade, LockAssessment, Order, PublishAssessment, RecordEntry,
+    RegisterFramework, RegisterSubject, ReviseEntry, SetAddressee, SetGrade, SignOff,
+};
+pub use decide::{Decision, Known, Situation, decide};
+pub use digest::{audience_digest, edition_digest};
+pub use entry::{
+    Citation, Comparator, EntryContent, EntryKind, Figure, FigureValue, FollowUp, FollowUpStatus,
+    Kind, LetterPart, PartialDate,
+};
+pub use event::{
+    Addressee, AddresseeSet, AssessmentLocked, AssessmentOpened, AssessmentPublished,
+    AudienceDigest, Award, ChangeKind, EntryRecorded, EntryRevised, Event, FrameworkRegistered,
+    GradeSet, Item, NonGrade, Period, PersonRegistered, Signature, SignedOff, Standing,
+    SubjectRegistered,
+};
+pub use framework::{
+    Area, Descriptor, DescriptorSet, EntryKindRule, Framework, Level, Reason, Scale, ScaleKind,
+    Section, SelfModeration,
+};
+pub use id::{
+    AreaId, AssessmentId, AudienceId, BadId, ComparatorKind, Concept, Cycle, Decimal,
+    DescriptorSetId, EntryId, FrameworkId, Label, LevelCode, OrganisationId, PersonId, ReasonCode,
+    RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+};
+pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
+pub use refusal::Refusal;
+pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
+pub use texts::{Texts, Visit};

@@ -1,0 +1,265 @@
+//! One assessment as its records make it: the fold, and nothing but the fold.
+
+use std::collections::BTreeMap;
+
+use imbl::OrdMap;
+use jiff::{Timestamp, civil::Date};
+
+use super::{
+    Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
+    FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId, Standing,
+};
+use crate::merkle::Hash;
+
+/// What stands in an assessment after some of its records. Copies are cheap: they share what
+/// they have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// Which one.
+    pub id: AssessmentId,
+    /// The framework it is pinned to.
+    pub framework: FrameworkId,
+    /// Which round of that framework.
+    pub cycle: Cycle,
+    /// How many records it has.
+    pub revision: Revision,
+    /// Its last record.
+    pub last: Item,
+    /// The record that opened it.
+    pub opened: Item,
+    /// The record that named the addressee, if any did.
+    pub addressee: Option<Item>,
+    /// The areas judged so far.
+    pub judgements: OrdMap<AreaId, Judgement>,
+    /// What was written so far, struck entries included.
+    pub entries: OrdMap<EntryId, Written>,
+    /// The working edition, from 1: the number advances only after a publication.
+    pub edition: u32,
+    /// What state the working edition is in. (Spec §4.1)
+    pub phase: Phase,
+    /// The editions published so far.
+    pub published: Vec<Edition>,
+}
+
+/// The judgement of one area.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Its last record.
+    pub item: Item,
+    /// What stands.
+    pub standing: Standing,
+    /// Whether words bend it; the words are found in the record.
+    pub qualified: bool,
+    /// Who decided it.
+    pub deciders: Vec<PersonId>,
+    /// From when it holds.
+    pub effective_on: Date,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// One entry, without its words: they are found in the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its last record.
+    pub item: Item,
+    /// What sort of writing it is.
+    pub kind: Kind,
+    /// Where it belongs.
+    pub section: SectionId,
+    /// The area it speaks of.
+    pub area: Option<AreaId>,
+    /// Its place among its kind.
+    pub order: u32,
+    /// Whether it was struck.
+    pub struck: bool,
+}
+
+/// The state of the working edition. (Spec §4.1)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Grades and entries may change.
+    Open,
+    /// Closed for signing; who signed so far, by which record.
+    Locked {
+        /// What is signed.
+        digest: Hash,
+        /// The signatures.
+        signatures: BTreeMap<OrganisationId, Item>,
+    },
+    /// Public; there is no working edition until it is reopened.
+    Published,
+}
+
+impl Phase {
+    /// The state in a word.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Locked { .. } => "locked",
+            Self::Published => "published",
+        }
+    }
+}
+
+/// A published edition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The record that published it.
+    pub item: Item,
+    /// The date on its letter.
+    pub letter_date: Date,
+    /// What was signed.
+    pub digest: Hash,
+}
+
+/// A record as the fold sees it. Texts may be held in any way: the fold never reads them.
+#[derive(Debug)]
+pub struct Fact<'a, T> {
+    /// The record: its place in the ledger, id and hash.
+    pub item: Item,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The day of recording in the ledger's time zone.
+    pub recorded_on: Date,
+    /// Who recorded it.
+    pub recorded_by: &'a Recorder,
+    /// Its circumstances.
+    pub act: &'a Act<T>,
+    /// What happened.
+    pub event: &'a Event<T>,
+}
+
+impl<T> Fact<'_, T> {
+    /// Who decided: as stated, else the recorder.
+    #[must_use]
+    pub fn deciders(&self) -> Vec<PersonId> {
+        match &self.act.decided_by {
+            Some(decider) => decider.persons().to_vec(),
+            None => vec![self.recorded_by.person],
+        }
+    }
+
+    /// From when it holds: as stated, else the day of recording. (Spec §4.5)
+    #[must_use]
+    pub fn effective_on(&self) -> Date {
+        self.act.effective_on.unwrap_or(self.recorded_on)
+    }
+}
+
+impl Assessment {
+    /// The assessment that `opened` begins.
+    #[must_use]
+    pub fn begin<T>(
+        id: AssessmentId,
+        fact: &Fact<'_, T>,
+        opened: &AssessmentOpened<T>,
+    ) -> Self {
+        Self {
+            id,
+            framework: opened.framework.clone(),
+            cycle: opened.cycle.clone(),
+            revision: fact.revision,
+            last: fact.item,
+            opened: fact.item,
+            addressee: opened.addressee.as_ref().map(|_| fact.item),
+            judgements: OrdMap::new(),
+            entries: OrdMap::new(),
+            edition: 1,
+            phase: Phase::Open,
+            published: Vec::new(),
+        }
+    }
+
+    /// This assessment after one more of its records. Refuses nothing.
+    pub fn evolve<T>(&mut self, fact: &Fact<'_, T>) {
+        self.revision = fact.revision;
+        self.last = fact.item;
+        match fact.event {
+            Event::AddresseeSet(_) => self.addressee = Some(fact.item),
+            Event::GradeSet(event) => self.judge(fact, &event.area, &event.award),
+            Event::EntryRecorded(event) => self.write(fact, &event.entry, Some(&event.content)),
+            Event::EntryRevised(event) => self.write(fact, &event.entry, event.content.as_ref()),
+            Event::AssessmentLocked(event) => {
+                let signatures = BTreeMap::new();
+                self.phase = Phase::Locked { digest: event.digest, signatures };
+            }
+            Event::SignedOff(event) => {
+                if let Phase::Locked { signatures, .. } = &mut self.phase {
+                    signatures.insert(event.organisation.clone(), fact.item);
+                }
+            }
+            Event::AssessmentPublished(event) => {
+                self.phase = Phase::Published;
+                self.published.push(Edition {
+                    number: event.edition,
+                    item: fact.item,
+                    letter_date: event.letter_date,
+                    digest: event.digest,
+                });
+            }
+            // These stand on other streams, or begin this one.
+            Event::PersonRegistered(_)
+            | Event::FrameworkRegistered(_)
+            | Event::SubjectRegistered(_)
+            | Event::AssessmentOpened(_) => {}
+        }
+    }
+
+    fn judge<T>(&mut self, fact: &Fact<'_, T>, area: &AreaId, award: &Award<T>) {
+        let judgement = Judgement {
+            item: fact.item,
+            standing: award.standing.clone(),
+            qualified: award.qualifier.is_some(),
+            deciders: fact.deciders(),
+            effective_on: fact.effective_on(),
+            recorded_at: fact.recorded_at,
+        };
+        self.judgements.insert(area.clone(), judgement);
+    }
+
+    fn write<T>(&mut self, fact: &Fact<'_, T>, id: &EntryId, content: Option<&EntryContent<T>>) {
+        let item = fact.item;
+        match content {
+            Some(content) => {
+                let written = Written {
+                    item,
+                    kind: content.kind.kind(),
+                    section: content.section.clone(),
+                    area: content.area.clone(),
+                    order: content.order,
+                    struck: false,
+                };
+                self.entries.insert(id.clone(), written);
+            }
+            None => {
+                if let Some(written) = self.entries.get_mut(id) {
+                    (written.item, written.struck) = (item, true);
+                }
+            }
+        }
+    }
+
+    /// The last record of an area, if it has any.
+    #[must_use]
+    pub fn last_of_area(&self, area: &AreaId) -> Option<Item> {
+        self.judgements.get(area).map(|judgement| judgement.item)
+    }
+
+    /// The last record of an entry, if it has any.
+    #[must_use]
+    pub fn last_of_entry(&self, entry: &EntryId) -> Option<Item> {
+        self.entries.get(entry).map(|written| written.item)
+    }
+
+    /// Whether an entry exists and is not struck.
+    #[must_use]
+    pub fn has_entry(&self, entry: &EntryId) -> bool {
+        self.entries.get(entry).is_some_and(|written| !written.struck)
+    }
+}

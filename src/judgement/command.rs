@@ -1,0 +1,193 @@
+//! What may be ordered: one order for each event that a client can cause. (Spec §4)
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::{
+    Act, Addressee, AreaId, AssessmentId, AssessmentOpened, Caller, EntryContent, EntryId,
+    Expected, ExpectedRevision, Framework, FrameworkId, Label, LevelCode, NonGrade,
+    OrganisationId, ScaleId, Signature, StreamId, SubjectId,
+};
+use crate::merkle::Hash;
+
+/// One command: who, under which circumstances, orders what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command<T> {
+    /// Who sent it.
+    pub caller: Caller,
+    /// The circumstances.
+    pub act: Act<T>,
+    /// What is ordered.
+    pub order: Order<T>,
+}
+
+/// What is ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order<T> {
+    /// Make a framework usable.
+    RegisterFramework(RegisterFramework),
+    /// Make a subject assessable.
+    RegisterSubject(RegisterSubject),
+    /// Something on one assessment.
+    Assess(AssessmentId, AssessmentOrder<T>),
+}
+
+/// What is ordered on one assessment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssessmentOrder<T> {
+    /// Begin it.
+    Open(AssessmentOpened<T>),
+    /// Send the letter to somebody else.
+    SetAddressee(SetAddressee<T>),
+    /// Give an area a grade.
+    SetGrade(SetGrade<T>),
+    /// Write something.
+    RecordEntry(RecordEntry<T>),
+    /// Change or strike something written.
+    ReviseEntry(ReviseEntry<T>),
+    /// Close the working edition for signing.
+    Lock(LockAssessment),
+    /// Sign for an organisation.
+    SignOff(SignOff<T>),
+    /// Make the signed edition public.
+    Publish(PublishAssessment),
+}
+
+impl<T> Order<T> {
+    /// The stream that the order is about.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        match self {
+            Self::RegisterFramework(order) => StreamId::Framework(order.framework.id.clone()),
+            Self::RegisterSubject(order) => StreamId::Subject(order.subject.clone()),
+            Self::Assess(assessment, _) => StreamId::Assessment(assessment.clone()),
+        }
+    }
+}
+
+/// See [`Order::RegisterFramework`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterFramework {
+    /// The framework, checked.
+    pub framework: Arc<Framework>,
+    /// The SHA-256 of its document.
+    pub document: [u8; 32],
+}
+
+/// See [`Order::RegisterSubject`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterSubject {
+    /// The id to be.
+    pub subject: SubjectId,
+    /// Its name.
+    pub name: Label,
+    /// What it is.
+    pub kind: Label,
+}
+
+/// See [`AssessmentOrder::SetAddressee`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAddressee<T> {
+    /// The new addressee.
+    pub addressee: Addressee<T>,
+    /// The last record of the addressee, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// See [`AssessmentOrder::SetGrade`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetGrade<T> {
+    /// The area.
+    pub area: AreaId,
+    /// The grade, as the client states it.
+    pub grade: Grade,
+    /// Words that bend it.
+    pub qualifier: Option<T>,
+    /// The last record of the area, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// A grade as a client states it: still to be found on a scale of the area.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grade {
+    /// A level by its code, on the named scale or on the one that has it.
+    Level(Option<ScaleId>, LevelCode),
+    /// A word that a level accepts.
+    Word(Label),
+    /// No grade, and why.
+    NotGraded(NonGrade),
+}
+
+/// See [`AssessmentOrder::RecordEntry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordEntry<T> {
+    /// The id to be.
+    pub entry: EntryId,
+    /// What it says.
+    pub content: EntryContent<T>,
+}
+
+/// See [`AssessmentOrder::ReviseEntry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviseEntry<T> {
+    /// Which entry.
+    pub entry: EntryId,
+    /// What it says now; `None` strikes it.
+    pub content: Option<EntryContent<T>>,
+    /// The last record of the entry, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// See [`AssessmentOrder::Lock`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockAssessment {
+    /// The digest that the lead inspector saw.
+    pub digest: Hash,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
+/// See [`AssessmentOrder::SignOff`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOff<T> {
+    /// For whom.
+    pub organisation: OrganisationId,
+    /// Which edition.
+    pub edition: u32,
+    /// What is signed.
+    pub digest: Hash,
+    /// The signature as the letter shows it.
+    pub signature: Signature<T>,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
+/// See [`AssessmentOrder::Publish`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishAssessment {
+    /// Which edition.
+    pub edition: u32,
+    /// The date on the letter.
+    pub letter_date: Date,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
+/// The framework that an assessment order needs, if it opens an assessment.
+impl<T> AssessmentOrder<T> {
+    /// The framework to be pinned, for an order that opens.
+    #[must_use]
+    pub const fn opens_under(&self) -> Option<&FrameworkId> {
+        match self {
+            Self::Open(order) => Some(&order.framework),
+            Self::SetAddressee(_)
+            | Self::SetGrade(_)
+            | Self::RecordEntry(_)
+            | Self::ReviseEntry(_)
+            | Self::Lock(_)
+            | Self::SignOff(_)
+            | Self::Publish(_) => None,
+        }
+    }
+}

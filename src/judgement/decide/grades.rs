@@ -1,0 +1,143 @@
+//! Rules for grades. (Spec §4, GradeSet)
+
+use super::{Case, check_dates};
+use crate::judgement::{
+    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, NonGrade, Refusal,
+    SelfModeration, SetGrade, Standing, Text,
+};
+
+pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>, Refusal> {
+    let area = case.area(&order.area)?;
+    let before = case.assessment.judgements.get(&order.area);
+    let last = case.assessment.last_of_area(&order.area);
+    let ungradable = Refusal::AreaNotGradable { area: order.area.clone() };
+
+    ungradable.when(area.scales.is_empty())?;
+    let standing = find(case.framework, area, &order.grade)?;
+    let change = change(case.framework, before.map(|it| &it.standing), &standing);
+    let reworded = before.is_some_and(|it| is_level(&it.standing)) || change != ChangeKind::Awarded;
+    let unexplained = case.act.rationale.is_none() || case.act.reason.is_none();
+    let needs = "a reason and a rationale: a judgement stands already";
+
+    case.check_reason()?;
+    case.check_evidence()?;
+    check_dates(case.situation, case.act)?;
+    Refusal::RationaleRequired { needs }.when(reworded && unexplained)?;
+    case.check_stated(last, order.expected)?;
+    case.check_open()?;
+    case.check_expected(|| format!("area {}", order.area), last, order.expected)?;
+    Refusal::SelfModeration { area: order.area.clone() }.when(moderates_self(case, before))?;
+
+    let award = Award { standing, qualifier: order.qualifier.clone() };
+    let before = before.map(|it| it.standing.clone());
+    Ok(Event::GradeSet(GradeSet { area: order.area.clone(), award, change, before }))
+}
+
+/// Finds a stated grade on the scales of the area.
+fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, Refusal> {
+    let found = match grade {
+        Grade::Level(named, code) => framework
+            .scales_of(area)
+            .filter(|scale| named.as_ref().is_none_or(|named| scale.id == *named))
+            .find_map(|scale| scale.level(code).map(|level| (scale, level, None))),
+        Grade::Word(word) => framework.scales_of(area).find_map(|scale| {
+            scale.level_worded(word).map(|level| (scale, level, Some(word.clone())))
+        }),
+        Grade::NotGraded(value) if framework.non_grades.contains(value) => {
+            return Ok(Standing::NotGraded(*value));
+        }
+        Grade::NotGraded(_) => None,
+    };
+    match found {
+        Some((scale, level, word)) => Ok(Standing::Level {
+            scale: scale.id.clone(),
+            level: level.code.clone(),
+            word,
+        }),
+        None => Err(Refusal::LevelNotOnScale {
+            area: area.id.clone(),
+            given: stated(grade),
+            valid: valid(framework, area),
+        }),
+    }
+}
+
+fn stated(grade: &Grade) -> String {
+    match grade {
+        Grade::Level(_, code) => code.to_string(),
+        Grade::Word(word) => word.to_string(),
+        Grade::NotGraded(value) => value.as_str().to_owned(),
+    }
+}
+
+/// All that an area takes, best first: codes where a level has no words, else its words.
+fn valid(framework: &Framework, area: &Area) -> Vec<String> {
+    let mut valid = Vec::new();
+    for scale in framework.scales_of(area) {
+        let mut levels: Vec<_> = scale.levels.iter().collect();
+        levels.sort_by_key(|level| std::cmp::Reverse(level.rank));
+        for level in levels {
+            if level.words.is_empty() {
+                valid.push(level.code.to_string());
+            }
+            valid.extend(level.words.iter().map(ToString::to_string));
+        }
+    }
+    valid.extend(framework.non_grades.iter().map(|value| value.as_str().to_owned()));
+    valid
+}
+
+fn is_level(standing: &Standing) -> bool {
+    match standing {
+        Standing::Level { .. } => true,
+        Standing::NotGraded(_) => false,
+    }
+}
+
+/// How a grade differs from the one before: by rank, never by number. (Spec §3.3)
+fn change(framework: &Framework, before: Option<&Standing>, now: &Standing) -> ChangeKind {
+    match (before, now) {
+        (None, _) => ChangeKind::Awarded,
+        (Some(Standing::NotGraded(before)), Standing::NotGraded(now)) => vacated(*before, *now),
+        (Some(Standing::NotGraded(_)), Standing::Level { .. }) => ChangeKind::Awarded,
+        (Some(Standing::Level { .. }), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (
+            Some(Standing::Level { scale: old_scale, level: old, word: old_word }),
+            Standing::Level { scale, level, word },
+        ) => {
+            if old_scale == scale && old == level && old_word == word {
+                return ChangeKind::Reaffirmed;
+            }
+            let rank = |id, level| {
+                framework.scale(id).and_then(|it| it.level(level).map(|level| (it, level.rank)))
+            };
+            match (rank(old_scale, old), rank(scale, level)) {
+                (Some((old, before)), Some((new, now))) if new.ranks_against(old) => {
+                    match now.cmp(&before) {
+                        std::cmp::Ordering::Greater => ChangeKind::Raised,
+                        std::cmp::Ordering::Less => ChangeKind::Lowered,
+                        std::cmp::Ordering::Equal => ChangeKind::Reaffirmed,
+                    }
+                }
+                (_, _) => ChangeKind::Awarded,
+            }
+        }
+    }
+}
+
+fn vacated(before: NonGrade, now: NonGrade) -> ChangeKind {
+    if before == now { ChangeKind::Reaffirmed } else { ChangeKind::Vacated }
+}
+
+/// Whether somebody who decided the grade that stands now decides to moderate it, where the
+/// framework forbids that. History is told as it was.
+fn moderates_self(case: &Case<'_>, before: Option<&Judgement>) -> bool {
+    let moderation = super::moderates(case.situation, case.act);
+    let forbidden = case.framework.self_moderation == SelfModeration::Forbidden;
+    let deciding = match &case.act.decided_by {
+        Some(decider) => decider.persons(),
+        None => std::slice::from_ref(&case.caller.person),
+    };
+    let same = before.is_some_and(|it| it.deciders.iter().any(|last| deciding.contains(last)));
+    moderation && forbidden && same && !case.act.origin.is_transcribed()
+}

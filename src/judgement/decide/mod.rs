@@ -1,0 +1,267 @@
+//! The rules: what a command does to what stands, or why it is refused.
+//!
+//! Each rule is one line, in a fixed precedence: who may, what exists, whether the order makes
+//! sense under the framework, whether it says what it must, whether the state allows it, whether
+//! somebody else was first. `tests/tables/precedence.txt` has a row for each. `decide` changes
+//! nothing; what it answers is folded in by [`Assessment::evolve`].
+
+mod editions;
+mod entries;
+mod grades;
+mod registration;
+
+use jiff::civil::Date;
+
+use super::{
+    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Event, Expected,
+    ExpectedRevision, Framework, Item, Order, Position, Refusal, Role, Text,
+};
+
+/// What a command is decided against: all that the ledger knows and the rules need.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// Today, in the ledger's time zone.
+    pub today: Date,
+    /// The first position of the batch that the command belongs to.
+    pub batch_from: Position,
+    /// Fresh randomness, for salts.
+    pub seed: [u8; 32],
+    /// What is there already.
+    pub known: Known<'a>,
+}
+
+/// What is there already.
+#[derive(Debug, Clone, Copy)]
+pub enum Known<'a> {
+    /// For orders that register something: whether that name is taken.
+    Name {
+        /// Whether it is.
+        taken: bool,
+    },
+    /// For an order that opens an assessment.
+    Opening {
+        /// The framework asked for, if it is registered.
+        framework: Option<&'a Framework>,
+        /// Whether the subject is registered.
+        subject: bool,
+        /// Whether an assessment of that name exists.
+        taken: bool,
+        /// An assessment of the same subject under the same framework in the same cycle.
+        same_cycle: Option<&'a AssessmentId>,
+    },
+    /// For every other order on an assessment: the assessment with its framework and the hash of
+    /// the framework's document, if it was opened.
+    Assessment(Option<(&'a Assessment, &'a Framework, &'a [u8; 32])>),
+}
+
+/// What the rules make of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens.
+    pub event: Event<Text>,
+    /// The role that allowed it.
+    pub role: Role,
+}
+
+/// Decides one command: the event that it causes, or the first rule that it breaks.
+///
+/// # Errors
+/// The [`Refusal`]; then nothing happens.
+pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Decision, Refusal> {
+    let Command { caller, act, order } = command;
+    let role = permit(caller, act, may_cause(situation, act, order))?;
+    let event = match order {
+        Order::RegisterFramework(order) => registration::framework(situation, order)?,
+        Order::RegisterSubject(order) => registration::subject(situation, order)?,
+        Order::Assess(id, AssessmentOrder::Open(order)) => {
+            registration::open(situation, act, id, order)?
+        }
+        Order::Assess(id, order) => {
+            let Known::Assessment(Some((assessment, framework, document))) = situation.known else {
+                return Err(Refusal::UnknownAssessment { assessment: id.clone() });
+            };
+            let case = Case { situation, caller, act, assessment, framework, document };
+            match order {
+                // Decided above: an assessment that is being opened is not known yet.
+                AssessmentOrder::Open(_) => {
+                    return Err(Refusal::Exists { name: id.to_string() });
+                }
+                AssessmentOrder::SetGrade(order) => grades::set(&case, order)?,
+                AssessmentOrder::RecordEntry(order) => entries::record(&case, order)?,
+                AssessmentOrder::ReviseEntry(order) => entries::revise(&case, order)?,
+                AssessmentOrder::SetAddressee(order) => entries::set_addressee(&case, order)?,
+                AssessmentOrder::Lock(order) => editions::lock(&case, order)?,
+                AssessmentOrder::SignOff(order) => editions::sign_off(&case, order)?,
+                AssessmentOrder::Publish(order) => editions::publish(&case, order)?,
+            }
+        }
+    };
+    // Past this line nothing may refuse.
+    Ok(Decision { event, role })
+}
+
+/// An order on an assessment that was opened, with all that it is decided against.
+#[derive(Debug, Clone, Copy)]
+struct Case<'a> {
+    situation: &'a Situation<'a>,
+    caller: &'a Caller,
+    act: &'a Act<Text>,
+    assessment: &'a Assessment,
+    framework: &'a Framework,
+    document: &'a [u8; 32],
+}
+
+/// The roles that may cause an order's event. (Spec §4, second column)
+fn may_cause(
+    situation: &Situation<'_>,
+    act: &Act<Text>,
+    order: &Order<Text>,
+) -> &'static [Role] {
+    if act.origin.is_transcribed() {
+        return &[Role::RecordsOfficer]; // §4.9
+    }
+    match order {
+        Order::RegisterFramework(_) | Order::RegisterSubject(_) => {
+            &[Role::FrameworkAdmin, Role::Service]
+        }
+        Order::Assess(_, order) => match order {
+            AssessmentOrder::Open(_)
+            | AssessmentOrder::SetAddressee(_)
+            | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
+            AssessmentOrder::SetGrade(_) if moderates(situation, act) => &[Role::Moderator],
+            AssessmentOrder::SetGrade(_) => &[Role::Inspector],
+            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => {
+                &[Role::Inspector]
+            }
+            AssessmentOrder::SignOff(_) => &[Role::Signatory],
+            AssessmentOrder::Publish(_) => &[Role::Publisher],
+        },
+    }
+}
+
+/// The first of the caller's roles that allows the order.
+fn permit(
+    caller: &Caller,
+    act: &Act<Text>,
+    needs: &'static [Role],
+) -> Result<Role, Refusal> {
+    debug_assert!(!act.origin.is_transcribed() || needs == [Role::RecordsOfficer]);
+    needs
+        .iter()
+        .copied()
+        .find(|role| caller.is(*role))
+        .ok_or(Refusal::NotPermitted { needs })
+}
+
+/// Whether the reason given is one of moderation under the assessment's framework.
+fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
+    match (situation.known, &act.reason) {
+        (Known::Assessment(Some((_, framework, _))), Some(reason)) => {
+            framework.reason(reason).is_some_and(|reason| reason.moderation)
+        }
+        (Known::Assessment(_) | Known::Name { .. } | Known::Opening { .. }, _) => false,
+    }
+}
+
+/// The rules about dates that every command keeps. (Spec §4.5, §4.9)
+fn check_dates(situation: &Situation<'_>, act: &Act<Text>) -> Result<(), Refusal> {
+    let future = |date: Option<Date>| date.is_some_and(|date| date > situation.today);
+    let past = |date: Option<Date>| date.is_some_and(|date| date < situation.today);
+    let transcribed = act.origin.is_transcribed();
+    let backdating = "a rationale: effective_on lies before today";
+
+    Refusal::DateInFuture { field: "decided_on" }.when(future(act.decided_on))?;
+    Refusal::DateInFuture { field: "effective_on" }.when(future(act.effective_on))?;
+    Refusal::TranscriptionUndated.when(transcribed && act.decided_on.is_none())?;
+    Refusal::RationaleRequired { needs: backdating }
+        .when(past(act.effective_on) && act.rationale.is_none() && !transcribed)
+}
+
+impl Case<'_> {
+    /// The reason, if given, is one of the framework's.
+    fn check_reason(&self) -> Result<(), Refusal> {
+        let Some(reason) = &self.act.reason else { return Ok(()) };
+        let reasons = || self.framework.reasons.iter().map(|it| it.code.clone()).collect();
+        match self.framework.reason(reason) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::ReasonNotInFramework {
+                reason: reason.clone(),
+                reasons: reasons(),
+            }),
+        }
+    }
+
+    /// The evidence referred to is there.
+    fn check_evidence(&self) -> Result<(), Refusal> {
+        let missing = |entry: &&super::EntryId| !self.assessment.entries.contains_key(*entry);
+        let named = self.act.evidence.iter().map(|evidence| &evidence.entry);
+        let entries: Vec<_> = named.filter(missing).cloned().collect();
+        let dangling = !entries.is_empty();
+        Refusal::DanglingReference { entries }.when(dangling)
+    }
+
+    /// Grades and entries change in an open edition only. (Spec §4.1)
+    fn check_open(&self) -> Result<(), Refusal> {
+        let open = match self.assessment.phase {
+            super::Phase::Open => true,
+            super::Phase::Locked { .. } | super::Phase::Published => false,
+        };
+        let phase = self.assessment.phase.as_str();
+        Refusal::NotOpen { edition: self.assessment.edition, phase }.when(!open)
+    }
+
+    /// What changes something existing says what it believes to be there. (Spec §4.2)
+    fn check_stated(
+        &self,
+        last: Option<Item>,
+        expected: Option<Expected>,
+    ) -> Result<(), Refusal> {
+        Refusal::ExpectationRequired { last: last.map(|item| item.at) }
+            .when(last.is_some() && expected.is_none())
+    }
+
+    /// Nobody else was first. (Spec §4.2)
+    fn check_expected(
+        &self,
+        item: impl FnOnce() -> String,
+        last: Option<Item>,
+        expected: Option<Expected>,
+    ) -> Result<(), Refusal> {
+        let at = last.map(|item| item.at);
+        let holds = match expected {
+            None | Some(Expected::NoneYet) => at.is_none(),
+            Some(Expected::At(position)) => at == Some(position),
+            Some(Expected::PreviousInBatch) => {
+                at.is_some_and(|at| at >= self.situation.batch_from)
+            }
+            Some(Expected::Any) => true,
+        };
+        if holds {
+            return Ok(());
+        }
+        let record = last.map(|item| item.record);
+        Err(Refusal::StaleExpectation { item: item(), last: at, record })
+    }
+
+    /// Who changes a whole assessment knows its revision. (Spec §4.2)
+    fn check_revision(&self, expected: Option<ExpectedRevision>) -> Result<(), Refusal> {
+        let revision = self.assessment.revision;
+        match expected {
+            None => Err(Refusal::RevisionRequired { revision }),
+            Some(ExpectedRevision::Any) => Ok(()),
+            Some(ExpectedRevision::At(known)) => {
+                let last = self.assessment.last.at;
+                Refusal::StaleRevision { revision, last }.when(known != revision)
+            }
+        }
+    }
+
+    /// The area of the order is one of the framework's.
+    fn area(&self, id: &super::AreaId) -> Result<&super::Area, Refusal> {
+        self.framework.area(id).ok_or_else(|| Refusal::AreaNotInFramework {
+            area: id.clone(),
+            framework: self.framework.id.clone(),
+            areas: self.framework.areas.iter().map(|area| area.id.clone()).collect(),
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! Rules for what begins: frameworks, subjects, assessments.
+
+use super::{Known, Situation, check_dates};
+use crate::judgement::{
+    Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal, RegisterFramework,
+    RegisterSubject, StreamId, SubjectRegistered, Text,
+};
+
+pub(super) fn framework(
+    situation: &Situation<'_>,
+    order: &RegisterFramework,
+) -> Result<Event<Text>, Refusal> {
+    let framework = order.framework.id.clone();
+    Refusal::Exists { name: framework.to_string() }.when(is_taken(situation))?;
+    Ok(Event::FrameworkRegistered(FrameworkRegistered { framework, document: order.document }))
+}
+
+pub(super) fn subject(
+    situation: &Situation<'_>,
+    order: &RegisterSubject,
+) -> Result<Event<Text>, Refusal> {
+    let RegisterSubject { subject, name, kind } = order.clone();
+    let stream = StreamId::Subject(subject.clone());
+    Refusal::Exists { name: stream.to_string() }.when(is_taken(situation))?;
+    Ok(Event::SubjectRegistered(SubjectRegistered { subject, name, kind }))
+}
+
+fn is_taken(situation: &Situation<'_>) -> bool {
+    match situation.known {
+        Known::Name { taken } => taken,
+        Known::Opening { taken, .. } => taken,
+        Known::Assessment(found) => found.is_some(),
+    }
+}
+
+pub(super) fn open(
+    situation: &Situation<'_>,
+    act: &Act<Text>,
+    id: &AssessmentId,
+    order: &AssessmentOpened<Text>,
+) -> Result<Event<Text>, Refusal> {
+    let (framework, subject, taken, same_cycle) = match situation.known {
+        Known::Opening { framework, subject, taken, same_cycle } => {
+            (framework, subject, taken, same_cycle)
+        }
+        Known::Name { .. } | Known::Assessment(_) => (None, false, is_taken(situation), None),
+    };
+    let unknown_framework = Refusal::UnknownFramework { framework: order.framework.clone() };
+    let unknown_subject = Refusal::UnknownSubject { subject: id.subject().clone() };
+    let reversed = order.periods.iter().any(|period| period.to < period.from);
+
+    unknown_framework.when(framework.is_none())?;
+    unknown_subject.when(!subject)?;
+    Refusal::PeriodReversed.when(reversed)?;
+    check_dates(situation, act)?;
+    Refusal::Exists { name: id.to_string() }.when(taken)?;
+    match same_cycle {
+        Some(other) => Err(Refusal::Exists { name: other.to_string() }),
+        None => Ok(Event::AssessmentOpened(order.clone())),
+    }
+}

@@ -1,0 +1,266 @@
+//! Why a command is refused: one variant per rule, in the order in which the rules are read.
+
+use super::{
+    AreaId, AssessmentId, EntryId, FrameworkId, Kind, OrganisationId, Position, ReasonCode,
+    RecordId, Revision, Role, SectionId, SubjectId,
+};
+use crate::merkle::Hash;
+
+/// A rule that a command breaks. A refused command appends nothing. (Spec §4, §4.6)
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// None of the caller's roles may order this. (Spec §4, §6)
+    #[error("this needs the role {}", roles(needs))]
+    NotPermitted {
+        /// Any of these would do.
+        needs: &'static [Role],
+    },
+    /// An organisation's signatory signs for that organisation only.
+    #[error("{caller} cannot sign for {organisation}: the signers are {}", list(signers))]
+    WrongOrganisation {
+        /// The organisation of the credential.
+        caller: OrganisationId,
+        /// The organisation that the order names.
+        organisation: OrganisationId,
+        /// Who has to sign under this framework.
+        signers: Vec<OrganisationId>,
+    },
+    /// No such framework is registered.
+    #[error("{framework} is not registered")]
+    UnknownFramework {
+        /// The framework asked for.
+        framework: FrameworkId,
+    },
+    /// No such subject is registered.
+    #[error("subjects/{subject} is not registered")]
+    UnknownSubject {
+        /// The subject asked for.
+        subject: SubjectId,
+    },
+    /// No such assessment was opened.
+    #[error("{assessment} was never opened")]
+    UnknownAssessment {
+        /// The assessment asked for.
+        assessment: AssessmentId,
+    },
+    /// No such entry was recorded.
+    #[error("entry {entry} was never recorded")]
+    UnknownEntry {
+        /// The entry asked for.
+        entry: EntryId,
+    },
+    /// The name is taken.
+    #[error("{name} exists already")]
+    Exists {
+        /// The resource name that is taken.
+        name: String,
+    },
+    /// The area belongs to no area of the assessment's framework.
+    #[error("{framework} has no area {area}; it has {}", list(areas))]
+    AreaNotInFramework {
+        /// The area asked for.
+        area: AreaId,
+        /// The framework that the assessment is pinned to.
+        framework: FrameworkId,
+        /// The areas that it has.
+        areas: Vec<AreaId>,
+    },
+    /// The area takes no grade.
+    #[error("area {area} takes no grade")]
+    AreaNotGradable {
+        /// The area asked for.
+        area: AreaId,
+    },
+    /// The level or word is on no scale of the area.
+    #[error("{given:?} is not on the scale of {area}; it takes {}", valid.join(", "))]
+    LevelNotOnScale {
+        /// The area asked for.
+        area: AreaId,
+        /// The level, word or value that was given.
+        given: String,
+        /// What it would take.
+        valid: Vec<String>,
+    },
+    /// The framework lists no such reason.
+    #[error("{reason} is not a reason of this framework; it has {}", list(reasons))]
+    ReasonNotInFramework {
+        /// The reason given.
+        reason: ReasonCode,
+        /// The reasons that it has.
+        reasons: Vec<ReasonCode>,
+    },
+    /// Entries of this kind may not be recorded.
+    #[error("this framework takes no entry of kind {}", kind.as_str())]
+    KindNotAllowed {
+        /// The kind given.
+        kind: Kind,
+    },
+    /// An entry keeps the kind that it was recorded with.
+    #[error("entry {entry} is of kind {}; a revision keeps it", was.as_str())]
+    KindChanged {
+        /// The entry.
+        entry: EntryId,
+        /// The kind that it has.
+        was: Kind,
+    },
+    /// The letter has no such section.
+    #[error("there is no section {section}; there are {}", list(sections))]
+    SectionNotInFramework {
+        /// The section given.
+        section: SectionId,
+        /// The sections that it has.
+        sections: Vec<SectionId>,
+    },
+    /// An entry must say something.
+    #[error("an entry of kind {} needs {needs}", kind.as_str())]
+    EntryEmpty {
+        /// The kind of the entry.
+        kind: Kind,
+        /// What is missing.
+        needs: &'static str,
+    },
+    /// The command refers to entries that this assessment does not have.
+    #[error("this assessment has no entry {}", list(entries))]
+    DanglingReference {
+        /// The entries that are missing.
+        entries: Vec<EntryId>,
+    },
+    /// What changes a grade or an entry says why. (Spec §4)
+    #[error("this needs {needs}")]
+    RationaleRequired {
+        /// What is missing.
+        needs: &'static str,
+    },
+    /// A day that has not come yet. (Spec §4.5)
+    #[error("{field} lies in the future")]
+    DateInFuture {
+        /// Which of the command's dates.
+        field: &'static str,
+    },
+    /// A first day after a last day.
+    #[error("a period ends before it begins")]
+    PeriodReversed,
+    /// History says when it was decided. (Spec §4.9)
+    #[error("a transcribed record needs decided_on, the day that the source states")]
+    TranscriptionUndated,
+    /// What changes something existing says what it believes to be there. (Spec §4.2)
+    #[error("say which record you expect to be the last: it is {}", at(*last))]
+    ExpectationRequired {
+        /// The last record of the item.
+        last: Option<Position>,
+    },
+    /// What changes a whole assessment says which revision it believes it to have. (Spec §4.2)
+    #[error("say which revision you expect: it is {revision}")]
+    RevisionRequired {
+        /// The revision that it has.
+        revision: Revision,
+    },
+    /// The working edition is locked, signed or published. (Spec §4.1)
+    #[error("the assessment is not open: edition {edition} is {phase}")]
+    NotOpen {
+        /// The working edition.
+        edition: u32,
+        /// What state it is in.
+        phase: &'static str,
+    },
+    /// Signing and publishing need a locked edition.
+    #[error("edition {edition} is {phase}, not locked")]
+    NotLocked {
+        /// The working edition.
+        edition: u32,
+        /// What state it is in.
+        phase: &'static str,
+    },
+    /// Another edition is the working one.
+    #[error("the working edition is {working}, not {given}")]
+    OtherEdition {
+        /// The edition given.
+        given: u32,
+        /// The working edition.
+        working: u32,
+    },
+    /// The entry is struck already.
+    #[error("entry {entry} is struck already")]
+    EntryStruck {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// Somebody else was first. (Spec §4.2)
+    #[error("{item} was changed meanwhile: its last record is {}", at(*last))]
+    StaleExpectation {
+        /// What was to be changed.
+        item: String,
+        /// The record that won; none if there is no record yet.
+        last: Option<Position>,
+        /// That record's id.
+        record: Option<RecordId>,
+    },
+    /// Somebody else was first. (Spec §4.2)
+    #[error("the assessment was changed meanwhile: its revision is {revision}")]
+    StaleRevision {
+        /// The revision that it has.
+        revision: Revision,
+        /// The last record of the assessment.
+        last: Position,
+    },
+    /// The digest is not that of the edition as it stands. (Spec §4.8)
+    #[error("the edition's digest is {digest}: read it again before you go on")]
+    OtherDigest {
+        /// The digest that it has.
+        digest: Hash,
+    },
+    /// The last decider may not moderate. (Spec §4)
+    #[error("who decided the grade of {area} cannot moderate it")]
+    SelfModeration {
+        /// The area.
+        area: AreaId,
+    },
+    /// Something that the framework demands is missing. (Spec §4)
+    #[error("the edition is incomplete: {}", missing.join("; "))]
+    Incomplete {
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// An organisation signs an edition once.
+    #[error("{organisation} signed edition {edition} already")]
+    AlreadySigned {
+        /// Who signed.
+        organisation: OrganisationId,
+        /// Which edition.
+        edition: u32,
+    },
+    /// Not all have signed. (Spec §4)
+    #[error("not signed by {}", list(missing))]
+    Unsigned {
+        /// Who has not.
+        missing: Vec<OrganisationId>,
+    },
+    /// The request id is bound to another content, for ever. (Spec §4.3)
+    #[error("this request id belongs to the different command recorded at position {position}")]
+    KeyReused {
+        /// The record that it is bound to.
+        position: Position,
+    },
+}
+
+impl Refusal {
+    /// This refusal, if the rule is broken: `Refusal::X.when(broken)?` reads as a sentence.
+    ///
+    /// # Errors
+    /// Itself, if `broken`.
+    pub fn when(self, broken: bool) -> Result<(), Self> {
+        if broken { Err(self) } else { Ok(()) }
+    }
+}
+
+fn list<I: ToString>(items: &[I]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn roles(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ")
+}
+
+fn at(last: Option<Position>) -> String {
+    last.map_or_else(|| "none yet".to_owned(), |position| format!("position {position}"))
+}
