@@ -4,3 +4,4 @@
 pub mod disk;
 pub mod journal;
 pub mod judgement;
+pub mod merkle;
