@@ -5,3 +5,4 @@ pub mod disk;
 pub mod journal;
 pub mod judgement;
 pub mod merkle;
+pub mod record;
