@@ -155,11 +155,7 @@ impl<T> Fact<'_, T> {
 impl Assessment {
     /// The assessment that `opened` begins.
     #[must_use]
-    pub fn begin<T>(
-        id: AssessmentId,
-        fact: &Fact<'_, T>,
-        opened: &AssessmentOpened<T>,
-    ) -> Self {
+    pub fn begin<T>(id: AssessmentId, fact: &Fact<'_, T>, opened: &AssessmentOpened<T>) -> Self {
         Self {
             id,
             framework: opened.framework.clone(),

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 
 use super::{
     Act, Addressee, AreaId, AssessmentId, AssessmentOpened, Caller, EntryContent, EntryId,
-    Expected, ExpectedRevision, Framework, FrameworkId, Label, LevelCode, NonGrade,
-    OrganisationId, ScaleId, Signature, StreamId, SubjectId,
+    Expected, ExpectedRevision, Framework, FrameworkId, Label, LevelCode, NonGrade, OrganisationId,
+    ScaleId, Signature, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 

@@ -64,9 +64,7 @@ impl<T> Event<T> {
     pub fn own_stream(&self) -> Option<StreamId> {
         match self {
             Self::PersonRegistered(_) => Some(StreamId::Ledger),
-            Self::FrameworkRegistered(event) => {
-                Some(StreamId::Framework(event.framework.clone()))
-            }
+            Self::FrameworkRegistered(event) => Some(StreamId::Framework(event.framework.clone())),
             Self::SubjectRegistered(event) => Some(StreamId::Subject(event.subject.clone())),
             Self::AssessmentOpened(_)
             | Self::AddresseeSet(_)

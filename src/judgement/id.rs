@@ -374,7 +374,11 @@ impl Decimal {
         if good && given.len() <= 40 {
             Ok(Self(Arc::from(given)))
         } else {
-            Err(BadId::new("a decimal", "digits with an optional sign and point, at most 40", given))
+            Err(BadId::new(
+                "a decimal",
+                "digits with an optional sign and point, at most 40",
+                given,
+            ))
         }
     }
 
@@ -403,7 +407,9 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused_with_the_shape_it_should_have() {
-        for bad in ["", "Ledger", "subjects/", "subjects/-a", "frameworks/apa", "subjects/a/assessments/"] {
+        for bad in
+            ["", "Ledger", "subjects/", "subjects/-a", "frameworks/apa", "subjects/a/assessments/"]
+        {
             assert!(StreamId::parse(bad).is_err(), "{bad}");
         }
         let error = AreaId::parse("Being Healthy").unwrap_err().to_string();

@@ -5,9 +5,9 @@
 //! changes.
 
 use super::{
-    Act, Addressee, AddresseeSet, AssessmentOpened, Award, Citation, Comparator, Decider,
-    Deciding, EntryContent, EntryKind, EntryRecorded, EntryRevised, Event, Figure, FigureValue,
-    FollowUp, GradeSet, Origin, Panel, PersonRegistered, Signature, SignedOff,
+    Act, Addressee, AddresseeSet, AssessmentOpened, Award, Citation, Comparator, Decider, Deciding,
+    EntryContent, EntryKind, EntryRecorded, EntryRevised, Event, Figure, FigureValue, FollowUp,
+    GradeSet, Origin, Panel, PersonRegistered, Signature, SignedOff,
 };
 
 /// What every text passes through: the path of its field, and the text.

@@ -96,9 +96,7 @@ fn check_edition(case: &Case<'_>, given: u32) -> Result<(), Refusal> {
 fn locked(case: &Case<'_>) -> Result<(Hash, Vec<OrganisationId>), Refusal> {
     let edition = case.assessment.edition;
     match &case.assessment.phase {
-        Phase::Locked { digest, signatures } => {
-            Ok((*digest, signatures.keys().cloned().collect()))
-        }
+        Phase::Locked { digest, signatures } => Ok((*digest, signatures.keys().cloned().collect())),
         Phase::Open | Phase::Published => {
             Err(Refusal::NotLocked { edition, phase: case.assessment.phase.as_str() })
         }
@@ -110,8 +108,7 @@ fn audiences(case: &Case<'_>) -> Vec<AudienceDigest> {
     let salt = |audience: &crate::judgement::AudienceId| {
         *sha256(&[&case.situation.seed, audience.as_str().as_bytes()]).as_bytes()
     };
-    let digest = |audience| {
-        audience_digest(case.assessment, case.framework, audience, salt(audience))
-    };
+    let digest =
+        |audience| audience_digest(case.assessment, case.framework, audience, salt(audience));
     case.framework.audiences.iter().map(digest).collect()
 }

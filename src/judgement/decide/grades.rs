@@ -49,11 +49,9 @@ fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, R
         Grade::NotGraded(_) => None,
     };
     match found {
-        Some((scale, level, word)) => Ok(Standing::Level {
-            scale: scale.id.clone(),
-            level: level.code.clone(),
-            word,
-        }),
+        Some((scale, level, word)) => {
+            Ok(Standing::Level { scale: scale.id.clone(), level: level.code.clone(), word })
+        }
         None => Err(Refusal::LevelNotOnScale {
             area: area.id.clone(),
             given: stated(grade),

@@ -112,11 +112,7 @@ struct Case<'a> {
 }
 
 /// The roles that may cause an order's event. (Spec §4, second column)
-fn may_cause(
-    situation: &Situation<'_>,
-    act: &Act<Text>,
-    order: &Order<Text>,
-) -> &'static [Role] {
+fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) -> &'static [Role] {
     if act.origin.is_transcribed() {
         return &[Role::RecordsOfficer]; // §4.9
     }
@@ -130,9 +126,7 @@ fn may_cause(
             | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
             AssessmentOrder::SetGrade(_) if moderates(situation, act) => &[Role::Moderator],
             AssessmentOrder::SetGrade(_) => &[Role::Inspector],
-            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => {
-                &[Role::Inspector]
-            }
+            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
             AssessmentOrder::SignOff(_) => &[Role::Signatory],
             AssessmentOrder::Publish(_) => &[Role::Publisher],
         },
@@ -140,17 +134,9 @@ fn may_cause(
 }
 
 /// The first of the caller's roles that allows the order.
-fn permit(
-    caller: &Caller,
-    act: &Act<Text>,
-    needs: &'static [Role],
-) -> Result<Role, Refusal> {
+fn permit(caller: &Caller, act: &Act<Text>, needs: &'static [Role]) -> Result<Role, Refusal> {
     debug_assert!(!act.origin.is_transcribed() || needs == [Role::RecordsOfficer]);
-    needs
-        .iter()
-        .copied()
-        .find(|role| caller.is(*role))
-        .ok_or(Refusal::NotPermitted { needs })
+    needs.iter().copied().find(|role| caller.is(*role)).ok_or(Refusal::NotPermitted { needs })
 }
 
 /// Whether the reason given is one of moderation under the assessment's framework.
@@ -184,10 +170,9 @@ impl Case<'_> {
         let reasons = || self.framework.reasons.iter().map(|it| it.code.clone()).collect();
         match self.framework.reason(reason) {
             Some(_) => Ok(()),
-            None => Err(Refusal::ReasonNotInFramework {
-                reason: reason.clone(),
-                reasons: reasons(),
-            }),
+            None => {
+                Err(Refusal::ReasonNotInFramework { reason: reason.clone(), reasons: reasons() })
+            }
         }
     }
 
@@ -211,11 +196,7 @@ impl Case<'_> {
     }
 
     /// What changes something existing says what it believes to be there. (Spec §4.2)
-    fn check_stated(
-        &self,
-        last: Option<Item>,
-        expected: Option<Expected>,
-    ) -> Result<(), Refusal> {
+    fn check_stated(&self, last: Option<Item>, expected: Option<Expected>) -> Result<(), Refusal> {
         Refusal::ExpectationRequired { last: last.map(|item| item.at) }
             .when(last.is_some() && expected.is_none())
     }
@@ -231,9 +212,7 @@ impl Case<'_> {
         let holds = match expected {
             None | Some(Expected::NoneYet) => at.is_none(),
             Some(Expected::At(position)) => at == Some(position),
-            Some(Expected::PreviousInBatch) => {
-                at.is_some_and(|at| at >= self.situation.batch_from)
-            }
+            Some(Expected::PreviousInBatch) => at.is_some_and(|at| at >= self.situation.batch_from),
             Some(Expected::Any) => true,
         };
         if holds {
