@@ -1,5 +1,68 @@
-//! What is stored of an event: its bytes, and commitments in the place of texts.
+//! The record: one event with its provenance, as the ledger stores it.
+//!
+//! A [`Record`] holds no text, only commitments to texts; the texts lie sealed beside its bytes.
+//! This module owns the way between the two, the bytes and their versions. It knows neither
+//! where bytes are kept nor how texts are sealed.
 
 mod commitment;
 
+use jiff::{Timestamp, civil::Date};
+
+use crate::{
+    judgement::{Act, Event, Fact, Item, Position, RecordId, Recorder, Revision, StreamId},
+    merkle::Hash,
+};
+
 pub use commitment::{Commitment, Opening};
+
+/// One event with its provenance. (Spec §4)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it belongs to.
+    pub stream: StreamId,
+    /// Its place in the ledger.
+    pub position: Position,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// Its id, a UUIDv7.
+    pub id: RecordId,
+    /// The ledger's clock, never before the previous record. (Spec §4.5)
+    pub recorded_at: Timestamp,
+    /// What the clock said, where that differs from `recorded_at`.
+    pub clock: Option<Timestamp>,
+    /// The day of `recorded_at` in the ledger's time zone.
+    pub recorded_on: Date,
+    /// Who recorded it.
+    pub recorded_by: Recorder,
+    /// The record before it in the stream.
+    pub previous: Option<Previous>,
+    /// Its circumstances.
+    pub act: Act<Commitment>,
+    /// What happened.
+    pub event: Event<Commitment>,
+}
+
+/// The record before in the same stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Previous {
+    /// Where it stands.
+    pub position: Position,
+    /// Its leaf hash.
+    pub hash: Hash,
+}
+
+impl Record {
+    /// The record as the fold sees it; `hash` is the leaf hash of its bytes.
+    #[must_use]
+    pub fn fact(&self, hash: Hash) -> Fact<'_, Commitment> {
+        Fact {
+            item: Item { at: self.position, record: self.id, hash },
+            revision: self.revision,
+            recorded_at: self.recorded_at,
+            recorded_on: self.recorded_on,
+            recorded_by: &self.recorded_by,
+            act: &self.act,
+            event: &self.event,
+        }
+    }
+}
