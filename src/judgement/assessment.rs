@@ -56,6 +56,8 @@ pub struct Judgement {
     pub effective_on: Date,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// Whether it is history entered later.
+    pub transcribed: bool,
 }
 
 /// One entry, without its words: they are found in the record.
@@ -215,6 +217,7 @@ impl Assessment {
             deciders: fact.deciders(),
             effective_on: fact.effective_on(),
             recorded_at: fact.recorded_at,
+            transcribed: fact.act.origin.is_transcribed(),
         };
         self.judgements.insert(area.clone(), judgement);
     }

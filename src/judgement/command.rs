@@ -71,8 +71,8 @@ impl<T> Order<T> {
 pub struct RegisterFramework {
     /// The framework, checked.
     pub framework: Arc<Framework>,
-    /// The SHA-256 of its document.
-    pub document: [u8; 32],
+    /// Its document, from which it was read.
+    pub document: Arc<[u8]>,
 }
 
 /// See [`Order::RegisterSubject`].

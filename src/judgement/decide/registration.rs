@@ -1,9 +1,12 @@
 //! Rules for what begins: frameworks, subjects, assessments.
 
 use super::{Known, Situation, check_dates};
-use crate::judgement::{
-    Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal, RegisterFramework,
-    RegisterSubject, StreamId, SubjectRegistered, Text,
+use crate::{
+    judgement::{
+        Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal,
+        RegisterFramework, RegisterSubject, StreamId, SubjectRegistered, Text,
+    },
+    merkle::sha256,
 };
 
 pub(super) fn framework(
@@ -12,7 +15,8 @@ pub(super) fn framework(
 ) -> Result<Event<Text>, Refusal> {
     let framework = order.framework.id.clone();
     Refusal::Exists { name: framework.to_string() }.when(is_taken(situation))?;
-    Ok(Event::FrameworkRegistered(FrameworkRegistered { framework, document: order.document }))
+    let document = *sha256(&[&order.document]).as_bytes();
+    Ok(Event::FrameworkRegistered(FrameworkRegistered { framework, document }))
 }
 
 pub(super) fn subject(
