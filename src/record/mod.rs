@@ -5,6 +5,12 @@
 //! where bytes are kept nor how texts are sealed.
 
 mod commitment;
+mod committing;
+mod encoding;
+mod headline;
+#[cfg(test)]
+mod samples;
+mod wire;
 
 use jiff::{Timestamp, civil::Date};
 
@@ -14,6 +20,9 @@ use crate::{
 };
 
 pub use commitment::{Commitment, Opening};
+pub use committing::{Committed, CommittedText, commit};
+pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
+pub use headline::{Headline, Opened};
 
 /// One event with its provenance. (Spec §4)
 #[derive(Debug, Clone, PartialEq, Eq)]
