@@ -7,3 +7,4 @@ pub mod judgement;
 pub mod merkle;
 pub mod pb;
 pub mod record;
+pub mod views;
