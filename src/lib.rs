@@ -6,3 +6,4 @@ pub mod journal;
 pub mod judgement;
 pub mod merkle;
 pub mod record;
+pub mod vault;
