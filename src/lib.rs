@@ -8,4 +8,5 @@ pub mod ledger;
 pub mod merkle;
 pub mod pb;
 pub mod record;
+pub mod vault;
 pub mod views;
