@@ -1,6 +1,7 @@
 //! Tests of the journal's stores.
 
 mod conformance;
+mod faults;
 
 use std::{
     future::Future,
