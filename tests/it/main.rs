@@ -6,9 +6,17 @@
     clippy::unreachable,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
     clippy::too_many_lines,
+    clippy::shadow_unrelated,
+    clippy::wildcard_enum_match_arm,
     unreachable_pub,
-    reason = "a test fails by panicking, and is no part of any interface"
+    reason = "a test fails by panicking, counts in small numbers, and is no part of any interface"
 )]
+#![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod faulty_journal;
+mod journal;
 mod rules;
+mod sim_disk;
