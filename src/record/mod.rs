@@ -10,6 +10,7 @@ mod encoding;
 mod framework;
 mod headline;
 mod json;
+mod same_content;
 #[cfg(test)]
 mod samples;
 mod wire;
