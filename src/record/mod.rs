@@ -7,7 +7,10 @@
 mod commitment;
 mod committing;
 mod encoding;
+mod framework;
 mod headline;
+mod json;
+mod same_content;
 #[cfg(test)]
 mod samples;
 mod wire;
@@ -22,7 +25,12 @@ use crate::{
 pub use commitment::{Commitment, Opening};
 pub use committing::{Committed, CommittedText, commit};
 pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
+pub use framework::{
+    DOCUMENT_BYTES_MAX, Fault, built_in, document_of, framework_from_json, framework_of,
+    framework_to_json, read_framework,
+};
 pub use headline::{Headline, Opened};
+pub use json::{BadJson, from_json, to_json};
 
 /// One event with its provenance. (Spec §4)
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,6 +31,13 @@ fn sample(frame: Record, act: Act<Text>, event: Event<Text>) -> Sample {
     Sample { act, event, committed, record }
 }
 
+/// The sample of `event` with the barest circumstances.
+pub(crate) fn sample_of(event: Event<Text>) -> Sample {
+    let bare = bare_frame();
+    let (act, _) = bare.with_texts(&mut |_, _| Text::parse("").unwrap());
+    sample(bare, act, event)
+}
+
 /// Any sample, whatever is optional present or absent.
 pub(crate) fn any_sample() -> BoxedStrategy<Box<Sample>> {
     // Boxed: trees of such large values by value overflow a test thread's stack.
