@@ -8,3 +8,4 @@ pub mod ledger;
 pub mod merkle;
 pub mod pb;
 pub mod record;
+pub mod rpc;
