@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.open_files([
         "judgement/ledger/v1/assessment_service.proto",
         "judgement/ledger/v1/audit_service.proto",
+        "judgement/ledger/v1/errors.proto",
         "judgement/ledger/v1/framework_service.proto",
         "judgement/ledger/v1/record.proto",
     ])?;

@@ -8,5 +8,6 @@ pub mod ledger;
 pub mod merkle;
 pub mod pb;
 pub mod record;
+pub mod rpc;
 pub mod vault;
 pub mod views;

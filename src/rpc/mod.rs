@@ -1,0 +1,5 @@
+//! The gRPC face.
+
+mod status;
+
+pub use status::{DOMAIN, Reason};

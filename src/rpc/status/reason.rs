@@ -1,0 +1,220 @@
+//! The reasons that programs may branch on, each with its gRPC code: the table of
+//! `proto/judgement/ledger/v1/errors.proto`.
+
+use tonic::Code;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident = $written:literal => $code:ident,)+) => {
+        /// Why a call is refused or fails. Stable: never renamed. (Spec §5.1)
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the proto.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The reason as `google.rpc.ErrorInfo` carries it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $written,)+
+                }
+            }
+
+            /// The gRPC code of every refusal for this reason.
+            #[must_use]
+            pub const fn code(self) -> Code {
+                match self {
+                    $(Self::$name => Code::$code,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Requests that cannot be read, whatever the ledger holds.
+    /// Fields of the request are malformed; BadRequest lists them. Metadata: `violations` (how many
+    /// there are), `command` (of a batch, from 0).
+    InvalidRequest = "INVALID_REQUEST" => InvalidArgument,
+    /// The bytes are no such message, or the message is cut short.
+    Malformed = "MALFORMED" => InvalidArgument,
+    /// The message is larger than this service takes.
+    MessageTooLarge = "MESSAGE_TOO_LARGE" => ResourceExhausted,
+    /// A command is larger than 256 KiB. Metadata: `bytes`, `bytes_max`, `command`.
+    CommandTooLarge = "COMMAND_TOO_LARGE" => ResourceExhausted,
+    /// What would be stored is too large. Metadata: `what`, `bytes`, `bytes_max`.
+    RecordTooLarge = "RECORD_TOO_LARGE" => InvalidArgument,
+    /// There is no such method.
+    MethodUnknown = "METHOD_UNKNOWN" => Unimplemented,
+    /// The message is compressed in a way that this server does not know.
+    EncodingUnknown = "ENCODING_UNKNOWN" => Unimplemented,
+    // Credentials.
+    /// The call carries no credential.
+    CredentialMissing = "CREDENTIAL_MISSING" => Unauthenticated,
+    /// The credential is not one that this ledger takes.
+    CredentialInvalid = "CREDENTIAL_INVALID" => Unauthenticated,
+    /// The credential has expired.
+    CredentialExpired = "CREDENTIAL_EXPIRED" => Unauthenticated,
+    // Who may.
+    /// The caller lacks the role. Metadata: `roles` (any of these would do).
+    NotPermitted = "NOT_PERMITTED" => PermissionDenied,
+    /// A signatory signs for the own organisation only. Metadata: `caller`, `organisation`,
+    /// `signers`.
+    WrongOrganisation = "WRONG_ORGANISATION" => PermissionDenied,
+    /// Who decided a grade cannot moderate it. Metadata: `area`.
+    SelfModeration = "SELF_MODERATION" => PermissionDenied,
+    // What is not there.
+    /// No such framework is registered. Metadata: `framework`.
+    FrameworkNotFound = "FRAMEWORK_NOT_FOUND" => NotFound,
+    /// No such subject is registered. Metadata: `subject`.
+    SubjectNotFound = "SUBJECT_NOT_FOUND" => NotFound,
+    /// No such assessment was opened. Metadata: `assessment`.
+    AssessmentNotFound = "ASSESSMENT_NOT_FOUND" => NotFound,
+    /// No such entry was recorded. Metadata: `entry`.
+    EntryNotFound = "ENTRY_NOT_FOUND" => NotFound,
+    /// No such edition was published. Metadata: `edition`.
+    EditionNotFound = "EDITION_NOT_FOUND" => NotFound,
+    /// There is no record at that position. Metadata: `position`.
+    RecordNotFound = "RECORD_NOT_FOUND" => NotFound,
+    // What is there already.
+    /// The name is taken. Metadata: `name`.
+    Exists = "EXISTS" => AlreadyExists,
+    /// The organisation signed this edition. Metadata: `organisation`, `edition`.
+    AlreadySigned = "ALREADY_SIGNED" => AlreadyExists,
+    /// The request id is bound to another content, for ever. Metadata: `position` (of the first).
+    KeyReused = "KEY_REUSED" => AlreadyExists,
+    // What makes no sense under the framework.
+    /// The framework has no such area. Metadata: `area`, `framework`, `areas`.
+    AreaNotInFramework = "AREA_NOT_IN_FRAMEWORK" => InvalidArgument,
+    /// The area takes no grade. Metadata: `area`.
+    AreaNotGradable = "AREA_NOT_GRADABLE" => InvalidArgument,
+    /// The area takes no such level, word or value. Metadata: `area`, `given`, `valid`.
+    LevelNotOnScale = "LEVEL_NOT_ON_SCALE" => InvalidArgument,
+    /// The framework lists no such reason. Metadata: `reason`, `reasons`.
+    ReasonNotInFramework = "REASON_NOT_IN_FRAMEWORK" => InvalidArgument,
+    /// The framework takes no entry of this kind. Metadata: `kind`.
+    KindNotAllowed = "KIND_NOT_ALLOWED" => InvalidArgument,
+    /// A revision keeps the kind of its entry. Metadata: `entry`, `kind`.
+    KindChanged = "KIND_CHANGED" => InvalidArgument,
+    /// The letter has no such section. Metadata: `section`, `sections`.
+    SectionNotInFramework = "SECTION_NOT_IN_FRAMEWORK" => InvalidArgument,
+    /// An entry must say something. Metadata: `kind`, `needs`.
+    EntryEmpty = "ENTRY_EMPTY" => InvalidArgument,
+    /// The assessment has no such entries. Metadata: `entries`.
+    DanglingReference = "DANGLING_REFERENCE" => InvalidArgument,
+    // What the command does not say.
+    /// What changes something says why. Metadata: `needs`.
+    RationaleRequired = "RATIONALE_REQUIRED" => InvalidArgument,
+    /// A day has not come yet. Metadata: `field`.
+    DateInFuture = "DATE_IN_FUTURE" => InvalidArgument,
+    /// A period ends before it begins.
+    PeriodReversed = "PERIOD_REVERSED" => InvalidArgument,
+    /// History says when it was decided.
+    TranscriptionUndated = "TRANSCRIPTION_UNDATED" => InvalidArgument,
+    /// What changes something says what it believes to be there. Metadata: `position` (the last
+    /// record) or `revision`, as it is.
+    ExpectationRequired = "EXPECTATION_REQUIRED" => InvalidArgument,
+    // What the state forbids.
+    /// Grades and entries change in an open edition only. Metadata: `edition`, `state`.
+    NotOpen = "NOT_OPEN" => FailedPrecondition,
+    /// Signing and publishing need a locked edition. Metadata: `edition`, `state`.
+    NotLocked = "NOT_LOCKED" => FailedPrecondition,
+    /// Another edition is the working one. Metadata: `given`, `working`.
+    OtherEdition = "OTHER_EDITION" => FailedPrecondition,
+    /// The entry is struck already. Metadata: `entry`.
+    EntryStruck = "ENTRY_STRUCK" => FailedPrecondition,
+    /// Something that the framework demands is missing; PreconditionFailure lists it. Metadata:
+    /// `missing`.
+    Incomplete = "INCOMPLETE" => FailedPrecondition,
+    /// Not all have signed. Metadata: `missing` (the organisations).
+    Unsigned = "UNSIGNED" => FailedPrecondition,
+    // Somebody else was first.
+    /// Somebody else was first. Metadata: `item`, `position` and `record_id` of the winner; for a
+    /// whole assessment `revision` and `position`.
+    StaleExpectation = "STALE_EXPECTATION" => Aborted,
+    /// The edition is not what the caller saw. Metadata: `digest` (as it is).
+    OtherDigest = "OTHER_DIGEST" => Aborted,
+    /// Others introduced the same persons at that moment; nothing was recorded. RetryInfo says when
+    /// to try again.
+    DirectoryMoved = "DIRECTORY_MOVED" => Aborted,
+    // What is used up.
+    /// There is more to do than can be queued; nothing was recorded. RetryInfo says when to try
+    /// again.
+    Busy = "BUSY" => ResourceExhausted,
+    /// The reader of a stream is too slow. Metadata: `position` (go on after it).
+    SlowReader = "SLOW_READER" => ResourceExhausted,
+    /// The disk is full; nothing was recorded. Reads go on.
+    DiskFull = "DISK_FULL" => ResourceExhausted,
+    // What may work later.
+    /// The clock jumped ahead; nothing was recorded. Metadata: `ahead_s`.
+    ClockUntrusted = "CLOCK_UNTRUSTED" => Unavailable,
+    /// The journal cannot be used just now; nothing was recorded.
+    JournalUnavailable = "JOURNAL_UNAVAILABLE" => Unavailable,
+    /// It may or may not have been recorded: send it again with the same request id.
+    OutcomeUnknown = "OUTCOME_UNKNOWN" => Unavailable,
+    /// The ledger has stopped taking commands; nothing was recorded.
+    Stopped = "STOPPED" => Unavailable,
+    /// The server is going down: go on elsewhere. Metadata: `position` (of a stream of records: go on
+    /// after it).
+    Draining = "DRAINING" => Unavailable,
+    /// The ledger has not reached the position in time. Metadata: `position`, `head`.
+    PositionNotReached = "POSITION_NOT_REACHED" => Unavailable,
+    /// The views are being rebuilt. RetryInfo says when to try again.
+    Rebuilding = "REBUILDING" => Unavailable,
+    // What went wrong.
+    /// The deadline passed; a command may have been recorded: send it again with the same request id.
+    DeadlineExceeded = "DEADLINE_EXCEEDED" => DeadlineExceeded,
+    /// Stored bytes are not what was stored. Metadata: `position`, where it is known.
+    RecordUnreadable = "RECORD_UNREADABLE" => DataLoss,
+    /// A defect of the server.
+    Internal = "INTERNAL" => Internal,
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+    use crate::pb;
+
+    #[test]
+    fn the_proto_lists_the_same_reasons_in_the_same_order() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            let number = i32::try_from(index + 1).unwrap();
+            let listed = pb::ErrorReason::try_from(number).unwrap();
+            let written = listed.as_str_name().strip_prefix("ERROR_REASON_");
+            assert_eq!(written, Some(reason.as_str()));
+        }
+        let beyond = i32::try_from(Reason::ALL.len() + 1).unwrap();
+        assert!(pb::ErrorReason::try_from(beyond).is_err());
+    }
+
+    #[test]
+    fn the_proto_documents_each_reason_with_its_code() {
+        let set = FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
+        let name = "judgement/ledger/v1/errors.proto";
+        let file = set.file.into_iter().find(|file| file.name() == name).unwrap();
+        let comments = file.source_code_info.unwrap().location;
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            // enum_type 0, value `index + 1`: the first value is UNSPECIFIED.
+            let path = [5, 0, 2, i32::try_from(index + 1).unwrap()];
+            let comment = comments.iter().find(|location| location.path == path).unwrap();
+            let code = format!("{:?}", reason.code());
+            let stated = comment.leading_comments().split('.').next().unwrap().replace('_', "");
+            assert_eq!(stated.trim().to_lowercase(), code.to_lowercase(), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_upper_snake_case_of_at_most_63_characters() {
+        for reason in Reason::ALL {
+            let written = reason.as_str();
+            assert!(written.len() <= 63, "{written}");
+            assert!(written.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{written}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a caller learns of a rule that a command breaks. (Spec §4, third column)
+
+use super::{Problem, Reason};
+use crate::judgement::{Position, Refusal, Role};
+
+/// The answer to a refusal: its reason, and in metadata all that varies in its message.
+pub(super) fn problem_of(refusal: &Refusal) -> Problem {
+    detailed(Problem::new(reason_of(refusal), refusal.to_string()), refusal)
+}
+
+/// The reason for each rule.
+///
+/// Two pairs share one, because the specification has one word for each (§4.2): their metadata
+/// tells them apart, since only what concerns a whole assessment has a `revision`.
+pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
+    match refusal {
+        Refusal::NotPermitted { .. } => Reason::NotPermitted,
+        Refusal::WrongOrganisation { .. } => Reason::WrongOrganisation,
+        Refusal::UnknownFramework { .. } => Reason::FrameworkNotFound,
+        Refusal::UnknownSubject { .. } => Reason::SubjectNotFound,
+        Refusal::UnknownAssessment { .. } => Reason::AssessmentNotFound,
+        Refusal::UnknownEntry { .. } => Reason::EntryNotFound,
+        Refusal::Exists { .. } => Reason::Exists,
+        Refusal::AreaNotInFramework { .. } => Reason::AreaNotInFramework,
+        Refusal::AreaNotGradable { .. } => Reason::AreaNotGradable,
+        Refusal::LevelNotOnScale { .. } => Reason::LevelNotOnScale,
+        Refusal::ReasonNotInFramework { .. } => Reason::ReasonNotInFramework,
+        Refusal::KindNotAllowed { .. } => Reason::KindNotAllowed,
+        Refusal::KindChanged { .. } => Reason::KindChanged,
+        Refusal::SectionNotInFramework { .. } => Reason::SectionNotInFramework,
+        Refusal::EntryEmpty { .. } => Reason::EntryEmpty,
+        Refusal::DanglingReference { .. } => Reason::DanglingReference,
+        Refusal::RationaleRequired { .. } => Reason::RationaleRequired,
+        Refusal::DateInFuture { .. } => Reason::DateInFuture,
+        Refusal::PeriodReversed => Reason::PeriodReversed,
+        Refusal::TranscriptionUndated => Reason::TranscriptionUndated,
+        Refusal::ExpectationRequired { .. } | Refusal::RevisionRequired { .. } => {
+            Reason::ExpectationRequired
+        }
+        Refusal::NotOpen { .. } => Reason::NotOpen,
+        Refusal::NotLocked { .. } => Reason::NotLocked,
+        Refusal::OtherEdition { .. } => Reason::OtherEdition,
+        Refusal::EntryStruck { .. } => Reason::EntryStruck,
+        Refusal::StaleExpectation { .. } | Refusal::StaleRevision { .. } => {
+            Reason::StaleExpectation
+        }
+        Refusal::OtherDigest { .. } => Reason::OtherDigest,
+        Refusal::SelfModeration { .. } => Reason::SelfModeration,
+        Refusal::Incomplete { .. } => Reason::Incomplete,
+        Refusal::AlreadySigned { .. } => Reason::AlreadySigned,
+        Refusal::Unsigned { .. } => Reason::Unsigned,
+        Refusal::KeyReused { .. } => Reason::KeyReused,
+    }
+}
+
+/// Adds what programs may need, and the field that the caller can mend where there is only one.
+/// Fields are named as in the command.
+#[expect(clippy::too_many_lines, reason = "a table: an arm for each refusal")]
+fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::NotPermitted { needs } => {
+            let roles: Vec<_> = needs.iter().copied().map(Role::as_str).collect();
+            problem.with_list("roles", &roles)
+        }
+        Refusal::WrongOrganisation { caller, organisation, signers } => problem
+            .with("caller", caller)
+            .with("organisation", organisation)
+            .with_list("signers", signers),
+        Refusal::UnknownFramework { framework } => problem.with("framework", framework),
+        Refusal::UnknownSubject { subject } => {
+            problem.with("subject", format_args!("subjects/{subject}"))
+        }
+        Refusal::UnknownAssessment { assessment } => problem.with("assessment", assessment),
+        Refusal::UnknownEntry { entry } => problem.with("entry", entry),
+        Refusal::Exists { name } => problem.with("name", name),
+        Refusal::AreaNotInFramework { area, framework, areas } => {
+            problem.with("area", area).with("framework", framework).with_list("areas", areas)
+        }
+        Refusal::AreaNotGradable { area } => problem.with("area", area).at("area"),
+        Refusal::LevelNotOnScale { area, given, valid } => {
+            problem.with("area", area).with("given", given).with_list("valid", valid).at("grade")
+        }
+        Refusal::ReasonNotInFramework { reason, reasons } => {
+            problem.with("reason", reason).with_list("reasons", reasons).at("act.reason")
+        }
+        Refusal::KindNotAllowed { kind } => problem.with("kind", kind.as_str()).at("content.kind"),
+        Refusal::KindChanged { entry, was } => {
+            problem.with("entry", entry).with("kind", was.as_str()).at("content.kind")
+        }
+        Refusal::SectionNotInFramework { section, sections } => {
+            problem.with("section", section).with_list("sections", sections).at("content.section")
+        }
+        Refusal::EntryEmpty { kind, needs } => {
+            problem.with("kind", kind.as_str()).with("needs", needs).at("content")
+        }
+        Refusal::DanglingReference { entries } => problem.with_list("entries", entries),
+        Refusal::RationaleRequired { needs } => problem.with("needs", needs).at("act"),
+        Refusal::DateInFuture { field } => problem.with("field", field).at(format!("act.{field}")),
+        Refusal::PeriodReversed => problem.at("periods"),
+        Refusal::TranscriptionUndated => problem.at("act.decided_on"),
+        Refusal::ExpectationRequired { last } => {
+            problem.with("position", number(*last)).at("expected")
+        }
+        Refusal::RevisionRequired { revision } => problem.with("revision", revision).at("expected"),
+        Refusal::NotOpen { edition, phase } | Refusal::NotLocked { edition, phase } => {
+            let brought_about = format!("edition {edition} is {phase}");
+            problem.with("edition", edition).with("state", phase).unless("state", brought_about)
+        }
+        Refusal::OtherEdition { given, working } => problem
+            .with("given", given)
+            .with("working", working)
+            .unless("edition", format!("the working edition is {working}")),
+        Refusal::EntryStruck { entry } => {
+            problem.with("entry", entry).unless(entry, "it is struck already")
+        }
+        Refusal::StaleExpectation { item, last, record } => {
+            let stale = problem.with("item", item).with("position", number(*last));
+            match record {
+                Some(record) => stale.with("record_id", record),
+                None => stale,
+            }
+        }
+        Refusal::StaleRevision { revision, last } => {
+            problem.with("revision", revision).with("position", last)
+        }
+        Refusal::OtherDigest { digest } => problem.with("digest", digest),
+        Refusal::SelfModeration { area } => problem.with("area", area),
+        Refusal::Incomplete { missing } => missing
+            .iter()
+            .fold(problem.with_list("missing", missing), |all, it| all.unless("edition", it)),
+        Refusal::AlreadySigned { organisation, edition } => {
+            problem.with("organisation", organisation).with("edition", edition)
+        }
+        Refusal::Unsigned { missing } => {
+            missing.iter().fold(problem.with_list("missing", missing), |all, it| {
+                all.unless(it, "has not signed")
+            })
+        }
+        Refusal::KeyReused { position } => problem.with("position", position),
+    }
+}
+
+/// A position as metadata has it: 0 where there is no record yet.
+fn number(last: Option<Position>) -> Position {
+    last.unwrap_or(Position::START)
+}
