@@ -1,6 +1,7 @@
 //! The judgement ledger.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod disk;
 pub mod journal;
 pub mod judgement;
@@ -8,3 +9,4 @@ pub mod ledger;
 pub mod merkle;
 pub mod pb;
 pub mod record;
+pub mod telemetry;
