@@ -47,6 +47,21 @@ impl EvidenceRef {
     }
 }
 
+impl<T: Clone> Act<T> {
+    /// The same act, where it names the last record of an entry, naming the record that `recorded`
+    /// names: that was the last when it was recorded.
+    #[must_use]
+    pub fn with_evidence_of<U>(&self, recorded: &Act<U>) -> Self {
+        let mut act = self.clone();
+        for (cited, then) in act.evidence.iter_mut().zip(&recorded.evidence) {
+            if cited.is_of_last() {
+                cited.at = then.at;
+            }
+        }
+        act
+    }
+}
+
 impl<T> Act<T> {
     /// An act of the service itself: nothing is stated about it.
     #[must_use]

@@ -9,6 +9,7 @@ use super::{
     EntryRevised, Event, FrameworkRegistered, Grade, GradeSet, Order, SetGrade, SignedOff,
     Standing, SubjectRegistered,
 };
+use crate::merkle::sha256;
 
 impl<T: Clone> Order<T> {
     /// The event that this order would have caused where `recorded` was caused, taking from
@@ -20,7 +21,7 @@ impl<T: Clone> Order<T> {
         match (self, recorded) {
             (Self::RegisterFramework(order), Event::FrameworkRegistered(_)) => {
                 let framework = order.framework.id.clone();
-                let document = order.document;
+                let document = *sha256(&[&order.document]).as_bytes();
                 Some(Event::FrameworkRegistered(FrameworkRegistered { framework, document }))
             }
             (Self::RegisterSubject(order), Event::SubjectRegistered(_)) => {

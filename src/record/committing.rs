@@ -31,21 +31,25 @@ pub struct CommittedText {
 
 /// Replaces every text by its commitment in the record `record`. `draw` gives a fresh random
 /// opening for each.
-pub fn commit(
+///
+/// # Errors
+/// The first error of `draw`.
+pub fn commit<E>(
     record: RecordId,
     act: Act<Text>,
     event: Event<Text>,
-    draw: &mut dyn FnMut() -> Opening,
-) -> Committed {
+    draw: &mut dyn FnMut() -> Result<Opening, E>,
+) -> Result<Committed, E> {
     let mut texts = Vec::new();
     let mut visit = |field: &str, text: Text| {
-        let opening = draw();
+        let opening = draw()?;
         let commitment = Commitment::to(&opening, record.uuid(), field, &text);
         texts.push(CommittedText { field: field.to_owned(), commitment, opening, text });
-        commitment
+        Ok(commitment)
     };
-    let (act, event) = map_both(act, event, &mut visit);
-    Committed { act, event, texts }
+    let act = act.map_texts("", &mut visit)?;
+    let event = event.map_texts("", &mut visit)?;
+    Ok(Committed { act, event, texts })
 }
 
 impl Record {

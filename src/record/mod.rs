@@ -4,6 +4,7 @@
 //! This module owns the way between the two, the bytes and their versions. It knows neither
 //! where bytes are kept nor how texts are sealed.
 
+mod beside;
 mod commitment;
 mod committing;
 mod encoding;
@@ -22,6 +23,7 @@ use crate::{
     merkle::Hash,
 };
 
+pub use beside::{Beside, NotBeside};
 pub use commitment::{Commitment, Opening};
 pub use committing::{Committed, CommittedText, commit};
 pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};

@@ -20,3 +20,4 @@ mod faulty_journal;
 mod journal;
 mod rules;
 mod sim_disk;
+mod tidy;
