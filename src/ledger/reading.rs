@@ -31,6 +31,8 @@ pub enum Shown {
 pub struct ReadRecord {
     /// The record as stored.
     pub record: Record,
+    /// The record's bytes as stored: hashed as they are.
+    pub stored: Bytes,
     /// Its circumstances, with the texts in them.
     pub act: Act<Shown>,
     /// What happened, with the texts in it.
@@ -205,6 +207,18 @@ impl Ledger {
     /// [`ReadError::NoRecord`], or as [`Ledger::records`].
     pub async fn record(&self, at: Position) -> Result<ReadRecord, ReadError> {
         Err(ReadError::NoRecord(at))
+    }
+
+    /// The records at these positions, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`], for the first that fails.
+    pub async fn records_at(&self, at: &[Position]) -> Result<Vec<ReadRecord>, ReadError> {
+        let mut records = Vec::with_capacity(at.len());
+        for &position in at {
+            records.push(self.record(position).await?);
+        }
+        Ok(records)
     }
 
     /// An assessment as of a moment, a day or an edition; `None` if it was not opened by then, or
