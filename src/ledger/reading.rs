@@ -237,6 +237,18 @@ impl Ledger {
         Ok(self.read_keep(fold::keep(&*self.shared.journal, at).await?))
     }
 
+    /// The records at these positions, in the order asked for.
+    ///
+    /// # Errors
+    /// As [`Ledger::record`], for the first that fails.
+    pub async fn records_at(&self, at: &[Position]) -> Result<Vec<ReadRecord>, ReadError> {
+        let mut records = Vec::with_capacity(at.len());
+        for &position in at {
+            records.push(self.record(position).await?);
+        }
+        Ok(records)
+    }
+
     /// A record with its texts opened.
     pub(super) fn read_keep(&self, keep: Keep) -> ReadRecord {
         let texts = texts::shown(&self.shared.vault, &keep);
