@@ -13,6 +13,7 @@ mod json;
 mod same_content;
 #[cfg(test)]
 mod samples;
+mod snapshot;
 mod wire;
 
 use jiff::{Timestamp, civil::Date};
@@ -31,6 +32,7 @@ pub use framework::{
 };
 pub use headline::{Headline, Opened};
 pub use json::{BadJson, from_json, to_json};
+pub use snapshot::{read_snapshot, snapshot_of};
 
 /// One event with its provenance. (Spec §4)
 #[derive(Debug, Clone, PartialEq, Eq)]
