@@ -8,11 +8,15 @@ mod commitment;
 mod committing;
 mod encoding;
 mod framework;
+#[cfg(test)]
+mod golden;
 mod headline;
 mod json;
 mod same_content;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod shapes;
 mod snapshot;
 mod wire;
 
