@@ -1,8 +1,9 @@
 //! The record: one event with its provenance, as the ledger stores it.
 //!
 //! A [`Record`] holds no text, only commitments to texts; the texts lie sealed beside its bytes.
-//! This module owns the way between the two, the bytes and their versions. It knows neither
-//! where bytes are kept nor how texts are sealed.
+//! This module owns the way between the two, the bytes and their versions, whether a record
+//! answers a request that comes again, the documents of frameworks, and the disposable snapshots
+//! of what stands. It knows neither where bytes are kept nor how texts are sealed.
 
 mod commitment;
 mod committing;
