@@ -22,7 +22,8 @@ pub(crate) fn opening(index: usize) -> Opening {
     Opening::new([u8::try_from(index % 256).unwrap(); 32])
 }
 
-fn sample(frame: Record, act: Act<Text>, event: Event<Text>) -> Sample {
+/// The sample of an act and an event in the frame of a record.
+pub(crate) fn sample(frame: Record, act: Act<Text>, event: Event<Text>) -> Sample {
     let mut openings = (0..).map(opening);
     let mut draw = || openings.next().unwrap();
     let committed = commit(frame.id, act.clone(), event.clone(), &mut draw);
