@@ -110,6 +110,7 @@ fn store_judgement(area: &AreaId, it: &Judgement) -> message::Judgement {
         deciders: it.deciders.iter().map(|it| it.uuid().as_bytes().to_vec()).collect(),
         effective_on: store_date(it.effective_on),
         recorded_at: it.recorded_at.as_microsecond(),
+        transcribed: it.transcribed,
         ..message::Judgement::default()
     };
     match &it.standing {
@@ -140,6 +141,7 @@ fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Judgement)> {
         deciders: it.deciders.iter().map(person).collect::<Option<_>>()?,
         effective_on: read_date(it.effective_on)?,
         recorded_at: Timestamp::from_microsecond(it.recorded_at).ok()?,
+        transcribed: it.transcribed,
     };
     Some((id(&it.area, AreaId::parse)?, judgement))
 }

@@ -65,6 +65,8 @@ pub(super) struct Judgement {
     /// Microseconds since 1970.
     #[prost(sint64, tag = "10")]
     pub(super) recorded_at: i64,
+    #[prost(bool, tag = "11")]
+    pub(super) transcribed: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
