@@ -45,8 +45,15 @@ impl<'a> Fields<'a> {
     }
 
     fn varint(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let (&byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        // Nearly all are one byte long.
+        if byte < 0x80 { Some(byte.into()) } else { self.longer_varint(byte) }
+    }
+
+    fn longer_varint(&mut self, first: u8) -> Option<u64> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7..64).step_by(7) {
             let (&byte, rest) = self.rest.split_first()?;
             self.rest = rest;
             value |= u64::from(byte & 0x7f) << shift;
