@@ -98,3 +98,15 @@ impl Introductions {
         self.new.into_values().collect()
     }
 }
+
+#[cfg(test)]
+impl Introductions {
+    /// Of a directory that knows these persons only: for tests of layers above.
+    pub(crate) fn among(known: &[(PersonId, &OrganisationId, &Text)]) -> Self {
+        let mut directory = Directory::default();
+        for (id, organisation, name) in known {
+            directory.learn(*id, (*organisation).clone(), Shown::Present((*name).clone()));
+        }
+        Self::new(directory)
+    }
+}

@@ -1,5 +1,28 @@
-//! The gRPC face.
+//! The gRPC face: what comes in, who sent it, what is answered.
+//!
+//! A call passes the layers of [`layers`], the last of which says who calls ([`caller`]). Its
+//! service reads the request once into a command ([`wire`]), hands it in ([`submit`]) and answers
+//! with a receipt. [`status`] alone decides what a caller learns when something is refused. What
+//! may be done is decided by the rules, not here: a service only needs to know who calls.
 
+mod assessments;
+mod audit;
+mod batch;
+mod bulk;
+mod caller;
+mod credential;
+mod framework_document;
+mod frameworks;
+mod layers;
+mod options;
+mod reads;
+mod server;
 mod status;
+mod submit;
+mod wire;
 
+pub use caller::{Identity, Now};
+pub use credential::{CredentialError, Credentials};
+pub use options::{Limits, Reflection, ServeOptions};
+pub use server::{ServeError, serve};
 pub use status::{DOMAIN, Reason};

@@ -1,0 +1,140 @@
+//! `AssessmentService`: commands, and what stands.
+
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    Identity,
+    batch::apply_batch,
+    bulk::{Answers, Bulk},
+    reads,
+    submit::submit_one,
+    wire::{any_order, receipt},
+};
+use crate::{
+    ledger::Ledger,
+    pb::{self, assessment_service_server::AssessmentService, command::Order},
+};
+
+/// The assessments of a ledger, over gRPC.
+pub(super) struct AssessmentApi {
+    /// Where they are.
+    pub(super) ledger: Ledger,
+    /// Cancelled when the server goes down: streams end.
+    pub(super) draining: CancellationToken,
+}
+
+impl AssessmentApi {
+    /// Any command that is a call of its own.
+    async fn order<R: Message>(
+        &self,
+        request: Request<R>,
+        arm: fn(R) -> Order,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        let identity = Identity::of(&request)?.clone();
+        let request = request.into_inner();
+        let bytes = request.encoded_len();
+        let order = arm(request);
+        let recorded =
+            submit_one(&self.ledger, &identity, bytes, |at, names| any_order(at, &order, names));
+        Ok(Response::new(receipt(&recorded.await?)))
+    }
+}
+
+#[tonic::async_trait]
+impl AssessmentService for AssessmentApi {
+    type ApplyStreamStream = Answers;
+
+    async fn open_assessment(
+        &self,
+        request: Request<pb::OpenAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::OpenAssessment).await
+    }
+
+    async fn set_addressee(
+        &self,
+        request: Request<pb::SetAddresseeRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::SetAddressee).await
+    }
+
+    async fn set_grade(
+        &self,
+        request: Request<pb::SetGradeRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::SetGrade).await
+    }
+
+    async fn record_entry(
+        &self,
+        request: Request<pb::RecordEntryRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::RecordEntry).await
+    }
+
+    async fn revise_entry(
+        &self,
+        request: Request<pb::ReviseEntryRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::ReviseEntry).await
+    }
+
+    async fn lock_assessment(
+        &self,
+        request: Request<pb::LockAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::LockAssessment).await
+    }
+
+    async fn sign_off_assessment(
+        &self,
+        request: Request<pb::SignOffAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::SignOffAssessment).await
+    }
+
+    async fn publish_assessment(
+        &self,
+        request: Request<pb::PublishAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::PublishAssessment).await
+    }
+
+    async fn apply_batch(
+        &self,
+        request: Request<pb::ApplyBatchRequest>,
+    ) -> Result<Response<pb::ApplyBatchResponse>, Status> {
+        let identity = Identity::of(&request)?.clone();
+        apply_batch(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn apply_stream(
+        &self,
+        request: Request<Streaming<pb::ApplyStreamRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        let identity = Identity::of(&request)?.clone();
+        let (ledger, draining) = (self.ledger.clone(), self.draining.clone());
+        let bulk = Bulk::new(ledger, identity, request.into_inner(), draining);
+        Ok(Response::new(bulk.answers()))
+    }
+
+    async fn get_assessment(
+        &self,
+        request: Request<pb::GetAssessmentRequest>,
+    ) -> Result<Response<pb::Assessment>, Status> {
+        let identity = Identity::of(&request)?.clone();
+        let asked = request.into_inner();
+        reads::get_assessment(&self.ledger, &identity, asked).await.map(Response::new)
+    }
+
+    async fn list_assessments(
+        &self,
+        request: Request<pb::ListAssessmentsRequest>,
+    ) -> Result<Response<pb::ListAssessmentsResponse>, Status> {
+        let identity = Identity::of(&request)?.clone();
+        let asked = request.into_inner();
+        reads::list_assessments(&self.ledger, &identity, asked).await.map(Response::new)
+    }
+}

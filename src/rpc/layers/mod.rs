@@ -1,0 +1,131 @@
+//! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
+//! [`Clarify`], [`Deadline`], [`Limit`], then [`super::caller::Authenticate`].
+//!
+//! gRPC-Web stands outside whatever reads trailers, because it moves them into the body. The log
+//! stands outside whatever may answer in a service's stead, so that no call goes unlogged.
+
+mod clarify;
+mod deadline;
+mod limit;
+mod log;
+mod method;
+mod panic;
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
+use tonic::{Status, body::Body};
+use tower::{Layer, Service};
+
+pub(super) use clarify::Clarify;
+pub(super) use deadline::Deadline;
+pub(super) use limit::Limit;
+pub(super) use log::{CalledBy, Log};
+pub(super) use method::{Method, Methods, Shape};
+pub(super) use panic::CatchPanic;
+
+/// The answer to a call: never an error, since whatever fails is a status.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// A service that can be surrounded.
+pub(super) trait Inner:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+{
+}
+
+impl<S> Inner for S where
+    S: Service<
+            Request<Body>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send + 'static,
+        >
+{
+}
+
+/// What is done around the calls of a service.
+pub(super) trait Around: Clone {
+    /// Answers a call, mostly by passing it on to `inner`, which is ready.
+    fn answer<S: Inner>(&self, inner: &mut S, request: Request<Body>) -> Answer;
+}
+
+/// The layer that puts `A` around a service.
+#[derive(Debug, Clone)]
+pub(super) struct Surround<A>(pub(super) A);
+
+impl<A: Around, S> Layer<S> for Surround<A> {
+    type Service = Surrounded<A, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Surrounded { around: self.0.clone(), inner }
+    }
+}
+
+/// A service with `A` around it.
+#[derive(Debug, Clone)]
+pub(super) struct Surrounded<A, S> {
+    around: A,
+    inner: S,
+}
+
+impl<A: Around, S: Inner> Service<Request<Body>> for Surrounded<A, S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        self.around.answer(&mut self.inner, request)
+    }
+}
+
+/// An answer that is ready: a call that goes no further.
+pub(super) fn answered(status: Status) -> Answer {
+    Box::pin(async move { Ok(status.into_http()) })
+}
+
+/// A body whose frames `poll` makes, mostly from another body that it owns.
+fn body_of<F>(poll: F) -> Body
+where
+    F: FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>>
+        + Send
+        + Unpin
+        + 'static,
+{
+    Body::new(BodyFn(poll))
+}
+
+struct BodyFn<F>(F);
+
+impl<F> http_body::Body for BodyFn<F>
+where
+    F: FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> + Unpin,
+{
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        (self.0)(cx)
+    }
+}
+
+/// The next frame of a body.
+fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    http_body::Body::poll_frame(Pin::new(body), cx)
+}
+
+#[cfg(test)]
+mod tests;

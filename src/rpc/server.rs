@@ -1,0 +1,275 @@
+//! The server: which services there are, behind which layers, and how it goes down.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use http::{HeaderName, HeaderValue, Method, header};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    codec::CompressionEncoding,
+    server::NamedService,
+    service::Routes,
+    transport::server::{Server, TcpIncoming},
+};
+use tonic_health::{
+    ServingStatus,
+    server::{HealthReporter, health_reporter},
+};
+use tonic_web::GrpcWebLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::{
+    Reflection, ServeOptions,
+    assessments::AssessmentApi,
+    audit::AuditApi,
+    caller::{Authenticate, Find},
+    frameworks::FrameworkApi,
+    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
+    submit::COMMAND_BYTES_MAX,
+};
+use crate::{
+    ledger::Ledger,
+    pb::{
+        DESCRIPTORS, assessment_service_server::AssessmentServiceServer,
+        audit_service_server::AuditServiceServer, framework_service_server::FrameworkServiceServer,
+    },
+};
+
+/// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest message that asks for something: a filter, a list of streams.
+const QUERY_BYTES_MAX: usize = 64 * 1024;
+
+/// Streams of one connection. A client with 256 callers on one connection must not wait for a
+/// slot, and twice that leaves room for its subscriptions; streams that are opened and never
+/// finished cost tens of KiB each, so thousands would not do.
+const CONNECTION_STREAMS_MAX: u32 = 512;
+
+/// What a stream may send before it is read. Small, since every stream may do so; a larger
+/// message only takes a round trip more.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// What all streams of a connection may send before they are read: 16 at full speed.
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// The headers of a request: a credential of 8 KiB, and as much again.
+const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+
+/// How often a silent connection is asked whether it is there, and how long it has to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection lives until its client is told to make another, so that load spreads
+/// over servers that came later. No grace after it: tonic would cut the connection without ever
+/// having told the client; a stream that is still read may go on.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How long a browser may remember what CORS allows.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// Why serving ended otherwise than by going down in order.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The compiled descriptors cannot be read: this build is broken.
+    #[error("the compiled descriptors cannot be read: {0}")]
+    Descriptors(String),
+    /// The transport failed.
+    #[error("the transport failed")]
+    Transport(#[from] tonic::transport::Error),
+    /// Calls under way did not end in time, and were cut.
+    #[error("calls under way were cut after {after_s} s")]
+    Cut {
+        /// After how many seconds.
+        after_s: u64,
+    },
+}
+
+/// Serves `ledger` on `listener` until `shutdown` is ready, then goes down in order: health turns
+/// to NOT_SERVING, a little later connections are refused, streams end with UNAVAILABLE, and
+/// calls under way are answered.
+///
+/// # Errors
+/// [`ServeError`]; nothing is lost by any, since whatever was answered is durable.
+pub async fn serve(
+    listener: TcpListener,
+    ledger: Ledger,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let draining = CancellationToken::new();
+    let routes = routes(&ledger, &draining);
+    let services = [
+        AssessmentServiceServer::<AssessmentApi>::NAME,
+        AuditServiceServer::<AuditApi>::NAME,
+        FrameworkServiceServer::<FrameworkApi>::NAME,
+    ];
+    let find: Find = Arc::new(move |identity| {
+        let mut introductions = ledger.introductions();
+        let person = introductions.person(&identity.organisation, &identity.login);
+        introductions.knows(person).then_some(person)
+    });
+    let serving = Serving { listener, options, draining, services: &services, find };
+    serving.run(routes, shutdown).await
+}
+
+/// Accepts gzip and zstd, and sends them to those who do.
+macro_rules! compressed {
+    ($server:expr) => {
+        $server
+            .accept_compressed(CompressionEncoding::Zstd)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Zstd)
+            .send_compressed(CompressionEncoding::Gzip)
+    };
+}
+
+fn routes(ledger: &Ledger, draining: &CancellationToken) -> Routes {
+    let assessments = AssessmentApi { ledger: ledger.clone(), draining: draining.clone() };
+    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone() };
+    let frameworks = FrameworkApi { ledger: ledger.clone() };
+    Routes::new(
+        compressed!(AssessmentServiceServer::new(assessments))
+            .max_decoding_message_size(BATCH_BYTES_MAX),
+    )
+    .add_service(
+        compressed!(AuditServiceServer::new(audit)).max_decoding_message_size(QUERY_BYTES_MAX),
+    )
+    .add_service(
+        compressed!(FrameworkServiceServer::new(frameworks))
+            .max_decoding_message_size(COMMAND_BYTES_MAX),
+    )
+}
+
+/// All that a server needs beside its own services.
+pub(super) struct Serving<'s> {
+    pub(super) listener: TcpListener,
+    pub(super) options: ServeOptions,
+    /// Cancelled when the server goes down.
+    pub(super) draining: CancellationToken,
+    /// The names of its own services, for health.
+    pub(super) services: &'s [&'static str],
+    /// Finds the person behind a caller, for the log.
+    pub(super) find: Find,
+}
+
+impl Serving<'_> {
+    /// Serves `routes`, health and reflection until `shutdown`.
+    pub(super) async fn run(
+        self,
+        routes: Routes,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let (reporter, health_service) = health_reporter();
+        let health = Health { reporter, services: self.services };
+        health.set(ServingStatus::Serving).await;
+        let mut routes = routes.add_service(compressed!(health_service));
+        match self.options.reflection {
+            Reflection::Offered => routes = with_reflection(routes)?,
+            Reflection::Hidden => {}
+        }
+
+        let limits = self.options.limits;
+        let draining = &self.draining;
+        let goes_down = async {
+            shutdown.await;
+            health.set(ServingStatus::NotServing).await;
+            tokio::time::sleep(limits.drain_delay).await;
+            draining.cancel();
+        };
+        let ledger_stops = async {
+            self.options.ledger_stopped.cancelled().await;
+            health.set(ServingStatus::NotServing).await;
+            std::future::pending::<Infallible>().await
+        };
+        let time_is_up = async {
+            draining.cancelled().await;
+            tokio::time::sleep(limits.drain_max).await;
+        };
+        let methods =
+            Methods::of(DESCRIPTORS).map_err(|error| ServeError::Descriptors(error.to_string()))?;
+        let authenticate = Authenticate {
+            credentials: Arc::clone(&self.options.credentials),
+            now: Arc::clone(&self.options.now),
+            find: self.find,
+        };
+        let layered = transport()
+            .layer(Surround(CatchPanic))
+            .layer(cors(&self.options.origins))
+            .layer(GrpcWebLayer::new())
+            .layer(Surround(Log(methods)))
+            .layer(Surround(Clarify))
+            .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
+            .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
+            .layer(Surround(authenticate));
+        let incoming = TcpIncoming::from(self.listener)
+            .with_nodelay(Some(true))
+            .with_keepalive(Some(PING_INTERVAL));
+        let served = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
+        tokio::select! {
+            served = served => Ok(served?),
+            () = time_is_up => Err(ServeError::Cut { after_s: limits.drain_max.as_secs() }),
+            never = ledger_stops => match never {},
+        }
+    }
+}
+
+/// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.
+fn transport() -> Server {
+    Server::builder()
+        .accept_http1(true)
+        .max_concurrent_streams(CONNECTION_STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .http2_keepalive_interval(Some(PING_INTERVAL))
+        .http2_keepalive_timeout(Some(PING_TIMEOUT))
+        .max_connection_age(CONNECTION_AGE_MAX)
+}
+
+/// What a browser on one of `origins` may send and see.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    let named = HeaderName::from_static;
+    let sent = [
+        header::CONTENT_TYPE,
+        header::AUTHORIZATION,
+        named("grpc-timeout"),
+        named("x-grpc-web"),
+        named("x-user-agent"),
+    ];
+    let seen = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(named);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::POST])
+        .allow_headers(sent)
+        .expose_headers(seen)
+        .max_age(PREFLIGHT_MAX_AGE)
+}
+
+/// Adds both versions of reflection: many tools speak the older one only.
+fn with_reflection(routes: Routes) -> Result<Routes, ServeError> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+    };
+    let bad = |error: tonic_reflection::server::Error| ServeError::Descriptors(error.to_string());
+    let newer = builder().build_v1().map_err(bad)?;
+    let older = builder().build_v1alpha().map_err(bad)?;
+    Ok(routes.add_service(compressed!(newer)).add_service(compressed!(older)))
+}
+
+/// What the server says about itself to whoever watches over it.
+struct Health<'s> {
+    reporter: HealthReporter,
+    services: &'s [&'static str],
+}
+
+impl Health<'_> {
+    /// Says the same of the server and of each of its services.
+    async fn set(&self, status: ServingStatus) {
+        self.reporter.set_service_status("", status).await;
+        for service in self.services {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+}

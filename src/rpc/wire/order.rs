@@ -1,0 +1,246 @@
+//! Orders on an assessment.
+
+use super::{
+    At, Names, Read,
+    act::act,
+    closed::non_grade,
+    content::{addressee, entry_content, signature},
+    value::{
+        affirmed, date, edition, expected, expected_revision, id, id_if_any, sha256, typed_if_any,
+    },
+};
+use crate::{
+    judgement::{
+        Act, AreaId, AssessmentId, AssessmentOpened, AssessmentOrder, Cycle, EntryId, FrameworkId,
+        Grade, Label, LevelCode, LockAssessment, Order, OrganisationId, Period, PublishAssessment,
+        RecordEntry, ReviseEntry, ScaleId, SetAddressee, SetGrade, SignOff, Text,
+    },
+    ledger::Mode,
+    merkle::Hash,
+    pb::{self, command::Order as Given, grade::Award, revise_entry_request::Revision},
+};
+
+/// A request as read: what is ordered, under which circumstances, whether to record it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::rpc) struct Ordered {
+    /// The circumstances.
+    pub(in crate::rpc) act: Act<Text>,
+    /// What is ordered.
+    pub(in crate::rpc) order: Order<Text>,
+    /// Whether it is recorded.
+    pub(in crate::rpc) mode: Mode,
+}
+
+/// Any order on an assessment; `at` is its own message.
+pub(in crate::rpc) fn any_order(
+    at: &At<'_>,
+    given: &Given,
+    names: &mut Names<'_>,
+) -> Read<Ordered> {
+    match given {
+        Given::OpenAssessment(given) => ordered(at, given, names, open),
+        Given::SetAddressee(given) => ordered(at, given, names, set_addressee),
+        Given::SetGrade(given) => ordered(at, given, names, set_grade),
+        Given::RecordEntry(given) => ordered(at, given, names, record_entry),
+        Given::ReviseEntry(given) => ordered(at, given, names, revise_entry),
+        Given::LockAssessment(given) => ordered(at, given, names, lock),
+        Given::SignOffAssessment(given) => ordered(at, given, names, sign_off),
+        Given::PublishAssessment(given) => ordered(at, given, names, publish),
+    }
+}
+
+/// What all requests on one assessment have in common.
+trait OnAssessment {
+    fn assessment(&self) -> &str;
+    fn act(&self) -> Option<&pb::Act>;
+    fn validate_only(&self) -> bool;
+}
+
+macro_rules! on_assessment {
+    ($($request:ident by $arm:ident as $field:literal,)+) => {
+        $(impl OnAssessment for pb::$request {
+            fn assessment(&self) -> &str {
+                &self.assessment
+            }
+
+            fn act(&self) -> Option<&pb::Act> {
+                self.act.as_ref()
+            }
+
+            fn validate_only(&self) -> bool {
+                self.validate_only
+            }
+        })+
+
+        /// The name of the assessment that a command is on, as given, and the field of
+        /// `Command` that the command stands in.
+        pub(in crate::rpc) fn assessment_of(given: &Given) -> (&str, &'static str) {
+            match given {
+                $(Given::$arm(given) => (given.assessment(), $field),)+
+            }
+        }
+
+        /// Whether a command asks by itself to be checked only.
+        pub(in crate::rpc) fn validate_only_of(given: &Given) -> bool {
+            match given {
+                $(Given::$arm(given) => given.validate_only(),)+
+            }
+        }
+    };
+}
+
+on_assessment! {
+    OpenAssessmentRequest by OpenAssessment as "open_assessment",
+    SetAddresseeRequest by SetAddressee as "set_addressee",
+    SetGradeRequest by SetGrade as "set_grade",
+    RecordEntryRequest by RecordEntry as "record_entry",
+    ReviseEntryRequest by ReviseEntry as "revise_entry",
+    LockAssessmentRequest by LockAssessment as "lock_assessment",
+    SignOffAssessmentRequest by SignOffAssessment as "sign_off_assessment",
+    PublishAssessmentRequest by PublishAssessment as "publish_assessment",
+}
+
+fn ordered<R: OnAssessment>(
+    at: &At<'_>,
+    given: &R,
+    names: &mut Names<'_>,
+    order: fn(&At<'_>, &R) -> Read<AssessmentOrder<Text>>,
+) -> Read<Ordered> {
+    let assessment = id(&at.field("assessment"), given.assessment(), AssessmentId::parse);
+    let act = act(&at.field("act"), given.act(), names);
+    let order = order(at, given);
+    Ok(Ordered {
+        act: act?,
+        order: Order::Assess(assessment?, order?),
+        mode: mode(given.validate_only()),
+    })
+}
+
+pub(super) const fn mode(validate_only: bool) -> Mode {
+    if validate_only { Mode::Validate } else { Mode::Record }
+}
+
+fn open(at: &At<'_>, given: &pb::OpenAssessmentRequest) -> Read<AssessmentOrder<Text>> {
+    let framework = id(&at.field("framework"), &given.framework, FrameworkId::parse);
+    let cycle = id(&at.field("cycle"), &given.cycle, Cycle::parse);
+    let periods = at.field("periods").each(&given.periods, period);
+    let to = given.addressee.as_ref();
+    let addressee = to.map(|to| addressee(&at.field("addressee"), Some(to))).transpose();
+    let name = |at: &At<'_>, name: &String| id(at, name, AssessmentId::parse);
+    let earlier = at.field("earlier").each(&given.earlier, name);
+    Ok(AssessmentOrder::Open(AssessmentOpened {
+        framework: framework?,
+        cycle: cycle?,
+        periods: periods?,
+        addressee: addressee?,
+        earlier: earlier?,
+    }))
+}
+
+fn period(at: &At<'_>, given: &pb::AssessedPeriod) -> Read<Period> {
+    let from = date(&at.field("first_day"), given.first_day);
+    let to = date(&at.field("last_day"), given.last_day);
+    Ok(Period { from: from?, to: to? })
+}
+
+fn set_addressee(at: &At<'_>, given: &pb::SetAddresseeRequest) -> Read<AssessmentOrder<Text>> {
+    let addressee = addressee(&at.field("addressee"), given.addressee.as_ref());
+    let expected = expected(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::SetAddressee(SetAddressee { addressee: addressee?, expected: expected? }))
+}
+
+fn set_grade(at: &At<'_>, given: &pb::SetGradeRequest) -> Read<AssessmentOrder<Text>> {
+    let area = id(&at.field("area"), &given.area, AreaId::parse);
+    let stated = given.grade.as_ref();
+    let qualifier = stated.map_or("", |stated| &stated.qualifier);
+    let qualifier = typed_if_any(&at.field("grade").field("qualifier"), qualifier);
+    let grade = grade(&at.field("grade"), stated);
+    let expected = expected(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::SetGrade(SetGrade {
+        area: area?,
+        grade: grade?,
+        qualifier: qualifier?,
+        expected: expected?,
+    }))
+}
+
+fn grade(at: &At<'_>, given: Option<&pb::Grade>) -> Read<Grade> {
+    let given = at.required(given)?;
+    let scale = id_if_any(&at.field("scale"), &given.scale, ScaleId::parse);
+    let no_scale = |scale: Option<ScaleId>| match scale {
+        Some(_) => Err(at.field("scale").violated("is for a level only")),
+        None => Ok(()),
+    };
+    match &given.award {
+        Some(Award::Level(level)) => {
+            let level = id(&at.field("level"), level, LevelCode::parse);
+            Ok(Grade::Level(scale?, level?))
+        }
+        Some(Award::Word(word)) => {
+            let word = id(&at.field("word"), word, Label::parse);
+            scale.and_then(no_scale)?;
+            word.map(Grade::Word)
+        }
+        Some(Award::NotGraded(value)) => {
+            let value = non_grade(&at.field("not_graded"), *value);
+            scale.and_then(no_scale)?;
+            value.map(Grade::NotGraded)
+        }
+        None => Err(at.violated("needs a level, a word or not_graded")),
+    }
+}
+
+fn record_entry(at: &At<'_>, given: &pb::RecordEntryRequest) -> Read<AssessmentOrder<Text>> {
+    let entry = id(&at.field("entry_id"), &given.entry_id, EntryId::parse);
+    let content = entry_content(&at.field("content"), given.content.as_ref());
+    Ok(AssessmentOrder::RecordEntry(RecordEntry { entry: entry?, content: content? }))
+}
+
+fn revise_entry(at: &At<'_>, given: &pb::ReviseEntryRequest) -> Read<AssessmentOrder<Text>> {
+    let entry = id(&at.field("entry_id"), &given.entry_id, EntryId::parse);
+    let content = match &given.revision {
+        Some(Revision::Content(content)) => {
+            entry_content(&at.field("content"), Some(content)).map(Some)
+        }
+        Some(Revision::Strike(stated)) => affirmed(&at.field("strike"), *stated).map(|()| None),
+        None => Err(at.field("content").violated("is required, unless strike is set")),
+    };
+    let expected = expected(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::ReviseEntry(ReviseEntry {
+        entry: entry?,
+        content: content?,
+        expected: expected?,
+    }))
+}
+
+fn lock(at: &At<'_>, given: &pb::LockAssessmentRequest) -> Read<AssessmentOrder<Text>> {
+    let digest = sha256(&at.field("digest"), &given.digest).map(Hash::new);
+    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::Lock(LockAssessment { digest: digest?, expected: expected? }))
+}
+
+fn sign_off(at: &At<'_>, given: &pb::SignOffAssessmentRequest) -> Read<AssessmentOrder<Text>> {
+    let organisation = id(&at.field("organisation"), &given.organisation, OrganisationId::parse);
+    let edition = edition(&at.field("edition"), given.edition);
+    let digest = sha256(&at.field("digest"), &given.digest).map(Hash::new);
+    let signature = signature(&at.field("signature"), given.signature.as_ref());
+    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::SignOff(SignOff {
+        organisation: organisation?,
+        edition: edition?,
+        digest: digest?,
+        signature: signature?,
+        expected: expected?,
+    }))
+}
+
+fn publish(at: &At<'_>, given: &pb::PublishAssessmentRequest) -> Read<AssessmentOrder<Text>> {
+    let edition = edition(&at.field("edition"), given.edition);
+    let letter_date = date(&at.field("letter_date"), given.letter_date);
+    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
+    Ok(AssessmentOrder::Publish(PublishAssessment {
+        edition: edition?,
+        letter_date: letter_date?,
+        expected: expected?,
+    }))
+}
