@@ -1,0 +1,3 @@
+//! The shell around the rules: what passes time, orders writes and answers.
+
+pub mod clock;
