@@ -1,6 +1,9 @@
 //! Time as the ledger keeps it. (Spec §4.5)
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,6 +19,16 @@ pub struct Reading {
 /// The clock is passed in: the operating system's in production, a hand-turned one in tests, one
 /// of the year 2006 in the demonstration.
 pub type Clock = Arc<dyn Fn() -> Reading + Send + Sync>;
+
+/// The clocks of the operating system.
+///
+/// On Linux the monotonic clock stands still while the machine sleeps: after a sleep of more than
+/// a minute the wall clock is not believed until the ledger is started again.
+#[must_use]
+pub fn system_clock() -> Clock {
+    let origin = Instant::now();
+    Arc::new(move || Reading { wall: Timestamp::now(), monotonic: origin.elapsed() })
+}
 
 /// How far the wall clock may run ahead of the monotonic one before it is no longer believed.
 const JUMP_MAX: SignedDuration = SignedDuration::from_secs(60);
@@ -62,9 +75,9 @@ impl RecordedTime {
         if ahead > JUMP_MAX {
             return Err(ClockUntrusted { ahead_s: u64::try_from(ahead.as_secs()).unwrap_or(0) });
         }
-        // A clock that crept ahead is believed from here on. One that ran back is not: when it
-        // comes forward again to where it should be, that is no jump.
-        if ahead.is_positive() {
+        // While the clocks agree, later jumps are measured from here: slow drift is no jump. A
+        // clock that ran far back does not agree: when it is set right again, that is no jump.
+        if ahead >= -JUMP_MAX {
             self.trusted = reading;
         }
         let wall = to_microseconds(reading.wall);

@@ -44,7 +44,7 @@ use crate::{
 };
 
 pub use catalogue::Registered;
-pub use clock::{Clock, ClockUntrusted, Reading};
+pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;

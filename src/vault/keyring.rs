@@ -137,9 +137,10 @@ impl Writer {
             return Ok(None);
         };
         if !block.destroy(indexes) {
-            // An earlier call, perhaps of an earlier process, got as far as the renaming. Whether
-            // that was made durable is not known here, so it is made durable now.
-            return self.sync_directory(number).map(Some);
+            // An earlier call did it, and durably: one of this process that could not tell has
+            // poisoned the writer, and what a killed process left was made durable together with
+            // this one's first block.
+            return self.check_usable().map(Some);
         }
         let name = number.file_name();
         let disk = &*self.keyring.disk;
@@ -154,9 +155,7 @@ impl Writer {
     }
 
     fn write(&self, number: BlockNumber, block: &Block) -> Result<(), VaultError> {
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(VaultError::Poisoned);
-        }
+        self.check_usable()?;
         let bytes = block.to_bytes(self.keyring.owner(), &self.entropy)?;
         let written = files::replace(&*self.keyring.disk, &number.file_name(), &bytes);
         if let Err(VaultError::Unknown { .. }) = written {
@@ -165,14 +164,11 @@ impl Writer {
         written
     }
 
-    fn sync_directory(&self, number: BlockNumber) -> Result<(), VaultError> {
+    fn check_usable(&self) -> Result<(), VaultError> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(VaultError::Poisoned);
         }
-        self.keyring.disk.sync().map_err(|source| {
-            self.poisoned.store(true, Ordering::Release);
-            VaultError::Unknown { file: self.keyring.describe(number), source }
-        })
+        Ok(())
     }
 }
 

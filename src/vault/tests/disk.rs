@@ -25,7 +25,8 @@ pub(super) enum Kept {
 
 #[derive(Clone, Copy)]
 pub(super) enum Fault {
-    /// Every call from this one on fails.
+    /// After so many changes every call fails. A crash between two changes is the same wherever
+    /// between them it happens.
     Crash(usize),
     /// This call fails, and no other.
     Once(usize),
@@ -41,8 +42,10 @@ struct State {
     names: BTreeMap<String, Inode>,
     synced_names: BTreeMap<String, Inode>,
     calls: usize,
+    changes: usize,
     fault: Option<Fault>,
     lock: Arc<()>,
+    at_end_of_file: Option<Box<dyn FnOnce() + Send>>,
 }
 
 type Inode = Arc<Mutex<Content>>;
@@ -76,6 +79,10 @@ impl MemoryDisk {
         self.lock_state().calls
     }
 
+    pub(super) fn changes(&self) -> usize {
+        self.lock_state().changes
+    }
+
     /// Every file's bytes, as a program sees them.
     pub(super) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let state = self.lock_state();
@@ -102,6 +109,11 @@ impl MemoryDisk {
         })
     }
 
+    /// Does this once, when a reader has reached the end of a file.
+    pub(super) fn at_end_of_file(&self, act: impl FnOnce() + Send + 'static) {
+        self.lock_state().at_end_of_file = Some(Box::new(act));
+    }
+
     /// The durable content of a file, now and after it has lost its name.
     pub(super) fn watch(&self, name: &str) -> impl Fn() -> Vec<u8> + use<> {
         let inode = Arc::clone(&self.lock_state().names[name]);
@@ -119,10 +131,17 @@ impl MemoryDisk {
         state.calls += 1;
         let fails = match state.fault {
             None => false,
-            Some(Fault::Crash(at)) => call >= at,
+            Some(Fault::Crash(at)) => state.changes >= at,
             Some(Fault::Once(at)) => call == at,
         };
         if fails { Err(io::Error::other("injected")) } else { Ok(state) }
+    }
+
+    /// Counts a call that changes something.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.call()?;
+        state.changes += 1;
+        Ok(state)
     }
 }
 
@@ -132,7 +151,7 @@ impl Disk for MemoryDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.call()?;
+        let mut state = self.change()?;
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -148,19 +167,19 @@ impl Disk for MemoryDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.call()?;
+        let mut state = self.change()?;
         let inode = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), inode);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut state = self.call()?;
+        let mut state = self.change()?;
         state.names.remove(name).map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.call()?;
+        let mut state = self.change()?;
         state.synced_names = state.names.clone();
         Ok(())
     }
@@ -183,16 +202,21 @@ struct MemoryFile {
 
 impl DiskFile for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let _state = self.disk.call()?;
+        let mut state = self.disk.call()?;
         let content = self.inode.lock().unwrap();
         let rest = content.bytes.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
         let count = rest.len().min(buffer.len()).min(BYTES_AT_ONCE);
         buffer[..count].copy_from_slice(&rest[..count]);
+        let act = if count == 0 { state.at_end_of_file.take() } else { None };
+        drop((content, state));
+        if let Some(act) = act {
+            act();
+        }
         Ok(count)
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<usize> {
-        let _state = self.disk.call()?;
+        let _state = self.disk.change()?;
         let mut content = self.inode.lock().unwrap();
         let begin = usize::try_from(offset).unwrap();
         let count = data.len().min(BYTES_AT_ONCE);
@@ -205,7 +229,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let _state = self.disk.call()?;
+        let _state = self.disk.change()?;
         let mut content = self.inode.lock().unwrap();
         content.synced = content.bytes.clone();
         Ok(())

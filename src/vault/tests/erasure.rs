@@ -109,6 +109,22 @@ fn the_replaced_file_is_overwritten() {
 }
 
 #[test]
+fn a_block_read_before_a_destruction_is_not_kept_after_it() {
+    let disk = MemoryDisk::default();
+    let vault = Arc::new(open(&disk, &seeded(1)).unwrap());
+    let record = Record::new(1, 1);
+    let blob = vault.seal(&record.sealings()).unwrap();
+    let binding = record.bindings()[0];
+    let (other, slots) = (Arc::clone(&vault), slots_of(&blob).unwrap());
+    // The reading holds no lock meanwhile, or this would never return.
+    disk.at_end_of_file(move || other.destroy(&slots).unwrap());
+
+    let during = vault.unseal(&blob, 0, &binding).unwrap();
+    assert_eq!(during, record.present(0), "it began before the destruction");
+    assert_eq!(vault.unseal(&blob, 0, &binding).unwrap(), Unsealed::Destroyed);
+}
+
+#[test]
 fn a_slot_without_a_text_is_not_destroyed() {
     let vault = open(&MemoryDisk::default(), &seeded(1)).unwrap();
     let record = Record::new(1, 1);
