@@ -36,29 +36,36 @@ enum Stopped {
 }
 
 impl Told {
+    /// Appends `group`; where nothing was stored, a small group that may still fit, and then the
+    /// same again.
     fn append(&mut self, journal: &FileJournal, group: Group) -> Result<(), Stopped> {
-        // Nothing was stored: then it may be tried again, once here.
-        for _ in 0..2 {
-            match now(append(journal, group.clone())) {
-                Ok(head) => {
-                    self.groups.push(group);
-                    let expected = stored(&self.groups).len() as u64;
-                    let same = head.position == Position::new(expected);
-                    return same
-                        .then_some(())
-                        .ok_or(Stopped::Wrong(format!("the head is {head:?}")));
-                }
-                Err(JournalError::NotApplied(_)) => {}
-                Err(JournalError::Unknown(_)) => {
-                    let refused = now(append(journal, group.clone()));
-                    assert!(matches!(refused, Err(JournalError::Poisoned)), "{refused:?}");
-                    self.unknown = Some(group);
-                    return Err(Stopped::Here);
-                }
-                Err(error) => return Err(Stopped::Wrong(format!("the append answers {error:?}"))),
-            }
+        if !self.append_once(journal, group.clone())? {
+            self.append_once(journal, super::group(&["small,stream-2|"]))?;
+            self.append_once(journal, group)?;
         }
         Ok(())
+    }
+
+    /// Whether the group is stored.
+    fn append_once(&mut self, journal: &FileJournal, group: Group) -> Result<bool, Stopped> {
+        match now(append(journal, group.clone())) {
+            Ok(head) => {
+                self.groups.push(group);
+                let expected = Position::new(stored(&self.groups).len() as u64);
+                if head.position != expected {
+                    return Err(Stopped::Wrong(format!("the head is {head:?}, not {expected}")));
+                }
+                Ok(true)
+            }
+            Err(JournalError::NotApplied(_)) => Ok(false),
+            Err(JournalError::Unknown(_)) => {
+                let refused = now(append(journal, group.clone()));
+                assert!(matches!(refused, Err(JournalError::Poisoned)), "{refused:?}");
+                self.unknown = Some(group);
+                Err(Stopped::Here)
+            }
+            Err(error) => Err(Stopped::Wrong(format!("the append answers {error:?}"))),
+        }
     }
 
     fn keep_checkpoint(
