@@ -1,7 +1,10 @@
 //! Tests of the journal's stores.
 
 mod conformance;
+mod damage;
 mod faults;
+mod file_store;
+mod golden;
 
 use std::{
     future::Future,
@@ -61,7 +64,7 @@ pub(crate) fn usual_group(number: usize) -> Group {
             format!(
                 "own-{number}-{at},stream-{}|{}",
                 (number + at) % 3,
-                "x".repeat(number * 37 % 160)
+                "x".repeat(number * 37 % 185)
             )
         })
         .collect();
