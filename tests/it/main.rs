@@ -16,6 +16,10 @@
     reason = "a test stops at the first thing that is not as it must be"
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
+#![allow(
+    clippy::shadow_unrelated,
+    reason = "a test that opens a journal twice calls it a journal twice"
+)]
 
 mod faulty_journal;
 mod journal;

@@ -175,7 +175,7 @@ mod tests {
         Header {
             ledger: [0; 16],
             number: 1,
-            segment_bytes: SEGMENT_BYTES as u64,
+            segment_bytes: wide(SEGMENT_BYTES),
             first: Position::new(1),
             previous: Chain::START,
         }
@@ -192,10 +192,10 @@ mod tests {
                 Group { entries: vec![Entry { record, sealed: Bytes::new() }], mark: Bytes::new() };
             let start = frame::start_at(at);
             let bytes = frame::encode(&group, first, start);
-            let end = start as usize + bytes.len();
-            area[start as usize..end].copy_from_slice(&bytes);
-            frames.push((start as usize, end));
-            (at, first) = (end as u64, first.next());
+            let place = narrow(start)..narrow(start).saturating_add(bytes.len());
+            area[place.clone()].copy_from_slice(&bytes);
+            (at, first) = (wide(place.end), first.next());
+            frames.push((place.start, place.end));
         }
         (area, frames)
     }

@@ -187,7 +187,7 @@ impl Change {
         let mut name = names[pick(seeded, names.len())].clone();
         let kind = seeded.below(16);
         if (8..12).contains(&kind) {
-            name = segments().nth(pick(seeded, segments().count())).unwrap().clone();
+            name.clone_from(segments().nth(pick(seeded, segments().count())).unwrap());
         }
         let length = left.files[&name].len();
         // Half of the changes fall on what is written, not on the zeros behind it.

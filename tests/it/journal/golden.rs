@@ -41,8 +41,11 @@ fn dump(files: &BTreeMap<String, Vec<u8>>) -> String {
         for (line, chunk) in
             bytes.chunks(32).enumerate().filter(|(_, chunk)| chunk.iter().any(|byte| *byte != 0))
         {
-            let hex: String = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(text, "  {:05x} {hex}", line * 32).unwrap();
+            write!(text, "  {:05x} ", line * 32).unwrap();
+            for byte in chunk {
+                write!(text, "{byte:02x}").unwrap();
+            }
+            text.push('\n');
         }
     }
     text
@@ -61,7 +64,7 @@ fn undump(text: &str) -> BTreeMap<String, Vec<u8>> {
                     u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
             }
         } else {
-            name = left.to_owned();
+            left.clone_into(&mut name);
             files.insert(name.clone(), vec![0; right.parse().unwrap()]);
         }
     }

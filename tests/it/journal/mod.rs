@@ -46,8 +46,11 @@ fn key_of(name: &[u8]) -> Key {
 }
 
 pub(crate) fn entry(record: &str) -> Entry {
-    let sealed =
-        if record.len() % 3 == 0 { Bytes::new() } else { Bytes::from(record.to_uppercase()) };
+    let sealed = if record.len().is_multiple_of(3) {
+        Bytes::new()
+    } else {
+        Bytes::from(record.to_uppercase())
+    };
     Entry { record: Bytes::copy_from_slice(record.as_bytes()), sealed }
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn group(records: &[&str]) -> Group {
 /// The `number`-th group of a usual run: one to four entries of some or some hundred bytes, filed
 /// under a name of its own and under one of three streams.
 pub(crate) fn usual_group(number: usize) -> Group {
-    let records: Vec<_> = (0..1 + number % 4)
+    let records: Vec<_> = (0..=number % 4)
         .map(|at| {
             format!(
                 "own-{number}-{at},stream-{}|{}",
