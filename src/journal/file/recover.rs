@@ -257,6 +257,14 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_out_of_its_place_is_damage() {
+        let (mut area, frames) = segment(&[100, 100, 100]);
+        let (first, third) = (frames[0].0..frames[0].1, frames[2].0..frames[2].1);
+        area.copy_within(third, first.start);
+        assert_eq!(scanned(area).unwrap_err().what, "an append stands out of its place");
+    }
+
+    #[test]
     fn bytes_far_behind_the_last_frame_are_damage() {
         let (mut area, frames) = segment(&[100]);
         area[frames[0].1 + 4200] = 1;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use judgement_ledger::{
     journal::{
-        Group, Journal, JournalError, Stored,
+        Group, Journal, JournalError, Mark, Stored,
         file::{FileJournal, FileOptions, OpenError},
     },
     judgement::Position,
 };
 
-use super::{append, by_name, content, key, now, stored, tiny, usual_group};
-use crate::sim_disk::{Seeded, SimDisk};
+use super::{append, by_name, content, group, key, now, stored, tiny, usual_group};
+use crate::sim_disk::{Fault, Seeded, SimDisk};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -28,7 +28,11 @@ fn options() -> FileOptions {
 }
 
 fn open(files: &Files) -> Result<FileJournal, OpenError> {
-    FileJournal::open(SimDisk::holding(files).shared(), by_name(), options())
+    open_on(&SimDisk::holding(files))
+}
+
+fn open_on(disk: &SimDisk) -> Result<FileJournal, OpenError> {
+    FileJournal::open(disk.shared(), by_name(), options())
 }
 
 /// A journal of several segments as it was left, and its files at some moments before.
@@ -36,6 +40,7 @@ struct Left {
     files: Files,
     earlier: Vec<Files>,
     expected: Vec<Stored>,
+    marks: Vec<Mark>,
     stop: Stop,
 }
 
@@ -67,7 +72,13 @@ impl Left {
         }
         let files = earlier.pop().unwrap();
         assert!(files.len() > 7, "{:?}", files.keys());
-        Self { files, earlier, expected: stored(&groups), stop }
+        let mut at = Position::START;
+        let mark_of = |group: &Group| {
+            at = at.plus(group.entries.len() as u64);
+            Mark { at, bytes: group.mark.clone() }
+        };
+        let marks = groups.iter().map(mark_of).collect();
+        Self { files, earlier, expected: stored(&groups), marks, stop }
     }
 
     fn newest_segment(&self) -> &str {
@@ -103,31 +114,40 @@ impl Left {
     fn check(&self, change: &Change) -> Result<Outcome, String> {
         let mut files = self.files.clone();
         change.make(&mut files, &self.earlier);
-        let journal = match open(&files) {
-            Ok(journal) => journal,
-            Err(OpenError::Damaged(damage)) if damage.file.starts_with("sim/") => {
-                return Ok(Outcome::Refused);
-            }
-            Err(OpenError::Newer { file, .. }) if file.starts_with("sim/") => {
-                return Ok(Outcome::Refused);
-            }
+        let disk = SimDisk::holding(&files);
+        let refused = match open_on(&disk) {
+            Ok(journal) => return self.check_opened(change, &journal),
+            Err(OpenError::Damaged(damage)) => damage.file,
+            Err(OpenError::Newer { file, .. }) => file,
             Err(error) => return Err(format!("opening answers {error:?}")),
         };
+        if disk.files() != files {
+            return Err("a journal that is refused was changed".to_owned());
+        }
+        let named = refused.strip_prefix("sim/").is_some_and(|name| !name.is_empty());
+        if named { Ok(Outcome::Refused) } else { Err(format!("{refused} is no file")) }
+    }
+
+    fn check_opened(&self, change: &Change, journal: &FileJournal) -> Result<Outcome, String> {
         if self.is_undetectable(change) {
-            return self.check_prefix(&journal);
+            return self.check_prefix(journal);
         }
         let mut outcome = Outcome::Harmless;
-        match now(content(&journal)) {
+        match now(content(journal)) {
             Ok(found) if found == self.expected => {}
             Ok(found) => return Err(format!("{} entries without a word", found.len())),
             Err(JournalError::Damaged(_)) => outcome = Outcome::Noticed,
             Err(error) => return Err(format!("reading answers {error:?}")),
         }
+        let head = now(journal.head()).unwrap();
+        if head.mark.as_ref().is_none_or(|mark| !self.marks.contains(mark)) {
+            return Err(format!("the mark is {:?}", head.mark));
+        }
         let checkpoint = now(journal.checkpoint()).unwrap();
         if checkpoint != Some(Bytes::from("checkpoint 4")) {
             return Err(format!("the checkpoint is {checkpoint:?}"));
         }
-        if self.check_keys(&journal)? == Outcome::Noticed {
+        if self.check_keys(journal)? == Outcome::Noticed {
             outcome = Outcome::Noticed;
         }
         Ok(outcome)
@@ -273,15 +293,122 @@ fn after_an_unclean_stop_any_change_is_harmless_or_noticed_but_for_a_lost_end() 
 }
 
 #[test]
-fn each_file_removed_is_noticed_unless_it_is_a_note_of_a_clean_stop() {
+fn each_file_removed_is_noticed_by_its_name_unless_it_is_the_note_of_a_clean_stop() {
     for stop in [Stop::Clean, Stop::Unclean] {
         let left = Left::after(stop);
-        for name in left.files.keys().filter(|name| *name != "LOCK") {
-            let outcome = left.check(&Change::Remove { name: name.clone() });
-            let expected = if name == "CLEAN" { Outcome::Harmless } else { Outcome::Refused };
-            assert_eq!(outcome, Ok(expected), "{name} after a {stop:?} stop");
+        for name in left.files.keys().filter(|name| !["LOCK", "CLEAN"].contains(&name.as_str())) {
+            let mut files = left.files.clone();
+            files.remove(name);
+            let Err(OpenError::Damaged(damage)) = open(&files) else {
+                panic!("{name} is not missed after a {stop:?} stop")
+            };
+            assert_eq!(damage.file, format!("sim/{name}"));
+            assert_eq!(left.check(&Change::Remove { name: name.clone() }), Ok(Outcome::Refused));
         }
     }
+    let left = Left::after(Stop::Clean);
+    let change = Change::Remove { name: "CLEAN".to_owned() };
+    assert_eq!(left.check(&change), Ok(Outcome::Harmless));
+}
+
+/// Where a single bit decides: the notes, the headers and all parts of a footer.
+#[test]
+fn a_flipped_bit_outside_the_appends_is_harmless_or_noticed() {
+    let left = Left::after(Stop::Clean);
+    let segment_bytes = 16 << 10;
+    let flips = left.files.iter().flat_map(|(name, bytes)| {
+        let segment = name.starts_with("segment-");
+        let parts =
+            if segment { vec![0..128, segment_bytes..bytes.len()] } else { vec![0..bytes.len()] };
+        // Of the segments, the second stands for all.
+        let wanted = !segment || name.ends_with("2.log");
+        let bytes = parts.into_iter().flatten().filter(move |_| wanted);
+        bytes.map(move |at| Change::Flip { name: name.clone(), at, bit: (at / 3) as u64 % 8 })
+    });
+    for change in flips {
+        if let Err(what) = left.check(&change) {
+            panic!("{change:?}: {what}");
+        }
+    }
+}
+
+/// A copy of the journal that went its own way has segments that are valid in themselves.
+#[test]
+fn a_segment_of_another_history_is_noticed() {
+    let left = Left::after(Stop::Unclean);
+    let disk = SimDisk::new();
+    let journal = open_on(&disk).unwrap();
+    for number in 0..180 {
+        let mut other = usual_group(number);
+        let record = String::from_utf8(other.entries[0].record.to_vec()).unwrap();
+        other.entries[0].record = record.replace("own-", "its-").into();
+        now(append(&journal, other)).unwrap();
+    }
+    let other = disk.files();
+    for (name, bytes) in other.iter().filter(|(name, _)| name.starts_with("segment-")) {
+        let mut files = left.files.clone();
+        assert!(files.insert(name.clone(), bytes.clone()).is_some());
+        assert!(matches!(open(&files), Err(OpenError::Damaged(_))), "{name}");
+    }
+}
+
+/// Two appends of one length, each valid in itself.
+#[test]
+fn appends_that_change_places_are_noticed() {
+    let disk = SimDisk::new();
+    let journal = open_on(&disk).unwrap();
+    for number in 100..150 {
+        now(append(&journal, group(&[&format!("{number}|{}", "x".repeat(500))]))).unwrap();
+    }
+    drop(journal);
+    let mut files = disk.files();
+    let bytes = files.get_mut("segment-0000000001.log").unwrap();
+    let starts: Vec<_> =
+        (0..bytes.len() - 4).filter(|at| &bytes[*at..*at + 4] == b"\xfbJL\xfe").take(3).collect();
+    let length = u32::from_le_bytes(bytes[starts[0] + 4..][..4].try_into().unwrap()) as usize;
+    for at in 0..length {
+        bytes.swap(starts[0] + at, starts[1] + at);
+    }
+    let journal = open(&files).unwrap();
+    assert!(matches!(now(content(&journal)), Err(JournalError::Damaged(_))));
+}
+
+/// The footer was cut off by a power cut; what it was to be made of must still be all there.
+#[test]
+fn a_segment_whose_seal_was_cut_off_is_checked_before_it_is_sealed_again() {
+    let disk = SimDisk::new();
+    let journal = open_on(&disk).unwrap();
+    let footer = "write segment-0000000001.log";
+    let mut groups = Vec::new();
+    for number in 0.. {
+        let before = disk.calls().len();
+        disk.fail_after(8, Fault::PowerCut); // The footer is the ninth call of a rotation.
+        if now(append(&journal, usual_group(number))).is_err() {
+            assert_eq!(disk.calls()[before..].last().map(String::as_str), Some(footer));
+            break;
+        }
+        groups.push(usual_group(number));
+    }
+    let files = disk.after_power_cut(3).files();
+    assert_eq!(now(content(&open(&files).unwrap())).unwrap(), stored(&groups));
+
+    let last =
+        files["segment-0000000001.log"][..16 << 10].iter().rposition(|byte| *byte != 0).unwrap();
+    for at in [600, last - 20, last] {
+        let mut damaged = files.clone();
+        damaged.get_mut("segment-0000000001.log").unwrap()[at..=last].fill(0);
+        let refused = open(&damaged);
+        assert!(matches!(refused, Err(OpenError::Damaged(_))), "zeros from {at}: {refused:?}");
+    }
+}
+
+#[test]
+fn nothing_is_torn_after_a_clean_stop() {
+    let left = Left::after(Stop::Clean);
+    let name = left.newest_segment().to_owned();
+    let end = left.files[&name].iter().rposition(|byte| *byte != 0).unwrap();
+    let change = Change::Flip { name, at: end + 100, bit: 0 };
+    assert_eq!(left.check(&change), Ok(Outcome::Refused));
 }
 
 /// Every bit of the last append after an unclean stop: a complete append is never taken for torn.
