@@ -15,6 +15,10 @@
     reason = "a test fails by panicking, counts in small numbers, and is no part of any interface"
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
+#![allow(
+    clippy::shadow_unrelated,
+    reason = "a test that opens a journal twice calls it a journal twice"
+)]
 
 mod faulty_journal;
 mod journal;

@@ -31,7 +31,7 @@ pub(crate) enum Fault {
     Short,
 }
 
-/// A small generator of pseudo-random numbers (SplitMix64), so that a seed says it all.
+/// A small generator of pseudo-random numbers (`SplitMix64`), so that a seed says it all.
 #[derive(Debug, Clone)]
 pub(crate) struct Seeded(pub u64);
 
@@ -65,8 +65,6 @@ struct State {
     directory_sync_failed: bool,
     calls: Vec<String>,
     fault: Option<(usize, Fault)>,
-    fault_hit: bool,
-    power_off: bool,
     forgets_syncs: bool,
     syncs_tried_again: usize,
     locked: Arc<AtomicBool>,
@@ -132,6 +130,12 @@ impl NameChange {
     }
 }
 
+impl State {
+    fn fault_hit(&self) -> bool {
+        self.fault.is_some_and(|(at, _)| self.calls.len() > at)
+    }
+}
+
 impl Node {
     fn mark_unsynced(&mut self, state: Written) {
         let unsynced = self.writes.iter_mut().filter(|write| write.state == Written::Unsynced);
@@ -189,15 +193,10 @@ impl SimDisk {
     pub(crate) fn fail_after(&self, calls: usize, fault: Fault) {
         let mut state = self.state();
         state.fault = Some((state.calls.len() + calls, fault));
-        state.fault_hit = false;
     }
 
     pub(crate) fn fault_hit(&self) -> bool {
-        self.state().fault_hit
-    }
-
-    pub(crate) fn power_is_off(&self) -> bool {
-        self.state().power_off
+        self.state().fault_hit()
     }
 
     /// How often a sync was tried again after it had failed.
@@ -240,7 +239,6 @@ impl SimDisk {
     pub(crate) fn after_kill(&self) -> Self {
         let mut state = self.state().clone();
         state.fault = None;
-        state.power_off = false;
         state.locked = Arc::default();
         // It is another process: it cannot know which sync has failed, and syncs anew.
         state.directory_sync_failed = false;
@@ -276,14 +274,12 @@ impl SimDisk {
     /// Counts a call; the fault that befalls it, if any.
     fn call(&self, verb: &str, name: &str) -> io::Result<(MutexGuard<'_, State>, Option<Fault>)> {
         let mut state = self.state();
-        if state.power_off {
+        if state.fault_hit() && state.fault.is_some_and(|(_, fault)| fault == Fault::PowerCut) {
             return Err(io::Error::other("the power is off"));
         }
         let number = state.calls.len();
         state.calls.push(format!("{verb} {name}"));
         let fault = state.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        state.fault_hit |= fault.is_some();
-        state.power_off = fault == Some(Fault::PowerCut);
         Ok((state, fault))
     }
 

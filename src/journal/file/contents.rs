@@ -200,6 +200,6 @@ mod tests {
         assert_eq!(run(2, 100), Some((1, 2, 704)));
         assert_eq!(run(302, 100), Some((1, 3, 1200)));
         assert_eq!(run(303, 100), None);
-        assert_eq!(index().run(0, 2, 10_000).map(|run| run.end), Some(560));
+        assert_eq!(index().run(0, 2, 10_000).map(|found| found.end), Some(560));
     }
 }

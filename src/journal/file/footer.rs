@@ -187,7 +187,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::journal::Key;
+    use crate::journal::{Key, file::layout::narrow};
 
     fn sealed() -> (Footer, Bloom, Vec<u8>) {
         let mut contents = Contents::starting_at(512);
@@ -210,8 +210,8 @@ mod tests {
         assert_eq!(Footer::decode(&bytes), Some(footer.clone()));
         assert_eq!(footer.last, Position::new(12));
         assert_eq!(footer.entries(), 3);
-        assert_eq!(footer.bytes(), bytes.len() as u64);
-        let part = |from: u64, to: u64| &bytes[from as usize..to as usize];
+        assert_eq!(footer.bytes(), wide(bytes.len()));
+        let part = |from: u64, to: u64| &bytes[narrow(from)..narrow(to)];
         assert!(footer.bloom.is(part(Footer::BLOOM_AT, footer.mark_start())));
         assert_eq!(part(Footer::BLOOM_AT, footer.mark_start()), bloom.as_bytes());
         assert_eq!(part(footer.mark_start(), footer.index_start()), b"mark");

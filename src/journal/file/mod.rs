@@ -288,8 +288,8 @@ impl FileJournal {
     ///
     /// # Errors
     /// `Locked` if another process has it, `Newer` if a newer program wrote it, `Damaged` if what
-    /// is there is not what was stored, `Disk` if the disk fails. Only `Disk` may have changed
-    /// anything, and nothing that counts.
+    /// is there is not what was stored, `Disk` if the disk fails. None of them changes anything
+    /// that counts; `Locked` and `Newer` change nothing at all.
     pub fn open(
         disk: Arc<dyn Disk>,
         filing: Filing,

@@ -150,7 +150,7 @@ impl Opening<'_> {
         for number in older {
             let last = Some(number) == older.last();
             let one = if last && !begun {
-                self.sealed_again(*number, &newest.header, &mut mark, found.torn_bytes > 0)?
+                self.sealed_again(*number, &newest.header, &mut mark)?
             } else {
                 self.sealed(*number, &mut mark, last)?
             };
@@ -234,21 +234,16 @@ impl Opening<'_> {
     }
 
     /// Seals segment `number` once more, before `successor`, which has no frame yet: the footer
-    /// may be missing, or stand in a cache only. `begun` says that an append into the successor
-    /// was torn, so that the footer must be there already.
+    /// may be missing, or stand in a cache only.
     fn sealed_again(
         &self,
         number: u64,
         successor: &Header,
         mark: &mut Option<Mark>,
-        begun: bool,
     ) -> Result<Arc<Sealed>, OpenError> {
         let segment = self.segment(number, Access::Write)?;
         let header = segment.header;
         let before = Sealed::load(header, segment.file.as_ref())?;
-        if begun && before.is_none() {
-            return Err(self.footer_damage(&header));
-        }
         let found = self.recover(&segment)?;
         let complete = found.last.next() == successor.first && found.torn_bytes == 0;
         if !complete || found.chain != successor.previous {

@@ -175,7 +175,7 @@ mod tests {
         Header {
             ledger: [0; 16],
             number: 1,
-            segment_bytes: SEGMENT_BYTES as u64,
+            segment_bytes: wide(SEGMENT_BYTES),
             first: Position::new(1),
             previous: Chain::START,
         }
@@ -192,10 +192,10 @@ mod tests {
                 Group { entries: vec![Entry { record, sealed: Bytes::new() }], mark: Bytes::new() };
             let start = frame::start_at(at);
             let bytes = frame::encode(&group, first, start);
-            let end = start as usize + bytes.len();
-            area[start as usize..end].copy_from_slice(&bytes);
-            frames.push((start as usize, end));
-            (at, first) = (end as u64, first.next());
+            let place = narrow(start)..narrow(start).saturating_add(bytes.len());
+            area[place.clone()].copy_from_slice(&bytes);
+            (at, first) = (wide(place.end), first.next());
+            frames.push((place.start, place.end));
         }
         (area, frames)
     }
@@ -254,6 +254,14 @@ mod tests {
         let mut missing = area;
         missing[frames[1].0..frames[1].1].fill(0);
         assert_eq!(scanned(missing).unwrap_err().what, "an append is missing before another one");
+    }
+
+    #[test]
+    fn a_frame_out_of_its_place_is_damage() {
+        let (mut area, frames) = segment(&[100, 100, 100]);
+        let (first, third) = (frames[0].0..frames[0].1, frames[2].0..frames[2].1);
+        area.copy_within(third, first.start);
+        assert_eq!(scanned(area).unwrap_err().what, "an append stands out of its place");
     }
 
     #[test]

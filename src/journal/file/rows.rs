@@ -142,7 +142,7 @@ mod tests {
     fn find(blocks: &[u8], key: Key, before: Slot) -> Result<Option<Slot>, RowsError<Infallible>> {
         let count = u32::try_from(blocks.len() / BLOCK_BYTES).unwrap();
         latest(count, (key, before), |number| {
-            Ok(blocks[number as usize * BLOCK_BYTES..][..BLOCK_BYTES].to_vec())
+            Ok(blocks.chunks(BLOCK_BYTES).nth(number.try_into().unwrap()).unwrap().to_vec())
         })
     }
 

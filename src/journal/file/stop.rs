@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn a_stop_comes_back() {
-        let mark = Some(Mark { at: Position::new(8), bytes: Bytes::from_static(b"mark") });
-        for mark in [mark, None] {
+        let kept = Some(Mark { at: Position::new(8), bytes: Bytes::from_static(b"mark") });
+        for mark in [kept, None] {
             let head = Head { position: Position::new(9), mark };
             let stop = Stop::of(&head, Chain([1; 32]), Some(&Bytes::from_static(b"checkpoint")));
             assert_eq!(Stop::decode(&stop.encode().into()), Some(stop));

@@ -1,7 +1,10 @@
 //! Tests of the journal's stores.
 
 mod conformance;
+mod damage;
 mod faults;
+mod file_store;
+mod golden;
 
 use std::{
     future::Future,
@@ -43,8 +46,11 @@ fn key_of(name: &[u8]) -> Key {
 }
 
 pub(crate) fn entry(record: &str) -> Entry {
-    let sealed =
-        if record.len() % 3 == 0 { Bytes::new() } else { Bytes::from(record.to_uppercase()) };
+    let sealed = if record.len().is_multiple_of(3) {
+        Bytes::new()
+    } else {
+        Bytes::from(record.to_uppercase())
+    };
     Entry { record: Bytes::copy_from_slice(record.as_bytes()), sealed }
 }
 
@@ -56,12 +62,12 @@ pub(crate) fn group(records: &[&str]) -> Group {
 /// The `number`-th group of a usual run: one to four entries of some or some hundred bytes, filed
 /// under a name of its own and under one of three streams.
 pub(crate) fn usual_group(number: usize) -> Group {
-    let records: Vec<_> = (0..1 + number % 4)
+    let records: Vec<_> = (0..=number % 4)
         .map(|at| {
             format!(
                 "own-{number}-{at},stream-{}|{}",
                 (number + at) % 3,
-                "x".repeat(number * 37 % 160)
+                "x".repeat(number * 37 % 185)
             )
         })
         .collect();
