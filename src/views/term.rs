@@ -240,3 +240,81 @@ fn push_once(terms: &mut Vec<Term>, term: Term) {
         terms.push(term);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn slug() -> impl Strategy<Value = String> {
+        // Few letters and short, so that ids often begin alike.
+        "[ab]{1,3}|a-b|[a-z0-9]{1,63}"
+    }
+
+    fn assessment() -> impl Strategy<Value = AssessmentId> {
+        (slug(), slug()).prop_map(|(subject, name)| {
+            AssessmentId::new(SubjectId::parse(&subject).unwrap(), &name).unwrap()
+        })
+    }
+
+    fn person() -> impl Strategy<Value = PersonId> {
+        prop_oneof![0_u128..4, any::<u128>()]
+            .prop_map(|bits| PersonId::new(uuid::Uuid::from_u128(bits)))
+    }
+
+    fn day() -> impl Strategy<Value = Date> {
+        (-9999_i16..=9999, 1_i8..=12, 1_i8..=28).prop_map(|(y, m, d)| Date::new(y, m, d).unwrap())
+    }
+
+    fn term() -> impl Strategy<Value = Term> {
+        let area = || slug().prop_map(|id| AreaId::parse(&id).unwrap());
+        prop_oneof![
+            assessment().prop_map(Term::Assessment),
+            slug().prop_map(|id| Term::Subject(SubjectId::parse(&id).unwrap())),
+            area().prop_map(Term::Area),
+            (assessment(), area()).prop_map(|(id, area)| Term::Judgement(id, area)),
+            (assessment(), slug())
+                .prop_map(|(id, entry)| Term::Entry(id, EntryId::parse(&entry).unwrap())),
+            slug().prop_map(|id| Term::Concept(Concept::parse(&id).unwrap())),
+            person().prop_map(Term::RecordedBy),
+            person().prop_map(Term::DecidedBy),
+            slug().prop_map(|id| Term::Organisation(OrganisationId::parse(&id).unwrap())),
+            "[A-Z]{1,3}".prop_map(|code| Term::Reason(ReasonCode::parse(&code).unwrap())),
+            prop::sample::select(vec![
+                Basis::NewEvidence,
+                Basis::SameEvidence,
+                Basis::DataCorrected,
+                Basis::Framework,
+                Basis::Error,
+            ])
+            .prop_map(Term::Basis),
+            prop::sample::select(vec![
+                ChangeKind::Awarded,
+                ChangeKind::Raised,
+                ChangeKind::Lowered,
+                ChangeKind::Reaffirmed,
+                ChangeKind::Vacated,
+            ])
+            .prop_map(Term::Change),
+            prop::sample::select(vec!["GradeSet", "Grade", "SignedOff"]).prop_map(Term::Event),
+            day().prop_map(Term::EffectiveOn),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn no_key_begins_another(one in term(), other in term()) {
+            let (key, longer) = (one.key(), other.key());
+            prop_assert_eq!(one == other, longer.starts_with(&key), "{:?} {:?}", one, other);
+        }
+
+        #[test]
+        fn days_lie_in_the_order_of_the_calendar(one in day(), other in day()) {
+            let key = |day| Term::EffectiveOn(day).key();
+            prop_assert_eq!(one.cmp(&other), key(one).cmp(&key(other)));
+        }
+    }
+}
