@@ -11,7 +11,6 @@ use crate::{
 macro_rules! not_served {
     ($($name:ident($request:ident) -> $answer:ident;)+) => {
         $(
-            #[expect(clippy::unused_async, reason = "the shape of the read that takes its place")]
             pub(super) async fn $name(
                 _ledger: &Ledger,
                 _identity: &Identity,
