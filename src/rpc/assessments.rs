@@ -32,7 +32,7 @@ impl AssessmentApi {
         request: Request<R>,
         arm: fn(R) -> Order,
     ) -> Result<Response<pb::Receipt>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let request = request.into_inner();
         let bytes = request.encoded_len();
         let order = arm(request);
@@ -106,7 +106,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<pb::ApplyBatchRequest>,
     ) -> Result<Response<pb::ApplyBatchResponse>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         apply_batch(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
     }
 
@@ -114,7 +114,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<Streaming<pb::ApplyStreamRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let (ledger, draining) = (self.ledger.clone(), self.draining.clone());
         let bulk = Bulk::new(ledger, identity, request.into_inner(), draining);
         Ok(Response::new(bulk.answers()))
@@ -124,7 +124,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<pb::GetAssessmentRequest>,
     ) -> Result<Response<pb::Assessment>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::get_assessment(&self.ledger, &identity, asked).await.map(Response::new)
     }
@@ -133,7 +133,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<pb::ListAssessmentsRequest>,
     ) -> Result<Response<pb::ListAssessmentsResponse>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::list_assessments(&self.ledger, &identity, asked).await.map(Response::new)
     }

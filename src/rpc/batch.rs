@@ -44,8 +44,8 @@ pub(super) fn read_batch(
         return Err(at_commands.violated(what));
     }
     let same = first.order.as_ref().map_or("", |order| assessment_of(order).0);
-    let commands =
-        at_commands.each(&batch.commands, |at, command| read_command(at, command, same, names))?;
+    let commands = at_commands
+        .each(&batch.commands, |at_one, command| read_command(at_one, command, same, names))?;
     let mode = if batch.validate_only { Mode::Validate } else { Mode::Record };
     Ok((commands, mode))
 }

@@ -29,8 +29,8 @@ impl Identity {
     ///
     /// # Errors
     /// UNAUTHENTICATED if nobody is known to: then no [`Authenticate`] stands before the service.
-    pub(crate) fn of<T>(request: &tonic::Request<T>) -> Result<&Arc<Self>, Status> {
-        request.extensions().get().ok_or_else(status::no_credential)
+    pub(crate) fn of<T>(request: &tonic::Request<T>) -> Result<Arc<Self>, Status> {
+        request.extensions().get::<Arc<Self>>().map(Arc::clone).ok_or_else(status::no_credential)
     }
 }
 

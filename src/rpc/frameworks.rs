@@ -25,7 +25,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::RegisterFrameworkRequest>,
     ) -> Result<Response<pb::Receipt>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let given = request.into_inner();
         let recorded = submit_one(&self.ledger, &identity, given.encoded_len(), |at, names| {
             register_framework(at, &given, names)
@@ -37,7 +37,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::RegisterSubjectRequest>,
     ) -> Result<Response<pb::Receipt>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let given = request.into_inner();
         let recorded = submit_one(&self.ledger, &identity, given.encoded_len(), |at, names| {
             register_subject(at, &given, names)
@@ -49,7 +49,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::GetFrameworkRequest>,
     ) -> Result<Response<pb::Framework>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::get_framework(&self.ledger, &identity, asked).await.map(Response::new)
     }
@@ -58,7 +58,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::ListFrameworksRequest>,
     ) -> Result<Response<pb::ListFrameworksResponse>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::list_frameworks(&self.ledger, &identity, asked).await.map(Response::new)
     }
@@ -67,7 +67,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::GetSubjectRequest>,
     ) -> Result<Response<pb::Subject>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::get_subject(&self.ledger, &identity, asked).await.map(Response::new)
     }
@@ -76,7 +76,7 @@ impl FrameworkService for FrameworkApi {
         &self,
         request: Request<pb::ListSubjectsRequest>,
     ) -> Result<Response<pb::ListSubjectsResponse>, Status> {
-        let identity = Identity::of(&request)?.clone();
+        let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::list_subjects(&self.ledger, &identity, asked).await.map(Response::new)
     }

@@ -22,7 +22,7 @@ pub struct ServeOptions {
     /// How much it takes at once, and for how long.
     pub limits: Limits,
     /// Cancelled by whoever opened the ledger when it stops taking commands for good: health
-    /// turns to NOT_SERVING, reads go on.
+    /// turns to `NOT_SERVING`, reads go on.
     pub ledger_stopped: CancellationToken,
 }
 
@@ -38,13 +38,13 @@ pub enum Reflection {
 /// How much the server takes at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Unary calls at once, over all connections; the next is answered RESOURCE_EXHAUSTED.
+    /// Unary calls at once, over all connections; the next is answered `RESOURCE_EXHAUSTED`.
     pub calls_max: usize,
     /// Streams at once, over all connections.
     pub streams_max: usize,
     /// The longest that a unary call may take, whatever its client allows.
     pub unary_max: Duration,
-    /// How long health says NOT_SERVING before connections are refused, so that whoever spreads
+    /// How long health says `NOT_SERVING` before connections are refused, so that whoever spreads
     /// the load can turn to others.
     pub drain_delay: Duration,
     /// How long calls under way may take to end once the server goes down.

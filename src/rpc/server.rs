@@ -63,10 +63,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection lives until its client is told to make another, so that load spreads
 /// over servers that came later. No grace after it: tonic would cut the connection without ever
 /// having told the client; a stream that is still read may go on.
-const CONNECTION_AGE_MAX: Duration = Duration::from_secs(30 * 60);
+const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
 
 /// How long a browser may remember what CORS allows.
-const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(60 * 60);
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
 /// Why serving ended otherwise than by going down in order.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ pub enum ServeError {
 }
 
 /// Serves `ledger` on `listener` until `shutdown` is ready, then goes down in order: health turns
-/// to NOT_SERVING, a little later connections are refused, streams end with UNAVAILABLE, and
+/// to `NOT_SERVING`, a little later connections are refused, streams end with UNAVAILABLE, and
 /// calls under way are answered.
 ///
 /// # Errors
@@ -205,9 +205,9 @@ impl Serving<'_> {
         let incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
             .with_keepalive(Some(PING_INTERVAL));
-        let served = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
+        let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
-            served = served => Ok(served?),
+            served = serving => Ok(served?),
             () = time_is_up => Err(ServeError::Cut { after_s: limits.drain_max.as_secs() }),
             never = ledger_stops => match never {},
         }

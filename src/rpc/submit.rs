@@ -32,7 +32,7 @@ pub(super) type Commands = (Vec<Ordered>, Mode);
 /// Reads a request as a submission by `identity`.
 ///
 /// # Errors
-/// INVALID_ARGUMENT with every violation.
+/// `INVALID_ARGUMENT` with every violation.
 pub(super) fn prepare(
     ledger: &Ledger,
     identity: &Identity,

@@ -23,7 +23,7 @@ const GRPC_TIMEOUT_HEADER: &str = "grpc-timeout";
 /// server goes down.
 const STREAM_GRACE: Duration = Duration::from_secs(1);
 
-/// Ends calls that take too long with DEADLINE_EXCEEDED, and streams that outlast the server
+/// Ends calls that take too long with `DEADLINE_EXCEEDED`, and streams that outlast the server
 /// with UNAVAILABLE.
 ///
 /// tonic has a timer of its own, which would answer CANCELLED. It is armed after this one and
@@ -51,14 +51,14 @@ impl Around for Deadline {
         let answer = inner.call(request);
         Box::pin(async move {
             let (answer, mut passed) = (pin!(answer), Box::pin(passed));
-            let answer = tokio::select! {
+            let answered = tokio::select! {
                 biased;
-                answer = answer => answer?,
+                answered = answer => answered?,
                 () = &mut passed => return Ok(status::deadline_exceeded().into_http()),
             };
             Ok(match shape {
-                Shape::Unary => answer,
-                Shape::Streaming => answer.map(|body| ending(body, passed, draining)),
+                Shape::Unary => answered,
+                Shape::Streaming => answered.map(|body| ending(body, passed, draining)),
             })
         })
     }

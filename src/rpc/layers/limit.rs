@@ -12,7 +12,7 @@ use crate::rpc::status;
 /// Always answered: who watches over the server must not take it for dead because it is busy.
 const EXEMPT: &str = "/grpc.health.v1.Health/Check";
 
-/// Answers RESOURCE_EXHAUSTED at once where there are too many calls: a queue here would only
+/// Answers `RESOURCE_EXHAUSTED` at once where there are too many calls: a queue here would only
 /// hide behind the deadline. Streams are counted by themselves, since they last.
 #[derive(Debug, Clone)]
 pub(in crate::rpc) struct Limit {

@@ -61,8 +61,8 @@ impl Methods {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
                     let streams = method.client_streaming() || method.server_streaming();
                     let shape = if streams { Shape::Streaming } else { Shape::Unary };
-                    let method = Method { path: Arc::from(path.as_str()), shape };
-                    known.insert(path, method);
+                    let called = Method { path: Arc::from(path.as_str()), shape };
+                    known.insert(path, called);
                 }
             }
         }

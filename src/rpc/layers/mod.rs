@@ -126,6 +126,3 @@ where
 fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
     http_body::Body::poll_frame(Pin::new(body), cx)
 }
-
-#[cfg(test)]
-mod tests;

@@ -26,13 +26,10 @@ impl Around for CatchPanic {
         };
         let mut answer = Box::pin(answer);
         Box::pin(poll_fn(move |cx| {
-            match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-                Ok(polled) => polled,
-                Err(_) => {
-                    tracing::error!(path, "a call panicked");
-                    Poll::Ready(Ok(status::defect().into_http()))
-                }
-            }
+            catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))).unwrap_or_else(|_| {
+                tracing::error!(path, "a call panicked");
+                Poll::Ready(Ok(status::defect().into_http()))
+            })
         }))
     }
 }

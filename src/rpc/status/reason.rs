@@ -36,7 +36,7 @@ macro_rules! reasons {
 
 reasons! {
     // Requests that cannot be read, whatever the ledger holds.
-    /// Fields of the request are malformed; BadRequest lists them. Metadata: `violations` (how many
+    /// Fields of the request are malformed; `BadRequest` lists them. Metadata: `violations` (how many
     /// there are), `command` (of a batch, from 0).
     InvalidRequest = "INVALID_REQUEST" => InvalidArgument,
     /// The bytes are no such message, or the message is cut short.
@@ -126,7 +126,7 @@ reasons! {
     OtherEdition = "OTHER_EDITION" => FailedPrecondition,
     /// The entry is struck already. Metadata: `entry`.
     EntryStruck = "ENTRY_STRUCK" => FailedPrecondition,
-    /// Something that the framework demands is missing; PreconditionFailure lists it. Metadata:
+    /// Something that the framework demands is missing; `PreconditionFailure` lists it. Metadata:
     /// `missing`.
     Incomplete = "INCOMPLETE" => FailedPrecondition,
     /// Not all have signed. Metadata: `missing` (the organisations).
@@ -137,11 +137,11 @@ reasons! {
     StaleExpectation = "STALE_EXPECTATION" => Aborted,
     /// The edition is not what the caller saw. Metadata: `digest` (as it is).
     OtherDigest = "OTHER_DIGEST" => Aborted,
-    /// Others introduced the same persons at that moment; nothing was recorded. RetryInfo says when
+    /// Others introduced the same persons at that moment; nothing was recorded. `RetryInfo` says when
     /// to try again.
     DirectoryMoved = "DIRECTORY_MOVED" => Aborted,
     // What is used up.
-    /// There is more to do than can be queued; nothing was recorded. RetryInfo says when to try
+    /// There is more to do than can be queued; nothing was recorded. `RetryInfo` says when to try
     /// again.
     Busy = "BUSY" => ResourceExhausted,
     /// The reader of a stream is too slow. Metadata: `position` (go on after it).
@@ -162,7 +162,7 @@ reasons! {
     Draining = "DRAINING" => Unavailable,
     /// The ledger has not reached the position in time. Metadata: `position`, `head`.
     PositionNotReached = "POSITION_NOT_REACHED" => Unavailable,
-    /// The views are being rebuilt. RetryInfo says when to try again.
+    /// The views are being rebuilt. `RetryInfo` says when to try again.
     Rebuilding = "REBUILDING" => Unavailable,
     // What went wrong.
     /// The deadline passed; a command may have been recorded: send it again with the same request id.

@@ -1,7 +1,7 @@
 //! Errors that tonic makes by itself, put into our words.
 //!
 //! tonic answers bytes that are no message with INTERNAL, a message that is too large with
-//! OUT_OF_RANGE, and an unknown method with no word at all. Such answers carry no details; all of
+//! `OUT_OF_RANGE`, and an unknown method with no word at all. Such answers carry no details; all of
 //! ours do. That, with the code and the beginning of tonic's message, tells them apart. The tests
 //! of `layers` run each of them against tonic itself, so that a new version cannot drift.
 
@@ -64,8 +64,8 @@ fn of_tonic(status: &Status) -> Option<Problem> {
             Some(Problem::new(Reason::MessageTooLarge, "the message is larger than is taken here"))
         }
         Code::ResourceExhausted if begins(&["Error decompressing: size limit"]) => {
-            let message = "the message is larger than is taken here, once it is decompressed";
-            Some(Problem::new(Reason::MessageTooLarge, message))
+            let larger = "the message is larger than is taken here, once it is decompressed";
+            Some(Problem::new(Reason::MessageTooLarge, larger))
         }
         Code::Unimplemented if message.is_empty() => {
             Some(Problem::new(Reason::MethodUnknown, "there is no such method"))

@@ -117,7 +117,7 @@ fn panel(
     names: &mut Names<'_>,
 ) -> Read<Panel<Text>> {
     let name = typed(&at.field("display_name"), &given.display_name);
-    let member = |at: &At<'_>, member: &String| names.person(at, of, member);
+    let member = |here: &At<'_>, who: &String| names.person(here, of, who);
     let members = at.field("members").each(&given.members, member);
     let meeting = date_if_any(&at.field("meeting"), given.meeting);
     let minutes = typed_if_any(&at.field("minutes"), &given.minutes);

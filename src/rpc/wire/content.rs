@@ -27,7 +27,7 @@ pub(super) fn entry_content(
     let figures = at.field("figures").each(&given.figures, figure);
     let paragraph = id_if_any(&at.field("paragraph"), &given.paragraph, EntryId::parse);
     let source = text_if_any(&at.field("source"), given.source.as_ref());
-    let related = |at: &At<'_>, given: &String| id(at, given, EntryId::parse);
+    let related = |here: &At<'_>, entry: &String| id(here, entry, EntryId::parse);
     let relates_to = at.field("relates_to").each(&given.relates_to, related);
     Ok(EntryContent {
         kind: kind?,
@@ -165,7 +165,7 @@ pub(super) fn addressee(at: &At<'_>, given: Option<&pb::Addressee>) -> Read<Addr
     let name = text(&at.field("name"), given.name.as_ref());
     let role = text_if_any(&at.field("role"), given.role.as_ref());
     let organisation = text_if_any(&at.field("organisation"), given.organisation.as_ref());
-    let line = |at: &At<'_>, line: &pb::Text| text(at, Some(line));
+    let line = |here: &At<'_>, line: &pb::Text| text(here, Some(line));
     let lines = at.field("lines").each(&given.lines, line);
     Ok(Addressee { name: name?, role: role?, organisation: organisation?, lines: lines? })
 }

@@ -126,7 +126,7 @@ fn open(at: &At<'_>, given: &pb::OpenAssessmentRequest) -> Read<AssessmentOrder<
     let periods = at.field("periods").each(&given.periods, period);
     let to = given.addressee.as_ref();
     let addressee = to.map(|to| addressee(&at.field("addressee"), Some(to))).transpose();
-    let name = |at: &At<'_>, name: &String| id(at, name, AssessmentId::parse);
+    let name = |here: &At<'_>, name: &String| id(here, name, AssessmentId::parse);
     let earlier = at.field("earlier").each(&given.earlier, name);
     Ok(AssessmentOrder::Open(AssessmentOpened {
         framework: framework?,
@@ -167,7 +167,7 @@ fn set_grade(at: &At<'_>, given: &pb::SetGradeRequest) -> Read<AssessmentOrder<T
 fn grade(at: &At<'_>, given: Option<&pb::Grade>) -> Read<Grade> {
     let given = at.required(given)?;
     let scale = id_if_any(&at.field("scale"), &given.scale, ScaleId::parse);
-    let no_scale = |scale: Option<ScaleId>| match scale {
+    let no_scale = |stated: Option<ScaleId>| match stated {
         Some(_) => Err(at.field("scale").violated("is for a level only")),
         None => Ok(()),
     };

@@ -24,7 +24,7 @@ pub(in crate::rpc) fn register_framework(
         let framework = framework_of(message).map_err(|faults| {
             let noted = |fault: &(String, String)| at_framework.violated_below(&fault.0, &fault.1);
             let whole = || at_framework.violated("is not a framework");
-            faults.iter().map(noted).last().unwrap_or_else(whole)
+            faults.iter().map(noted).reduce(|_, last| last).unwrap_or_else(whole)
         })?;
         let document = Arc::from(message.encode_to_vec());
         Ok(Order::RegisterFramework(RegisterFramework { framework: Arc::new(framework), document }))

@@ -1,1 +1,568 @@
+//! What requests become, and every fault of those that become nothing.
 
+use jiff::civil::date;
+
+use super::*;
+use crate::{
+    judgement::{
+        AssessmentId, AssessmentOrder, Basis, Citation, ComparatorKind, Decider, Deciding, Decimal,
+        EntryContent, EntryId, EntryKind, EvidenceRef, Expected, ExpectedRevision, FigureValue,
+        FollowUpStatus, Grade, Label, LetterPart, LevelCode, NonGrade, Order, OrganisationId,
+        Origin, PartialDate, PersonId, Position, Revision, Role, ScaleId, Text,
+    },
+    ledger::{Introductions, Mode},
+    pb::{self, command::Order as Given, google::r#type as google},
+    rpc::batch::read_batch,
+};
+
+const REQUEST: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const KNOWN: &str = "11111111-1111-4111-8111-111111111111";
+
+fn organisation(id: &str) -> OrganisationId {
+    OrganisationId::parse(id).unwrap()
+}
+
+fn words(words: &str) -> Text {
+    Text::parse(words).unwrap()
+}
+
+fn text(words: &str) -> Option<pb::Text> {
+    Some(pb::Text { state: Some(pb::text::State::Present(words.to_owned())) })
+}
+
+fn day(year: i32, month: i32, day: i32) -> google::Date {
+    google::Date { year, month, day }
+}
+
+fn act() -> pb::Act {
+    pb::Act { request_id: REQUEST.to_owned(), ..pb::Act::default() }
+}
+
+fn assessment() -> String {
+    "subjects/leicester-city/assessments/apa-2006".to_owned()
+}
+
+fn set_grade() -> pb::SetGradeRequest {
+    pb::SetGradeRequest {
+        assessment: assessment(),
+        act: Some(act()),
+        area: "social-care".to_owned(),
+        grade: Some(pb::Grade {
+            award: Some(pb::grade::Award::Level("3".to_owned())),
+            ..pb::Grade::default()
+        }),
+        ..pb::SetGradeRequest::default()
+    }
+}
+
+fn record_entry(content: pb::EntryContent) -> Given {
+    Given::RecordEntry(pb::RecordEntryRequest {
+        assessment: assessment(),
+        act: Some(act()),
+        entry_id: "ev-01".to_owned(),
+        content: Some(content),
+        ..pb::RecordEntryRequest::default()
+    })
+}
+
+fn content(kind: pb::EntryKind) -> pb::EntryContent {
+    pb::EntryContent {
+        kind: i32::from(kind),
+        section: "summary".to_owned(),
+        ..pb::EntryContent::default()
+    }
+}
+
+type Faults = Vec<(String, String)>;
+
+fn with_names<T>(request: impl FnOnce(&At<'_>, &mut Names<'_>) -> Read<T>) -> Result<T, Faults> {
+    let (ofsted, known) = (organisation("ofsted"), PersonId::parse(KNOWN).unwrap());
+    let mut introductions = Introductions::among(&[(known, &ofsted, &words("j.smith"))]);
+    let mut names = Names { introductions: &mut introductions, organisation: &ofsted };
+    read(|at| request(&at, &mut names))
+}
+
+fn order(given: &Given) -> Result<Ordered, Faults> {
+    with_names(|at, names| any_order(at, given, names))
+}
+
+fn faults(given: &Given) -> Vec<String> {
+    let faults = order(given).unwrap_err();
+    faults.into_iter().map(|(path, what)| format!("{path} {what}")).collect()
+}
+
+/// What is read of the content of an entry.
+fn entry(content: pb::EntryContent) -> EntryContent<Text> {
+    match order(&record_entry(content)).unwrap().order {
+        Order::Assess(_, AssessmentOrder::RecordEntry(order)) => order.content,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_grade_is_read_as_stated() {
+    let stated = |award, scale: &str| {
+        let grade = pb::Grade { award: Some(award), scale: scale.to_owned(), ..Default::default() };
+        let request = pb::SetGradeRequest { grade: Some(grade), ..set_grade() };
+        match order(&Given::SetGrade(request)).unwrap().order {
+            Order::Assess(_, AssessmentOrder::SetGrade(order)) => order.grade,
+            other => panic!("{other:?}"),
+        }
+    };
+    let three = LevelCode::parse("3").unwrap();
+    let level = pb::grade::Award::Level("3".to_owned());
+    assert_eq!(stated(level.clone(), ""), Grade::Level(None, three.clone()));
+    let scale = ScaleId::parse("apa-1-4").unwrap();
+    assert_eq!(stated(level, "apa-1-4"), Grade::Level(Some(scale), three));
+    let word = pb::grade::Award::Word("good".to_owned());
+    assert_eq!(stated(word, ""), Grade::Word(Label::parse("good").unwrap()));
+    assert_eq!(stated(pb::grade::Award::NotGraded(1), ""), Grade::NotGraded(NonGrade::NotJudged));
+}
+
+#[test]
+fn an_absent_expectation_is_none_and_a_stated_one_is_what_it_says() {
+    let expected = |last| {
+        let expected = Some(pb::Expectation { last: Some(last) });
+        let request = pb::SetGradeRequest { expected, ..set_grade() };
+        match order(&Given::SetGrade(request)).unwrap().order {
+            Order::Assess(_, AssessmentOrder::SetGrade(order)) => order.expected,
+            other => panic!("{other:?}"),
+        }
+    };
+    use pb::expectation::Last;
+    assert_eq!(expected(Last::NoneYet(true)), Some(Expected::NoneYet));
+    assert_eq!(expected(Last::Position(7)), Some(Expected::At(Position::new(7))));
+    assert_eq!(expected(Last::PreviousInBatch(true)), Some(Expected::PreviousInBatch));
+    assert_eq!(expected(Last::Any(true)), Some(Expected::Any));
+    let ordered = order(&Given::SetGrade(set_grade())).unwrap();
+    assert_eq!(ordered.mode, Mode::Record);
+    match ordered.order {
+        Order::Assess(id, AssessmentOrder::SetGrade(order)) => {
+            assert_eq!((id, order.expected), (AssessmentId::parse(&assessment()).unwrap(), None));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_act_is_read_whole() {
+    let act = pb::Act {
+        decided_by: Some(pb::StatedDecider {
+            who: Some(pb::stated_decider::Who::Panel(pb::StatedPanel {
+                display_name: "consistency panel".to_owned(),
+                members: vec!["j.smith".to_owned(), KNOWN.to_owned(), "a.new".to_owned()],
+                meeting: Some(day(2006, 10, 3)),
+                minutes: String::new(),
+            })),
+            role: i32::from(pb::Role::Moderator),
+            organisation: String::new(),
+        }),
+        decided_on: Some(day(2006, 10, 4)),
+        effective_on: Some(day(2006, 10, 5)),
+        basis: i32::from(pb::Basis::SameEvidence),
+        reason: "MODERATION".to_owned(),
+        rationale: "the evidence was read again".to_owned(),
+        evidence: vec![pb::EvidenceCited { entry: "ev-01".to_owned(), position: 0 }],
+        transcription: Some(pb::Transcription {
+            source: "letter".to_owned(),
+            source_sha256: vec![7; 32].into(),
+        }),
+        ..act()
+    };
+    let request = pb::SetGradeRequest { act: Some(act), validate_only: true, ..set_grade() };
+    let ordered = order(&Given::SetGrade(request)).unwrap();
+    assert_eq!(ordered.mode, Mode::Validate);
+
+    let act = ordered.act;
+    let Some(Decider { who: Deciding::Panel(panel), role, organisation: of }) = act.decided_by
+    else {
+        panic!("no panel");
+    };
+    assert_eq!((role, of), (Some(Role::Moderator), organisation("ofsted")));
+    assert_eq!((panel.name, panel.minutes), (words("consistency panel"), None));
+    let known = PersonId::parse(KNOWN).unwrap();
+    assert_eq!((panel.members[0], panel.members[1]), (known, known), "by login and by id");
+    assert_ne!(panel.members[2], known, "whom nobody knows is introduced");
+    assert_eq!(panel.meeting, Some(date(2006, 10, 3)));
+    assert_eq!(
+        (act.decided_on, act.effective_on),
+        (Some(date(2006, 10, 4)), Some(date(2006, 10, 5)))
+    );
+    assert_eq!((act.basis, act.instructed_by), (Some(Basis::SameEvidence), None));
+    assert_eq!(act.rationale, Some(words("the evidence was read again")));
+    let cited = EvidenceRef { entry: EntryId::parse("ev-01").unwrap(), at: Position::START };
+    assert_eq!(act.evidence, [cited], "position 0 means its last: the rules find it");
+    let origin = Origin::Transcribed { source: words("letter"), sha256: Some([7; 32]) };
+    assert_eq!(act.origin, origin);
+}
+
+#[test]
+fn an_entry_is_read_whole() {
+    let figure = pb::Figure {
+        measure: text("play areas"),
+        value: Some(pb::FigureValue {
+            stated: Some(pb::figure_value::Stated::Decimal(google::Decimal {
+                value: "16".to_owned(),
+            })),
+        }),
+        comparators: vec![pb::Comparator {
+            kind: "target".to_owned(),
+            due: Some(day(2006, 0, 0)),
+            ..pb::Comparator::default()
+        }],
+        ..pb::Figure::default()
+    };
+    let read = entry(pb::EntryContent {
+        text: text("More play areas than planned."),
+        order: 4,
+        figures: vec![figure],
+        relates_to: vec!["s-01".to_owned()],
+        ..content(pb::EntryKind::Evidence)
+    });
+    assert_eq!((read.kind, read.order), (EntryKind::Evidence, 4));
+    assert_eq!(read.text, Some(words("More play areas than planned.")));
+    let figure = &read.figures[0];
+    assert_eq!(figure.value, FigureValue::Decimal(Decimal::parse("16").unwrap()));
+    let comparator = &figure.comparators[0];
+    assert_eq!(comparator.kind, ComparatorKind::parse("target").unwrap());
+    assert_eq!(comparator.value, FigureValue::NotStated);
+    assert_eq!(comparator.due, PartialDate::new(2006, 0, 0));
+    assert_eq!(read.relates_to, [EntryId::parse("s-01").unwrap()]);
+}
+
+#[test]
+fn kinds_with_data_of_their_own_carry_it() {
+    let follow_up = pb::FollowUp {
+        label: text("last year's APA"),
+        status: i32::from(pb::FollowUpStatus::Remains),
+        ..pb::FollowUp::default()
+    };
+    let given =
+        pb::EntryContent { follow_up: Some(follow_up.clone()), ..content(pb::EntryKind::FollowUp) };
+    match entry(given).kind {
+        EntryKind::FollowUp(read) => {
+            assert_eq!((read.status, read.carried_to), (FollowUpStatus::Remains, None));
+            let label = Some(words("last year's APA"));
+            let cited = Citation { assessment: None, item: None, label, kind: None, words: None };
+            assert_eq!(read.cited, cited);
+        }
+        other => panic!("{other:?}"),
+    }
+    let title = i32::from(pb::LetterPart::Title);
+    let given = pb::EntryContent { letter_part: title, ..content(pb::EntryKind::LetterPart) };
+    assert_eq!(entry(given).kind, EntryKind::LetterPart(LetterPart::Title));
+
+    let misplaced = pb::EntryContent {
+        follow_up: Some(follow_up),
+        letter_part: title,
+        ..content(pb::EntryKind::Strength)
+    };
+    assert_eq!(
+        faults(&record_entry(misplaced)),
+        [
+            "content.follow_up is for kind FOLLOW_UP only",
+            "content.letter_part is for kind LETTER_PART only",
+        ]
+    );
+    let lacking = ["content.follow_up is required", "content.letter_part is required"];
+    assert_eq!(faults(&record_entry(content(pb::EntryKind::FollowUp))), lacking[..1]);
+    assert_eq!(faults(&record_entry(content(pb::EntryKind::LetterPart))), lacking[1..]);
+}
+
+#[test]
+fn all_violations_of_a_request_are_told_at_once() {
+    let slug = "must be 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
+    let request = pb::SetGradeRequest {
+        assessment: "leicester".to_owned(),
+        act: Some(pb::Act {
+            request_id: "0".to_owned(),
+            decided_by: Some(pb::StatedDecider {
+                who: Some(pb::stated_decider::Who::Person(REQUEST.to_owned())),
+                role: 99,
+                organisation: "Ofsted".to_owned(),
+            }),
+            decided_on: Some(day(2006, 2, 29)),
+            effective_on: Some(day(2006, 0, 0)),
+            basis: -1,
+            instructed_by: Some(pb::StatedDecider::default()),
+            reason: "moderation".to_owned(),
+            rationale: "x".repeat(64 * 1024 + 1),
+            evidence: vec![
+                pb::EvidenceCited { entry: "ev-01".to_owned(), position: 1 },
+                pb::EvidenceCited::default(),
+            ],
+            transcription: Some(pb::Transcription {
+                source: String::new(),
+                source_sha256: vec![7; 31].into(),
+            }),
+        }),
+        area: String::new(),
+        grade: Some(pb::Grade {
+            award: Some(pb::grade::Award::NotGraded(0)),
+            scale: "apa-1-4".to_owned(),
+            qualifier: String::new(),
+        }),
+        expected: Some(pb::Expectation { last: Some(pb::expectation::Last::Any(false)) }),
+        validate_only: false,
+    };
+    let day = "must be a day of the calendar: year, month and day";
+    assert_eq!(
+        faults(&Given::SetGrade(request)),
+        [
+            "assessment must be subjects/{subject}/assessments/{assessment}".to_owned(),
+            "act.request_id must be a UUID in hyphenated form that is not nil".to_owned(),
+            "act.decided_by.role has no value 99 in this version".to_owned(),
+            format!("act.decided_by.organisation {slug}"),
+            "act.decided_by.person is a person's id that the directory does not know".to_owned(),
+            format!("act.decided_on {day}"),
+            format!("act.effective_on {day}"),
+            "act.basis has no value -1 in this version".to_owned(),
+            "act.instructed_by needs a person or a panel".to_owned(),
+            "act.reason must be 1 to 63 of A-Z, 0-9 and '_', beginning with a letter".to_owned(),
+            "act.rationale the text has 65537 bytes; at most 65536 are kept".to_owned(),
+            "act.evidence[1].entry is required".to_owned(),
+            "act.transcription.source is required".to_owned(),
+            "act.transcription.source_sha256 must be 32 bytes, not 31".to_owned(),
+            "area is required".to_owned(),
+            "grade.not_graded is required".to_owned(),
+            "grade.scale is for a level only".to_owned(),
+            "expected.any must be true".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn violations_deep_inside_an_entry_have_their_path() {
+    let value = |stated| Some(pb::FigureValue { stated: Some(stated) });
+    use pb::{figure_value::Stated, text::State};
+    let redacted = pb::Text { state: Some(State::Redacted(pb::text::Redacted::default())) };
+    let figures = vec![
+        pb::Figure { measure: text("a"), ..pb::Figure::default() },
+        pb::Figure { value: Some(pb::FigureValue::default()), ..pb::Figure::default() },
+        pb::Figure {
+            measure: text("b"),
+            value: value(Stated::Decimal(google::Decimal { value: "1e3".to_owned() })),
+            comparators: vec![pb::Comparator {
+                value: value(Stated::Words(pb::Text::default())),
+                due: Some(day(2006, 0, 1)),
+                ..pb::Comparator::default()
+            }],
+            ..pb::Figure::default()
+        },
+    ];
+    let content = pb::EntryContent {
+        kind: 0,
+        section: String::new(),
+        text: text(""),
+        quote: Some(redacted),
+        figures,
+        relates_to: vec!["ok".to_owned(), "Not ok".to_owned()],
+        ..pb::EntryContent::default()
+    };
+    assert_eq!(
+        faults(&record_entry(content)),
+        [
+            "content.kind is required",
+            "content.section is required",
+            "content.text.present is required",
+            "content.quote is a command's text: only `present` may be set",
+            "content.figures[1].measure is required",
+            "content.figures[1].value is required",
+            "content.figures[2].value.decimal must be digits with an optional sign and point, at \
+             most 40",
+            "content.figures[2].comparators[0].kind is required",
+            "content.figures[2].comparators[0].value.words.present is required",
+            "content.figures[2].comparators[0].due must be a date of the calendar; month and day, \
+             or the day, may be 0",
+            "content.relates_to[1] must be 1 to 63 of a-z, 0-9 and '-', beginning and ending with \
+             a letter or digit",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_request_lacks_all_that_is_required_of_it() {
+    let rows: [(Given, &[&str]); 8] = [
+        (
+            Given::OpenAssessment(pb::OpenAssessmentRequest::default()),
+            &["assessment", "act", "framework", "cycle"],
+        ),
+        (
+            Given::SetAddressee(pb::SetAddresseeRequest::default()),
+            &["assessment", "act", "addressee"],
+        ),
+        (Given::SetGrade(pb::SetGradeRequest::default()), &["assessment", "act", "area", "grade"]),
+        (
+            Given::RecordEntry(pb::RecordEntryRequest::default()),
+            &["assessment", "act", "entry_id", "content"],
+        ),
+        (
+            Given::ReviseEntry(pb::ReviseEntryRequest::default()),
+            &["assessment", "act", "entry_id", "content"],
+        ),
+        (
+            Given::LockAssessment(pb::LockAssessmentRequest::default()),
+            &["assessment", "act", "digest"],
+        ),
+        (
+            Given::SignOffAssessment(pb::SignOffAssessmentRequest::default()),
+            &["assessment", "act", "organisation", "edition", "digest", "signature"],
+        ),
+        (
+            Given::PublishAssessment(pb::PublishAssessmentRequest::default()),
+            &["assessment", "act", "edition", "letter_date"],
+        ),
+    ];
+    for (given, required) in rows {
+        let told: Vec<_> = order(&given).unwrap_err().into_iter().map(|it| it.0).collect();
+        assert_eq!(told, required, "{given:?}");
+    }
+}
+
+#[test]
+fn an_assessment_is_opened_signed_and_published_as_stated() {
+    let addressee = pb::Addressee { name: text("A. Director"), ..pb::Addressee::default() };
+    let opened = order(&Given::OpenAssessment(pb::OpenAssessmentRequest {
+        assessment: assessment(),
+        act: Some(act()),
+        framework: "frameworks/apa/versions/2006".to_owned(),
+        cycle: "2006".to_owned(),
+        periods: vec![pb::AssessedPeriod {
+            first_day: Some(day(2005, 4, 1)),
+            last_day: Some(day(2006, 3, 31)),
+        }],
+        addressee: Some(addressee),
+        earlier: vec!["subjects/leicester-city/assessments/apa-2005".to_owned()],
+        validate_only: false,
+    }));
+    match opened.unwrap().order {
+        Order::Assess(_, AssessmentOrder::Open(order)) => {
+            assert_eq!(order.periods[0].to, date(2006, 3, 31));
+            assert_eq!(order.addressee.unwrap().name, words("A. Director"));
+            assert_eq!(order.earlier[0].name(), "apa-2005");
+        }
+        other => panic!("{other:?}"),
+    }
+    let state = Some(pb::revision_expectation::State::Revision(9));
+    let published = order(&Given::PublishAssessment(pb::PublishAssessmentRequest {
+        assessment: assessment(),
+        act: Some(act()),
+        edition: 1,
+        letter_date: Some(day(2006, 11, 1)),
+        expected: Some(pb::RevisionExpectation { state }),
+        validate_only: false,
+    }));
+    match published.unwrap().order {
+        Order::Assess(_, AssessmentOrder::Publish(order)) => {
+            let expected = Some(ExpectedRevision::At(Revision::new(9)));
+            assert_eq!((order.edition, order.letter_date), (1, date(2006, 11, 1)));
+            assert_eq!(order.expected, expected);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_batch_is_on_one_assessment_and_says_itself_whether_it_is_recorded() {
+    let command = |order| pb::Command { order: Some(order) };
+    let elsewhere = pb::SetGradeRequest {
+        assessment: "subjects/leeds/assessments/apa-2006".to_owned(),
+        validate_only: true,
+        ..set_grade()
+    };
+    let batch = |commands, validate_only| {
+        let batch = pb::ApplyBatchRequest { commands, validate_only };
+        with_names(|at, names| read_batch(at, &batch, names))
+    };
+    let good = vec![
+        command(Given::SetGrade(set_grade())),
+        command(record_entry(content(pb::EntryKind::Tension))),
+    ];
+    let (commands, mode) = batch(good.clone(), true).unwrap();
+    assert_eq!((commands.len(), mode), (2, Mode::Validate));
+    let (_, mode) = batch(good.clone(), false).unwrap();
+    assert_eq!(mode, Mode::Record);
+
+    let mut bad = good;
+    bad.push(command(Given::SetGrade(elsewhere)));
+    bad.push(pb::Command::default());
+    let told = |faults: Faults| -> Vec<_> { faults.into_iter().map(|it| it.0).collect() };
+    assert_eq!(
+        told(batch(bad, false).unwrap_err()),
+        ["commands[2].set_grade.assessment", "commands[2].set_grade.validate_only", "commands[3]"]
+    );
+    assert_eq!(told(batch(vec![], false).unwrap_err()), ["commands"]);
+    let many = vec![command(Given::SetGrade(set_grade())); 1_001];
+    assert_eq!(told(batch(many, false).unwrap_err()), ["commands"]);
+}
+
+#[test]
+fn a_subject_and_a_framework_are_registered_under_what_they_are_called() {
+    let good = pb::RegisterSubjectRequest {
+        act: Some(act()),
+        validate_only: false,
+        subject: "subjects/leicester-city".to_owned(),
+        display_name: "Leicester City Council".to_owned(),
+        kind: "local authority".to_owned(),
+    };
+    let ordered = with_names(|at, names| register_subject(at, &good, names)).unwrap();
+    match ordered.order {
+        Order::RegisterSubject(order) => assert_eq!(order.subject.as_str(), "leicester-city"),
+        other => panic!("{other:?}"),
+    }
+    let empty = pb::RegisterSubjectRequest::default();
+    let told = with_names(|at, names| register_subject(at, &empty, names)).unwrap_err();
+    let paths: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(paths, ["act", "subject", "display_name", "kind"]);
+
+    let empty = pb::RegisterFrameworkRequest::default();
+    let told = with_names(|at, names| register_framework(at, &empty, names)).unwrap_err();
+    let paths: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
+    assert_eq!(paths, ["act", "framework"]);
+}
+
+#[test]
+fn every_number_of_a_closed_set_is_read_and_none_beyond() {
+    use super::closed::{
+        basis_if_any, follow_up_status, letter_part_if_any, non_grade, role_if_any,
+    };
+    let taken = |reads: fn(&At<'_>, i32) -> bool| -> Vec<i32> {
+        (-1..=11).filter(|number| read(|at| Ok(reads(&at, *number))).is_ok_and(|it| it)).collect()
+    };
+    let roles = taken(|at, it| role_if_any(at, it).is_ok_and(|it| it.is_some()));
+    assert_eq!(roles, [1, 2, 3, 4, 5, 6, 7, 8, 9], "nobody decides as the service");
+    let bases = taken(|at, it| basis_if_any(at, it).is_ok_and(|it| it.is_some()));
+    assert_eq!(bases, [1, 2, 3, 4, 5]);
+    let parts = taken(|at, it| letter_part_if_any(at, it).is_ok_and(|it| it.is_some()));
+    assert_eq!(parts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(taken(|at, it| follow_up_status(at, it).is_ok()), [1, 2, 3, 4, 5]);
+    assert_eq!(taken(|at, it| non_grade(at, it).is_ok()), [1, 2, 3]);
+}
+
+#[test]
+fn a_receipt_says_how_it_came_about() {
+    use crate::{
+        judgement::{ChangeKind, RecordId, StreamId},
+        ledger::{Outcome, Receipt},
+    };
+    let given = Receipt {
+        stream: StreamId::parse(&assessment()).unwrap(),
+        position: Position::new(41),
+        revision: Revision::new(7),
+        record: RecordId::parse(REQUEST).unwrap(),
+        recorded_at: jiff::Timestamp::from_microsecond(-1).unwrap(),
+        change: Some(ChangeKind::Lowered),
+        outcome: Outcome::Replayed,
+    };
+    let shown = pb::Receipt {
+        stream: assessment(),
+        position: 41,
+        revision: 7,
+        record_id: REQUEST.to_owned(),
+        recorded_at: Some(prost_types::Timestamp { seconds: -1, nanos: 999_999_000 }),
+        change: i32::from(pb::ChangeKind::Lowered),
+        replayed: true,
+        validated_only: false,
+    };
+    assert_eq!(receipt(&given), shown);
+}
