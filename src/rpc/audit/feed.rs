@@ -164,12 +164,12 @@ mod tests {
     #[test]
     fn a_page_that_ends_unwanted_ends_with_a_checkpoint() {
         let mut feed = of_assessment(0);
-        let page = vec![streamed(1, true), streamed(2, false)];
-        assert_eq!(feed.take(page, at(4)), [record(1), Told::Checkpoint(at(2))]);
-        let page = vec![streamed(3, false), streamed(4, true)];
-        assert_eq!(feed.take(page, at(6)), [record(4)], "the record itself says where to go on");
-        let page = vec![streamed(5, false), streamed(6, false)];
-        assert_eq!(feed.take(page, at(6)), [Told::CaughtUp(at(6))], "and so does this");
+        let told = feed.take(vec![streamed(1, true), streamed(2, false)], at(4));
+        assert_eq!(told, [record(1), Told::Checkpoint(at(2))]);
+        let wanted_last = feed.take(vec![streamed(3, false), streamed(4, true)], at(6));
+        assert_eq!(wanted_last, [record(4)], "the record itself says where to go on");
+        let caught_up = feed.take(vec![streamed(5, false), streamed(6, false)], at(6));
+        assert_eq!(caught_up, [Told::CaughtUp(at(6))], "and so does this");
         assert_eq!(feed.take(vec![streamed(7, false)], at(7)), [Told::Checkpoint(at(7))]);
         assert_eq!(feed.idle(), Told::Checkpoint(at(7)));
     }
@@ -189,21 +189,21 @@ mod tests {
             let (mut got, mut resume_after) = (Vec::new(), Position::START);
             'reader: loop {
                 let mut feed = of_assessment(resume_after.get());
-                let mut taken = 0;
+                let mut left = patience;
                 loop {
                     let skip = usize::try_from(feed.after().get()).unwrap();
                     let page = records.iter().skip(skip).take(page_size).cloned().collect();
                     for told in feed.take(page, head) {
-                        let passed = told.position().since(resume_after);
-                        prop_assert!(passed <= u64::try_from(page_size * 2).unwrap());
+                        let passed = usize::try_from(told.position().since(resume_after)).unwrap();
+                        prop_assert!(passed <= page_size, "told nothing for {passed} records");
                         resume_after = told.position();
                         match told {
                             Told::Record(it) => got.push(it.position()),
                             Told::Checkpoint(_) => {}
                             Told::CaughtUp(_) => break 'reader,
                         }
-                        taken += 1;
-                        if taken == patience {
+                        left = left.saturating_sub(1);
+                        if left == 0 {
                             continue 'reader;
                         }
                     }

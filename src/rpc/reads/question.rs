@@ -7,7 +7,7 @@ use crate::{
     rpc::{asked::Asked, show::Detail},
 };
 
-/// What a GetAssessment asks of the assessment that it names.
+/// What a `GetAssessment` asks of the assessment that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Question {
     /// Which state.
@@ -118,9 +118,9 @@ mod tests {
         };
         assert_eq!(take(&request).unwrap(), Question { as_of, detail: Detail::Full });
 
-        let published = i32::from(pb::AssessmentView::Published);
-        let request = pb::GetAssessmentRequest { view: published, ..Default::default() };
-        assert_eq!(take(&request).unwrap().as_of.view, View::Published);
+        let view = i32::from(pb::AssessmentView::Published);
+        let published = pb::GetAssessmentRequest { view, ..Default::default() };
+        assert_eq!(take(&published).unwrap().as_of.view, View::Published);
     }
 
     #[test]

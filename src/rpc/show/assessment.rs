@@ -100,7 +100,7 @@ impl Scope {
             name: assessment.id.to_string(),
             framework: assessment.framework.to_string(),
             cycle: assessment.cycle.to_string(),
-            periods: opened.periods.iter().map(period).collect(),
+            periods: opened.periods.iter().copied().map(period).collect(),
             addressee: None,
             earlier: opened.earlier.iter().map(ToString::to_string).collect(),
             state: i32::from(state(&assessment.phase, framework)),
@@ -197,7 +197,7 @@ fn state(phase: &Phase, framework: &Framework) -> pb::AssessmentState {
     }
 }
 
-fn period(period: &Period) -> pb::AssessedPeriod {
+fn period(period: Period) -> pb::AssessedPeriod {
     pb::AssessedPeriod { first_day: Some(date(period.from)), last_day: Some(date(period.to)) }
 }
 
@@ -243,10 +243,10 @@ fn entries(
 fn signatures(assessment: &Assessment, records: &Records) -> Vec<pb::SignedSignature> {
     let mut last: BTreeMap<&OrganisationId, (&ReadRecord, &SignedOff<Shown>)> = BTreeMap::new();
     for record in records.values() {
-        if let Event::SignedOff(signed) = &record.event {
-            if signed.edition == assessment.edition {
-                last.insert(&signed.organisation, (record, signed));
-            }
+        if let Event::SignedOff(signed) = &record.event
+            && signed.edition == assessment.edition
+        {
+            last.insert(&signed.organisation, (record, signed));
         }
     }
     let shown = last.into_iter().map(|(organisation, (record, signed))| pb::SignedSignature {

@@ -180,6 +180,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "messages hold their values as options")]
     fn stated(stated: Stated) -> Option<pb::FigureValue> {
         Some(pb::FigureValue { stated: Some(stated) })
     }

@@ -31,11 +31,13 @@ pub(crate) fn said(text: &str) -> Shown {
 }
 
 /// A text as shown.
+#[expect(clippy::unnecessary_wraps, reason = "messages hold their texts as options")]
 pub(crate) fn shown(text: &str) -> Option<pb::Text> {
     Some(pb::Text { state: Some(pb::text::State::Present(text.to_owned())) })
 }
 
 /// A day as shown.
+#[expect(clippy::unnecessary_wraps, reason = "messages hold their dates as options")]
 pub(crate) fn day(year: i32, month: i32, day: i32) -> Option<pb::google::r#type::Date> {
     Some(pb::google::r#type::Date { year, month, day })
 }

@@ -6,6 +6,7 @@ use std::sync::{
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_stream::StreamExt;
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{super::readout::Readout, *};
@@ -41,7 +42,7 @@ impl Source {
         if let Some(position) = meanwhile {
             self.record_up_to(position);
         }
-        let page = (after.get() + 1..=head).take(usize::try_from(PAGE).unwrap());
+        let page = (after.next().get()..=head).take(usize::try_from(PAGE).unwrap());
         page.map(|at| Streamed::Newer(Position::new(at), Bytes::from_static(b"\xff"))).collect()
     }
 
@@ -60,7 +61,7 @@ impl Source {
         };
         let source = self.clone();
         tokio::spawn(async move {
-            let outcome = pump.run(|after| std::future::ready(Ok(source.read(after)))).await;
+            let outcome = pump.run(|from| std::future::ready(Ok(source.read(from)))).await;
             end.send(outcome)
         });
         (Readout::new(queued, ended), cancel)
@@ -158,10 +159,10 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_goes_on_without_loss_or_doub
     let heard = take(&mut stream, 6).await;
     assert_eq!(heard, [Record, Record, Record, Record, cut("4"), End]);
 
-    let (mut stream, _cancel) = source.stream(4, Until::CaughtUp, 4);
-    let heard = take(&mut stream, 18).await;
-    assert_eq!(heard.iter().filter(|it| **it == Record).count(), 16);
-    assert_eq!(heard[16..], [CaughtUp(20), End]);
+    let (mut resumed, _owner) = source.stream(4, Until::CaughtUp, 4);
+    let rest = take(&mut resumed, 18).await;
+    assert_eq!(rest.iter().filter(|it| **it == Record).count(), 16);
+    assert_eq!(rest[16..], [CaughtUp(20), End]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,17 +178,17 @@ async fn a_reader_that_is_slow_but_takes_is_not_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn when_the_server_stops_a_reader_learns_where_to_go_on() {
     let source = Source::new(6);
-    let stopping = |after: &str| Cut(Code::Unavailable, "STOPPING".to_owned(), after.to_owned());
+    let stopping = |after: &str| Cut(Code::Unavailable, "DRAINING".to_owned(), after.to_owned());
     // Live and waiting.
     let (mut stream, cancel) = source.stream(5, Until::Cancelled, 64);
     assert_eq!(take(&mut stream, 2).await, [Record, CaughtUp(6)]);
     cancel.cancel();
     assert_eq!(take(&mut stream, 2).await, [stopping("6"), End]);
     // Waiting for room.
-    let (mut stream, cancel) = source.stream(0, Until::Cancelled, 2);
+    let (mut full, stop) = source.stream(0, Until::Cancelled, 2);
     tokio::task::yield_now().await;
-    cancel.cancel();
-    assert_eq!(take(&mut stream, 4).await, [Record, Record, stopping("2"), End]);
+    stop.cancel();
+    assert_eq!(take(&mut full, 4).await, [Record, Record, stopping("2"), End]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,6 +208,6 @@ async fn a_task_that_breaks_off_does_not_look_complete() {
     let (end, ended) = oneshot::channel();
     drop((messages, end));
     let mut stream = Readout::new(queued, ended);
-    let broken = Cut(Code::Internal, "STREAM_BROKEN".to_owned(), String::new());
+    let broken = Cut(Code::Internal, "INTERNAL".to_owned(), String::new());
     assert_eq!(take(&mut stream, 2).await, [broken, End]);
 }

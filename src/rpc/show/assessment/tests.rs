@@ -300,6 +300,6 @@ fn a_record_that_tells_of_something_else_is_an_error() {
          expected"
     );
     records.remove(&Position::new(4));
-    let error = full().show(&read, &records).unwrap_err();
-    assert_eq!(error.to_string(), "there is no record at position 4");
+    let absent = full().show(&read, &records).unwrap_err();
+    assert_eq!(absent.to_string(), "there is no record at position 4");
 }
