@@ -60,7 +60,6 @@ Exit codes: 0 done, 1 refused or failed, 2 misused.";
 
 /// What can be done.
 #[derive(Debug, Clone, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in the process")]
 pub enum Verb {
     /// Run a server.
     Serve(ServeFlags),

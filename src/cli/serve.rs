@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the credential is accepted that `--dev` prints: a day's work.
-const DEV_VALID: Duration = Duration::from_secs(12 * 60 * 60);
+const DEV_VALID: Duration = Duration::from_hours(12);
 
 /// What `serve` is told. These flags are the whole configuration.
 #[derive(Debug, Clone, Args)]
@@ -218,10 +218,10 @@ async fn until_told(running: Running) -> Result<(), Failure> {
 
 /// What somebody who tries the ledger wants to see first.
 fn welcome(address: SocketAddr, mint: &Mint) -> Result<Vec<String>, Failure> {
-    let odd = |_| Failure::misused("the login of --dev is no login");
+    let odd = || Failure::misused("the login of --dev is no login");
     let login = Login {
-        login: Text::parse("auditor@dev").map_err(|_| odd(()))?,
-        organisation: OrganisationId::parse("ofsted").map_err(|_| odd(()))?,
+        name: Text::parse("auditor@dev").map_err(|_| odd())?,
+        organisation: OrganisationId::parse("ofsted").map_err(|_| odd())?,
         roles: vec![Role::Auditor],
         valid: DEV_VALID,
     };

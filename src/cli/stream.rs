@@ -49,11 +49,12 @@ pub(super) async fn run(flags: &StreamFlags, output: &mut Output) -> Result<(), 
         events: flags.event.clone(),
         catch_up_only: flags.catch_up_only,
     };
-    let mut last = flags.after;
-    let failed =
-        |last, status| Failure::refused(format!("the stream (go on with --after {last})"), status);
+    let failed = |after, status| {
+        Failure::refused(format!("the stream (go on with --after {after})"), status)
+    };
     let answer = client.audit().stream_records(request).await;
-    let mut messages = answer.map_err(|status| failed(last, status))?.into_inner();
+    let mut last = flags.after;
+    let mut messages = answer.map_err(|status| failed(flags.after, status))?.into_inner();
     while let Some(message) = messages.message().await.map_err(|status| failed(last, status))? {
         last = reached(&message).unwrap_or(last);
         show(&message, flags.client.format, output)?;

@@ -42,7 +42,7 @@ pub struct TokenFlags {
 /// Prints a credential.
 pub(super) fn run(flags: &TokenFlags, output: &mut Output) -> Result<(), Failure> {
     let login = Login {
-        login: flags.login.clone(),
+        name: flags.login.clone(),
         organisation: flags.organisation.clone(),
         roles: flags.roles.clone(),
         valid: flags.valid,
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_credential_is_valid_for_some_time() {
-        assert_eq!(valid("8h"), Ok(Duration::from_secs(8 * 60 * 60)));
+        assert_eq!(valid("8h"), Ok(Duration::from_hours(8)));
         assert!(valid("-8h").is_err());
         assert!(valid("0s").is_err());
         assert!(valid("always").is_err());

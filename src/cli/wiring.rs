@@ -67,7 +67,7 @@ pub(super) enum Keys {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Login {
     /// The login.
-    pub(super) login: Text,
+    pub(super) name: Text,
     /// For whom it acts.
     pub(super) organisation: OrganisationId,
     /// What it may do.

@@ -129,8 +129,8 @@ async fn play(
 /// A caller for each login of the cast.
 fn callers(channel: &Channel, cast: &[Cast], running: &Running) -> Result<Callers, Failure> {
     let mut tokens = BTreeMap::new();
-    for cast in cast {
-        tokens.insert(cast.credential.clone(), Some(token(&cast.login, running)?));
+    for member in cast {
+        tokens.insert(member.credential.clone(), Some(token(&member.login, running)?));
     }
     Ok(Callers::new(channel, tokens))
 }

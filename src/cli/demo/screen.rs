@@ -41,7 +41,7 @@ impl Screen {
 
 /// The day of the last record that an answer knows of.
 fn known(assessment: &pb::Assessment) -> String {
-    let read = assessment.read.clone().unwrap_or_default();
+    let read = assessment.read.unwrap_or_default();
     let time = wording::time(read.recorded_at.as_ref());
     time.split(' ').next().unwrap_or_default().to_owned()
 }

@@ -20,7 +20,7 @@ const LEICESTER: &str = include_str!("leicester-2006.json");
 /// How messages call the script.
 const ORIGIN: &str = "leicester-2006.json";
 /// The scenes last two months by the demonstration clock, and credentials with them.
-const VALID: Duration = Duration::from_secs(100 * 24 * 60 * 60);
+const VALID: Duration = Duration::from_hours(100 * 24);
 
 /// Who plays, and what happens when.
 #[derive(Debug)]
@@ -103,13 +103,13 @@ impl Script {
                 .push(scene.at.parse().map_err(|_| bad(line, format!("{} is no time", scene.at)))?);
         }
         identify(&mut steps);
-        let cast = file.cast.into_iter().map(|cast| {
+        let cast = file.cast.iter().map(|cast| {
             let credential = cast.credential.clone();
             login(cast).map(|login| Cast { credential, login }).map_err(|what| bad(1, what))
         });
         Ok(Self {
             cast: cast.collect::<Result<_, _>>()?,
-            auditor: login(file.auditor).map_err(|what| bad(1, what))?,
+            auditor: login(&file.auditor).map_err(|what| bad(1, what))?,
             scenes: times.into_iter().zip(steps).map(|(at, step)| Scene { at, step }).collect(),
         })
     }
@@ -125,11 +125,11 @@ impl Script {
     }
 }
 
-fn login(cast: CastFile) -> Result<Login, String> {
+fn login(cast: &CastFile) -> Result<Login, String> {
     let role =
         |written: &String| Role::parse(written).ok_or_else(|| format!("{written} is not a role"));
     Ok(Login {
-        login: Text::parse(cast.login.as_str()).map_err(|error| error.to_string())?,
+        name: Text::parse(cast.login.as_str()).map_err(|error| error.to_string())?,
         organisation: OrganisationId::parse(&cast.organisation)
             .map_err(|error| error.to_string())?,
         roles: cast.roles.iter().map(role).collect::<Result<_, _>>()?,
@@ -157,9 +157,9 @@ mod tests {
     }
 
     fn entries() -> Vec<(String, pb::EntryContent)> {
-        let entries = orders().into_iter().filter_map(|(_, order)| match order {
-            Order::RecordEntry(order) => Some((order.entry_id, order.content?)),
-            _ => None,
+        let entries = orders().into_iter().filter_map(|(_, order)| {
+            let Order::RecordEntry(order) = order else { return None };
+            Some((order.entry_id, order.content?))
         });
         entries.collect()
     }
@@ -243,9 +243,9 @@ mod tests {
         assert_eq!((day.year, day.month, day.day), (2006, 11, 1));
         let mut signers: Vec<_> = last[1..]
             .iter()
-            .map(|order| match order {
-                Order::SignOffAssessment(order) => order.organisation.as_str(),
-                _ => panic!("signed before it is published"),
+            .map(|order| {
+                let Order::SignOffAssessment(order) = order else { panic!("signed before") };
+                order.organisation.as_str()
             })
             .collect();
         signers.sort_unstable();

@@ -156,8 +156,7 @@ fn steps_in(value: &str) -> Vec<&str> {
 /// The line of `text` on which `part`, a slice of it, begins.
 pub(in crate::cli) fn line_of(text: &str, part: &str) -> usize {
     let before = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    let before = text.as_bytes().get(..before).unwrap_or_default();
-    before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1)
+    text.get(..before).unwrap_or_default().matches('\n').count().saturating_add(1)
 }
 
 /// `error` in a value that begins on `line`, with the line of the file instead of the value's.

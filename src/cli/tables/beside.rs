@@ -43,6 +43,13 @@ mod tests {
         then.judgements.truncate(2);
         then.judgements[1].award = Some(sample::worded("good"));
         let lines = beside(100, ("known at 11", &then), ("known at 42", &now));
-        assert_eq!(lines.join("\n"), sample::X);
+        assert_eq!(
+            lines.join("\n"),
+            " Area for judgement              known at 11   known at 42
+────────────────────────────────────────────────────────────────────────────────────────
+ Enjoying and achieving          good          adequate
+ Achieving economic well-being   –             adequate with an overall improving trend
+ Areas with the same grade at both moments: 1"
+        );
     }
 }

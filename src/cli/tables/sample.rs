@@ -8,7 +8,6 @@ fn read<M: json::InJson>(json: &str) -> M {
 }
 
 /// An award in a word.
-pub(in crate::cli) const X: &str = "";
 pub(in crate::cli) fn worded(word: &str) -> pb::Award {
     pb::Award { scale: "apa-words".to_owned(), word: word.to_owned(), ..pb::Award::default() }
 }
