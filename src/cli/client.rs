@@ -22,7 +22,7 @@ use crate::pb::{
 /// Nobody waits longer for a server that does not answer the telephone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A call answers, or begins to, within this time: the server's own limit and some way to go.
-const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a silent connection is asked whether it still lives, so that a stream that waits for
 /// days learns of a server that died.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);

@@ -35,6 +35,17 @@ pub enum Failure {
         /// Its answer, with details.
         status: Box<Status>,
     },
+    /// A call ended before all was answered.
+    #[error(
+        "interrupted at {at}: {}; import the file again: what was recorded is not recorded twice",
+        refusal::headline(status)
+    )]
+    Interrupted {
+        /// The first step without an answer.
+        at: String,
+        /// How the call ended.
+        status: Box<Status>,
+    },
     /// The server's answer lacks what the contract promises.
     #[error("the server's answer has no {what}; is it of another version?")]
     Unexpected {
@@ -110,6 +121,7 @@ impl Failure {
             Self::Misused { .. } => 2,
             Self::Unreachable { .. }
             | Self::Refused { .. }
+            | Self::Interrupted { .. }
             | Self::Unexpected { .. }
             | Self::File { .. }
             | Self::Malformed { .. }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::output::Format;
 use crate::{
-    judgement::{AssessmentId, FrameworkId, StreamId},
+    judgement::{AreaId, AssessmentId, FrameworkId, Role, StreamId, SubjectId},
     pb,
 };
 
@@ -109,6 +109,17 @@ pub(super) fn framework(given: &str) -> Result<FrameworkId, String> {
     FrameworkId::parse(&long).map_err(|error| error.to_string())
 }
 
+/// Reads an area's id, `staying-safe`.
+pub(super) fn area(given: &str) -> Result<AreaId, String> {
+    AreaId::parse(given).map_err(|error| error.to_string())
+}
+
+/// Reads a subject's resource name, or its id alone.
+pub(super) fn subject(given: &str) -> Result<SubjectId, String> {
+    let id = given.strip_prefix("subjects/").unwrap_or(given);
+    SubjectId::parse(id).map_err(|error| error.to_string())
+}
+
 /// Reads a stream's resource name.
 pub(super) fn stream(given: &str) -> Result<StreamId, String> {
     StreamId::parse(given).map_err(|error| error.to_string())
@@ -139,22 +150,12 @@ word_parser!(
     "BASIS_",
     ["new-evidence", "same-evidence", "data-corrected", "framework", "error"]
 );
-word_parser!(
-    role,
-    pb::Role,
-    "ROLE_",
-    [
-        "inspector",
-        "lead-inspector",
-        "moderator",
-        "signatory",
-        "publisher",
-        "records-officer",
-        "framework-admin",
-        "auditor",
-        "consumer",
-    ]
-);
+/// Reads a role that a login may have.
+pub(super) fn role() -> impl TypedValueParser<Value = Role> {
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Service);
+    PossibleValuesParser::new(roles.map(Role::as_str))
+        .try_map(|word| Role::parse(&word).ok_or("no such role"))
+}
 
 #[cfg(test)]
 mod tests {

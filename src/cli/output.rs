@@ -21,6 +21,7 @@ pub enum Format {
 /// Where data goes.
 #[derive(Debug)]
 pub(super) struct Output {
+    stdout: io::Stdout,
     width: u16,
 }
 
@@ -28,7 +29,8 @@ impl Output {
     /// Data to this process's stdout, as wide as its terminal.
     pub(super) fn stdout() -> Self {
         let terminal = comfy_table::Table::new().width();
-        Self { width: terminal.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH) }
+        let width = terminal.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH);
+        Self { stdout: io::stdout(), width }
     }
 
     /// How many columns tables may take.
@@ -38,7 +40,7 @@ impl Output {
 
     /// Writes `text` and ends the line. What is written can be read at once.
     pub(super) fn line(&mut self, text: &str) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = self.stdout.lock();
         writeln!(stdout, "{text}")?;
         Ok(stdout.flush()?)
     }

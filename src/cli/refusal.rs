@@ -53,7 +53,7 @@ fn next_step(code: Code) -> Option<&'static str> {
         Code::PermissionDenied => Some("use the credential of somebody who may"),
         Code::NotFound => Some("check the name, or what was known at that moment"),
         Code::Aborted => Some("read it again, then decide anew"),
-        Code::Unavailable => Some("nothing was recorded: try again"),
+        Code::Unavailable => Some("try again: the same request id records nothing twice"),
         Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => Some(
             "a command may or may not have been recorded: repeat it with the same request id to learn which",
         ),

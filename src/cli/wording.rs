@@ -160,10 +160,11 @@ pub(super) fn why(row: &pb::AuditRow) -> Option<String> {
 pub(super) fn figure(figure: &pb::Figure) -> String {
     let named = text(figure.measure.as_ref()).unwrap_or_default();
     let group = text(figure.group.as_ref()).map(|it| format!(" of {it}"));
-    let stated: Vec<_> = [text(figure.qualifier.as_ref()), quantity(&figure.value, &figure.unit)]
-        .into_iter()
-        .flatten()
-        .collect();
+    let stated: Vec<_> =
+        [text(figure.qualifier.as_ref()), quantity(figure.value.as_ref(), figure.unit.as_ref())]
+            .into_iter()
+            .flatten()
+            .collect();
     let stated = if stated.is_empty() { "not stated".to_owned() } else { stated.join(" ") };
     let period = text(figure.period.as_ref()).map(|it| format!(", {it}"));
     let trend = text(figure.trend.as_ref()).map(|it| format!(", trend: {it}"));
@@ -175,19 +176,19 @@ fn comparator(against: &pb::Comparator) -> String {
     let kind = against.kind.replace('_', " ");
     let name = text(against.name.as_ref()).map(|it| format!(" {it}"));
     let relation = text(against.relation.as_ref()).map(|it| format!(" {it}"));
-    let value = quantity(&against.value, &against.unit).map(|it| format!(" {it}"));
+    let value = quantity(against.value.as_ref(), against.unit.as_ref()).map(|it| format!(" {it}"));
     let period = text(against.period.as_ref()).map(|it| format!(", {it}"));
     let due = date(against.due.as_ref()).map(|it| format!(", due {it}"));
     format!("; {kind}{}", parts([name, relation, value, period, due]))
 }
 
-fn quantity(value: &Option<pb::FigureValue>, unit: &Option<pb::Text>) -> Option<String> {
-    let value = match value.as_ref()?.stated.as_ref()? {
+fn quantity(value: Option<&pb::FigureValue>, unit: Option<&pb::Text>) -> Option<String> {
+    let value = match value?.stated.as_ref()? {
         figure_value::Stated::Decimal(Decimal { value }) => value.clone(),
         figure_value::Stated::Date(day) => date(Some(day))?,
         figure_value::Stated::Words(words) => text(Some(words))?,
     };
-    let unit = text(unit.as_ref()).map(|unit| format!(" {unit}"));
+    let unit = text(unit).map(|unit| format!(" {unit}"));
     Some(format!("{value}{}", parts([unit])))
 }
 
@@ -212,8 +213,8 @@ mod tests {
     use super::*;
     use crate::cli::json;
 
-    fn present(words: &str) -> Option<pb::Text> {
-        Some(pb::Text { state: Some(text::State::Present(words.to_owned())) })
+    fn present(words: &str) -> pb::Text {
+        pb::Text { state: Some(text::State::Present(words.to_owned())) }
     }
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
         let award = pb::Award {
             level: "2".to_owned(),
             word: "adequate".to_owned(),
-            qualifier: present("with an overall improving trend"),
+            qualifier: Some(present("with an overall improving trend")),
             ..pb::Award::default()
         };
         assert_eq!(super::award(Some(&award)), "adequate with an overall improving trend");

@@ -34,7 +34,7 @@ fn heading(assessment: &pb::Assessment) -> Vec<String> {
     let published = assessment.editions.last().and_then(dated);
     let published = published.map_or_else(String::new, |day| format!("; latest letter of {day}"));
     let stated = if assessment.as_stated { " As sources state it, not as witnessed." } else { "" };
-    let read = assessment.read.clone().unwrap_or_default();
+    let read = assessment.read.unwrap_or_default();
     let mut lines = vec![
         assessment.name.clone(),
         format!(

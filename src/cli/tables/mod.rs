@@ -7,7 +7,7 @@ mod entries;
 mod framework;
 mod history;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 mod stream;
 mod timeline;
 

@@ -8,11 +8,11 @@ fn read<M: json::InJson>(json: &str) -> M {
 }
 
 /// An award in a word.
-pub(super) fn worded(word: &str) -> pb::Award {
+pub(in crate::cli) fn worded(word: &str) -> pb::Award {
     pb::Award { scale: "apa-words".to_owned(), word: word.to_owned(), ..pb::Award::default() }
 }
 
-pub(super) fn framework() -> pb::Framework {
+pub(in crate::cli) fn framework() -> pb::Framework {
     read(
         r#"{
         "name": "frameworks/apa/versions/2006",
@@ -39,7 +39,7 @@ pub(super) fn framework() -> pb::Framework {
     )
 }
 
-pub(super) fn assessment() -> pb::Assessment {
+pub(in crate::cli) fn assessment() -> pb::Assessment {
     read(
         r#"{
         "name": "subjects/leicester-city/assessments/apa-2006",
@@ -84,7 +84,7 @@ pub(super) fn assessment() -> pb::Assessment {
 }
 
 /// Enjoying and achieving: good, lowered two days later.
-pub(super) fn moderated() -> Vec<pb::AuditRow> {
+pub(in crate::cli) fn moderated() -> Vec<pb::AuditRow> {
     let area = r#""area": "enjoying-and-achieving", "areaLabel": "Enjoying and achieving""#;
     let awarded = format!(
         r#"{{"stream": "subjects/leicester-city/assessments/apa-2006", "event": "GradeSet",
@@ -119,7 +119,7 @@ pub(super) fn moderated() -> Vec<pb::AuditRow> {
 }
 
 /// A grade, an entry and a publication.
-pub(super) fn trail() -> Vec<pb::AuditRow> {
+pub(in crate::cli) fn trail() -> Vec<pb::AuditRow> {
     let mut entry = moderated().remove(0);
     entry.grade = None;
     entry.event = "EntryRecorded".to_owned();
@@ -130,7 +130,7 @@ pub(super) fn trail() -> Vec<pb::AuditRow> {
     vec![moderated().remove(1), entry, published]
 }
 
-pub(super) fn streamed() -> pb::StreamRecordsResponse {
+pub(in crate::cli) fn streamed() -> pb::StreamRecordsResponse {
     read(
         r#"{"record": {
         "record": {"stream": "subjects/leicester-city/assessments/apa-2006", "position": "31",

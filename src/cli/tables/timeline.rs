@@ -20,11 +20,11 @@ pub(in crate::cli) fn timelines(width: u16, rows: &[pb::AuditRow]) -> Vec<String
     for row in rows {
         let Some(grade) = &row.grade else { continue };
         match areas.iter_mut().find(|(area, _)| *area == grade.area) {
-            Some((_, rows)) => rows.push(row),
+            Some((_, changes)) => changes.push(row),
             None => areas.push((grade.area.clone(), vec![row])),
         }
     }
-    let timelines = areas.iter().map(|(_, rows)| timeline(width, rows));
+    let timelines = areas.iter().map(|(_, changes)| timeline(width, changes));
     timelines.collect::<Vec<_>>().join(&[String::new()][..])
 }
 
