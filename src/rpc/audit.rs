@@ -84,7 +84,7 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::GetGradeHistoryRequest>,
     ) -> Result<Response<pb::GetGradeHistoryResponse>, Status> {
-        Sight::of(&Identity::of(&request)?).must_be_all("grade histories")?;
+        Sight::of(&*Identity::of(&request)?).must_be_all("grade histories")?;
         grade_history(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -92,7 +92,7 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::QueryAuditRequest>,
     ) -> Result<Response<pb::QueryAuditResponse>, Status> {
-        Sight::of(&Identity::of(&request)?).must_be_all("audit queries")?;
+        Sight::of(&*Identity::of(&request)?).must_be_all("audit queries")?;
         query(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -102,7 +102,7 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::StreamRecordsRequest>,
     ) -> Result<Response<Readout>, Status> {
-        Sight::of(&Identity::of(&request)?).must_be_all("record streams")?;
+        Sight::of(&*Identity::of(&request)?).must_be_all("record streams")?;
         let request = request.into_inner();
         let mut asked = Asked::default();
         let wanted = Wanted::take(&mut asked, &request);

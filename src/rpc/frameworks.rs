@@ -51,7 +51,7 @@ impl FrameworkService for FrameworkApi {
     ) -> Result<Response<pb::Framework>, Status> {
         let identity = Identity::of(&request)?;
         let asked = request.into_inner();
-        reads::get_framework(&self.ledger, &identity, asked).await.map(Response::new)
+        reads::get_framework(&self.ledger, &identity, &asked).map(Response::new)
     }
 
     async fn list_frameworks(
