@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{self, PathBuf},
     sync::Arc,
 };
 
@@ -21,13 +21,17 @@ pub struct RealDisk {
 }
 
 impl RealDisk {
-    /// The directory at `path`, created with its parents if it is missing.
+    /// The directory at `path`, created with its parents, durably, if it is missing.
     ///
     /// # Errors
     /// Whatever the file system says.
     pub fn at(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let directory = path.into();
+        let directory = path::absolute(path.into())?;
+        let missing = directory.ancestors().take_while(|ancestor| !ancestor.exists()).count();
         fs::create_dir_all(&directory)?;
+        for created_in in directory.ancestors().skip(1).take(missing) {
+            File::open(created_in)?.sync_all()?;
+        }
         Ok(Self { directory })
     }
 }

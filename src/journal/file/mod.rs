@@ -73,7 +73,7 @@
 //! | 100 | 4 | *R*: blocks of filing rows |
 //! | 104 | 8 | position of the mark; 0 for none |
 //! | 124 | 4 | CRC of bytes 0–123 |
-//! | 128 | *B* | bloom filter: 10 bits a distinct key, 7 probes; probe *i* is bit (*a* + *i* · (*b* or 1)) mod 8 *B*, with *a* the key's bytes 0–7, *b* its bytes 8–11 |
+//! | 128 | *B* | bloom filter: 10 bits a distinct key, 7 probes; probe *i* is bit (*a* + *i* · *b*) mod 8 *B*, with *a* the key's bytes 0–7 and *b* its bytes 8–11 with the lowest bit set |
 //! | | *M* | mark: of the last group, or the newest that was known |
 //! | | *I* | index: each frame's start less the start before, in units of 8 (varint), and the entries between (varint) |
 //! | | 512 *R* | rows, sorted by key and slot; a slot is an entry's number in the segment, from 0 |
@@ -112,9 +112,11 @@
 //! After an unclean stop the last frame is written and synced again, since it may have been read
 //! out of a cache that never reached the disk; zeros follow it as far as an append could reach.
 //! The last append is *torn*, and discarded, only if exactly that is seen which a power cut leaves:
-//! it never was answered `Ok`. Whatever else is not valid is [`Damage`], naming file, offset and
-//! position: a complete append whose checksum does not match, an invalid one before another, bytes
-//! where no append can have been, a segment or note that is missing, exchanged or cut short.
+//! it never was answered `Ok`. (A disk is taken to write sectors of 512 bytes whole or not at all,
+//! in any order, and may leave out any of them.) Whatever else is not valid is [`Damage`], naming
+//! file, offset and position: a complete append whose checksum does not match, an invalid one
+//! before another, bytes where no append can have been, a segment or note that is missing,
+//! exchanged or cut short.
 //!
 //! What cannot be seen from within, after an **unclean** stop only: sectors at the end of the log
 //! that were zeroed later (that is what a torn append looks like), and an older copy of the active

@@ -259,8 +259,9 @@ mod tests {
     #[test]
     fn a_frame_out_of_its_place_is_damage() {
         let (mut area, frames) = segment(&[100, 100, 100]);
-        let (first, third) = (frames[0].0..frames[0].1, frames[2].0..frames[2].1);
-        area.copy_within(third, first.start);
+        let third = frames[2].0..frames[2].1;
+        area.copy_within(third.clone(), frames[1].0);
+        area[third].fill(0);
         assert_eq!(scanned(area).unwrap_err().what, "an append stands out of its place");
     }
 
