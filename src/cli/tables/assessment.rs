@@ -1,10 +1,15 @@
 //! What stands in an assessment: who, under what, in which state, and every grade.
 
-use super::{keep, lines, listing};
+use super::{at_least, keep, lines, listing};
 use crate::{
     cli::wording::{NOTHING, award, date, label, time, words},
     pb,
 };
+
+/// Wide enough for the names of most areas.
+const AREA_WIDTH: u16 = 26;
+/// Wide enough for the longest descriptor of 2006 in two lines.
+const DESCRIPTOR_WIDTH: u16 = 38;
 
 /// An assessment's state and grades. With its framework, areas without a judgement are shown too.
 pub(in crate::cli) fn summary(
@@ -23,6 +28,8 @@ pub(in crate::cli) fn summary(
         table.add_row([area, value.to_owned()]);
     }
     keep(&mut table, [3, 4]);
+    at_least(&mut table, 0, AREA_WIDTH);
+    at_least(&mut table, 2, DESCRIPTOR_WIDTH);
     summary.extend(lines(&table));
     summary
 }
@@ -100,16 +107,18 @@ frameworks/apa/versions/2006, cycle 2006; edition 1 is published; latest letter 
 As known at record 42 of 2006-11-01 09:00:00 UTC; `--known-at 42` repeats it.
 Signed for csci (record 40) and ofsted (record 41).
 
- Area for judgement         Grade                     Descriptor                Since        Record
+ Area for judgement         Grade        Descriptor                             Since        Record
 ────────────────────────────────────────────────────────────────────────────────────────────────────
- The local authority's      3                         A service that            2006-10-10   10
- children's services                                  consistently delivers
-                                                      above minimum
-                                                      requirements for users
- Enjoying and achieving     adequate                  –                         2006-10-12   31
- Achieving economic         adequate with an          –                         2006-10-10   14
- well-being                 overall improving trend
- Management                 takes no grade"
+ The local authority's      3            A service that consistently delivers   2006-10-10   10
+ children's services                     above minimum requirements for users
+ Enjoying and achieving     adequate     –                                      2006-10-12   31
+ Achieving economic         adequate     –                                      2006-10-10   14
+ well-being                 with an
+                            overall
+                            improving
+                            trend
+ Management                 takes no
+                            grade"
         );
     }
 }
