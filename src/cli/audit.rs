@@ -22,9 +22,6 @@ const PAGE: u32 = 1000;
 /// What `audit` is told.
 #[derive(Debug, Clone, Args)]
 pub struct AuditFlags {
-    /// What to look for.
-    #[command(flatten)]
-    pub filter: FilterFlags,
     /// In which order.
     #[arg(long, env = "JUDGEMENT_LEDGER_ORDER", default_value = "newest-first")]
     pub order: Order,
@@ -34,6 +31,9 @@ pub struct AuditFlags {
     /// Where to ask, and how.
     #[command(flatten)]
     pub client: ClientFlags,
+    /// What to look for. Last, since its heading covers all that follows.
+    #[command(flatten)]
+    pub filter: FilterFlags,
 }
 
 /// What a row must meet: every flag that is given.

@@ -83,7 +83,10 @@ pub(super) async fn dial(server: &http::Uri) -> Result<Channel, Failure> {
         .tcp_nodelay(true)
         .connect()
         .await
-        .map_err(|source| Failure::Unreachable { server: server.to_string(), source })
+        .map_err(|source| Failure::Unreachable {
+            server: server.to_string().trim_end_matches('/').to_owned(),
+            source,
+        })
 }
 
 /// A caller's token. Never shown.
@@ -178,7 +181,7 @@ mod tests {
         assert_eq!(
             failure.lines().first().map(String::as_str),
             Some(
-                "error: nothing listens on http://127.0.0.1:1/; start it with \
+                "error: nothing listens on http://127.0.0.1:1; start it with \
                  `judgement-ledger serve --dev`, or name another with --server"
             )
         );

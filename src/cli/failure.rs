@@ -146,6 +146,8 @@ impl Failure {
             lines.push(format!("  caused by: {error}"));
             cause = error.source();
         }
+        // Layers that add nothing repeat what the one below says.
+        lines.dedup();
         if let Self::Refused { status, .. } = self {
             lines.extend(refusal::details(status));
         }

@@ -148,6 +148,7 @@ async fn ask(auditor: &Client, position: u64) -> Result<Screen, Failure> {
     let earlier: Timestamp = EARLIER
         .parse()
         .map_err(|error| Failure::Start { doing: "read a time", source: Box::new(error) })?;
+    let earlier_day = earlier.strftime("%F").to_string();
     let earlier = KnownAt::KnownAtTime(wording::timestamp(earlier));
     let now = read(auditor, None, position).await?;
     let framework = assessment::framework(auditor, &now.framework).await?;
@@ -160,6 +161,7 @@ async fn ask(auditor: &Client, position: u64) -> Result<Screen, Failure> {
     Ok(Screen {
         history: history::read(auditor, request).await?,
         earlier: read(auditor, Some(earlier), position).await?,
+        earlier_day,
         now,
         framework,
     })

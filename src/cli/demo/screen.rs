@@ -1,9 +1,6 @@
 //! The one screen that the demonstration ends with.
 
-use crate::{
-    cli::{tables, wording},
-    pb,
-};
+use crate::{cli::tables, pb};
 
 /// What the screen shows.
 #[derive(Debug)]
@@ -12,6 +9,8 @@ pub(super) struct Screen {
     pub(super) now: pb::Assessment,
     /// What was known of it before.
     pub(super) earlier: pb::Assessment,
+    /// When that was.
+    pub(super) earlier_day: String,
     /// How one area's grade came about.
     pub(super) history: Vec<pb::AuditRow>,
     /// What is graded, and how levels are called.
@@ -26,24 +25,14 @@ impl Screen {
             String::new(),
             "Who changed which grade, when, why, on whose decision".into(),
         ]);
-        lines.push(String::new());
         lines.extend(tables::timelines(width, &self.history));
-        let earlier = known(&self.earlier);
-        lines
-            .extend([String::new(), format!("What was known on {earlier}, and what is known now")]);
-        lines.push(String::new());
-        let earlier = format!("Known {earlier}");
-        let then = (earlier.as_str(), &self.earlier);
-        lines.extend(tables::beside(width, then, ("Known now", &self.now)));
+        let day = &self.earlier_day;
+        lines.extend([String::new(), format!("What was known on {day}, beside what is known now")]);
+        let known = format!("Known on {day}");
+        let earlier = (known.as_str(), &self.earlier);
+        lines.extend(tables::beside(width, earlier, ("Known now", &self.now)));
         lines
     }
-}
-
-/// The day of the last record that an answer knows of.
-fn known(assessment: &pb::Assessment) -> String {
-    let read = assessment.read.unwrap_or_default();
-    let time = wording::time(read.recorded_at.as_ref());
-    time.split(' ').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -58,6 +47,7 @@ mod tests {
         let screen = Screen {
             now: sample::assessment(),
             earlier,
+            earlier_day: "2006-10-11".to_owned(),
             history: sample::moderated(),
             framework: sample::framework(),
         };

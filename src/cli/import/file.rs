@@ -105,9 +105,9 @@ impl Step {
 
 /// The steps of the file at `path`, or of stdin if it is `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<Step>, Failure> {
-    let origin = path.display().to_string();
+    let origin = origin(path);
     let failed = |source| Failure::File { doing: "read", path: path.to_owned(), source };
-    let reader: Box<dyn io::Read> = if origin == "-" {
+    let reader: Box<dyn io::Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(path).map_err(failed)?)
@@ -120,6 +120,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Step>, Failure> {
         )));
     }
     parse(&text, &origin)
+}
+
+/// How messages call the file at `path`.
+pub(super) fn origin(path: &Path) -> String {
+    if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
 }
 
 /// The steps in `text`.

@@ -93,7 +93,7 @@ pub(super) async fn run(flags: &ImportFlags, output: &mut Output) -> Result<(), 
     let mut steps = file::read(&flags.file)?;
     identify(&mut steps);
     let callers = Callers::connect(&flags.server.server, &flags.token_files).await?;
-    callers.check(&steps, &flags.file.display().to_string())?;
+    callers.check(&steps, &file::origin(&flags.file))?;
     let on_refusal = if flags.keep_going { OnRefusal::GoOn } else { OnRefusal::Stop };
     let mut tally = Tally::new(progress(steps.len()), flags.format);
     let sent = Sender::new(&callers, on_refusal, output, &mut tally).send(&mut steps).await;

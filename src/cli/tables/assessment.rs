@@ -1,10 +1,13 @@
 //! What stands in an assessment: who, under what, in which state, and every grade.
 
-use super::{keep, lines, listing};
+use super::{at_least, keep, lines, listing};
 use crate::{
     cli::wording::{NOTHING, award, date, label, time, words},
     pb,
 };
+
+/// Wide enough for the names of most areas.
+const AREA_WIDTH: u16 = 36;
 
 /// An assessment's state and grades. With its framework, areas without a judgement are shown too.
 pub(in crate::cli) fn summary(
@@ -14,15 +17,15 @@ pub(in crate::cli) fn summary(
 ) -> Vec<String> {
     let mut summary = heading(assessment);
     summary.push(String::new());
-    let mut table =
-        listing(width, ["Area for judgement", "Grade", "Descriptor", "Since", "Record"]);
+    let mut table = listing(width, ["Area for judgement", "Grade", "Since", "Record"]);
     for judgement in &assessment.judgements {
         table.add_row(row(judgement));
     }
     for (area, value) in unjudged(assessment, framework) {
         table.add_row([area, value.to_owned()]);
     }
-    keep(&mut table, [3, 4]);
+    keep(&mut table, [2, 3]);
+    at_least(&mut table, 0, AREA_WIDTH);
     summary.extend(lines(&table));
     summary
 }
@@ -58,12 +61,15 @@ fn signatures(assessment: &pb::Assessment) -> Option<String> {
     (!signed.is_empty()).then(|| format!("Signed for {}.", signed.join(" and ")))
 }
 
-fn row(judgement: &pb::Judgement) -> [String; 5] {
+fn row(judgement: &pb::Judgement) -> [String; 4] {
+    let descriptor = match judgement.descriptor.as_str() {
+        "" => String::new(),
+        descriptor => format!(": {descriptor}"),
+    };
     let transcribed = if judgement.transcribed { " (transcribed)" } else { "" };
     [
         label(&judgement.area_label),
-        format!("{}{transcribed}", award(judgement.award.as_ref())),
-        Some(&judgement.descriptor).filter(|it| !it.is_empty()).map_or(NOTHING, |it| it).to_owned(),
+        format!("{}{descriptor}{transcribed}", award(judgement.award.as_ref())),
         date(judgement.effective_on.as_ref()).unwrap_or_else(|| NOTHING.to_owned()),
         judgement.position.to_string(),
     ]
@@ -100,16 +106,13 @@ frameworks/apa/versions/2006, cycle 2006; edition 1 is published; latest letter 
 As known at record 42 of 2006-11-01 09:00:00 UTC; `--known-at 42` repeats it.
 Signed for csci (record 40) and ofsted (record 41).
 
- Area for judgement         Grade                     Descriptor                Since        Record
+ Area for judgement                 Grade                                       Since        Record
 ────────────────────────────────────────────────────────────────────────────────────────────────────
- The local authority's      3                         A service that            2006-10-10   10
- children's services                                  consistently delivers
-                                                      above minimum
-                                                      requirements for users
- Enjoying and achieving     adequate                  –                         2006-10-12   31
- Achieving economic         adequate with an          –                         2006-10-10   14
- well-being                 overall improving trend
- Management                 takes no grade"
+ The local authority's children's   3: A service that consistently delivers     2006-10-10   10
+ services                           above minimum requirements for users
+ Enjoying and achieving             adequate                                    2006-10-12   31
+ Achieving economic well-being      adequate with an overall improving trend    2006-10-10   14
+ Management                         takes no grade"
         );
     }
 }

@@ -5,7 +5,7 @@
 //!   good ──▼ LOWERED──► adequate
 //! ```
 
-use super::{history::changed, lines, plain, spread};
+use super::{at_least, history::changed, lines, plain, spread};
 use crate::{
     cli::wording::{award, change, date, decider, label, recorder, text, time, why},
     pb,
@@ -13,6 +13,8 @@ use crate::{
 
 /// How far a timeline stands from the left.
 const INDENT: u16 = 2;
+/// As wide as the widest label, so that all blocks line up.
+const LABEL_WIDTH: u16 = 13;
 
 /// A timeline for each area, in the order in which the areas were first graded.
 pub(in crate::cli) fn timelines(width: u16, rows: &[pb::AuditRow]) -> Vec<String> {
@@ -80,23 +82,36 @@ fn block(width: u16, row: &pb::AuditRow) -> Vec<String> {
     for (name, value) in circumstances(row) {
         table.add_row([name, &value]);
     }
+    at_least(&mut table, 0, LABEL_WIDTH);
     let mut block = vec![spread(width, &title, &place)];
     block.extend(lines(&table).iter().map(|line| format!("   {line}")));
     block
 }
 
 fn circumstances(row: &pb::AuditRow) -> Vec<(&'static str, String)> {
+    let (decider_named, recorder) = (decider(row.decided_by.as_ref()), recorder(row));
+    let same = decider_named.as_ref() == Some(&recorder);
+    let decided_by =
+        decider_named.map(|it| if same { format!("{it}, who recorded it") } else { it });
     let stated = [
-        ("decided by", decider(row.decided_by.as_ref())),
+        ("decided by", decided_by),
         ("told by", decider(row.instructed_by.as_ref())),
-        ("recorded by", Some(recorder(row))),
+        ("recorded by", (!same).then_some(recorder)),
         ("why", why(row)),
         ("evidence", evidence(row)),
-        ("decided on", date(row.decided_on.as_ref())),
-        ("holds from", date(row.effective_on.as_ref())),
+        ("holds from", days(row)),
         ("source", source(row)),
     ];
     stated.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The day from which it holds, and the day on which it was decided, if stated.
+fn days(row: &pb::AuditRow) -> Option<String> {
+    let holds = date(row.effective_on.as_ref())?;
+    Some(match date(row.decided_on.as_ref()) {
+        Some(decided) => format!("{holds}, decided on {decided}"),
+        None => holds,
+    })
 }
 
 fn evidence(row: &pb::AuditRow) -> Option<String> {
@@ -124,8 +139,7 @@ mod tests {
             "Enjoying and achieving
   good ──▼ LOWERED──► adequate
   ● AWARDED good                                                  record 13, 2006-10-10 09:00:00 UTC
-    decided by   a.inspector@ofsted (inspector, ofsted)
-    recorded by  a.inspector@ofsted (inspector, ofsted)
+    decided by   a.inspector@ofsted (inspector, ofsted), who recorded it
     why          INITIAL
     holds from   2006-10-10
   ▼ LOWERED good → adequate                                       record 31, 2006-10-12 14:00:00 UTC
@@ -135,8 +149,7 @@ mod tests {
     why          MODERATION on same evidence: Standards stay below those of similar councils,
                  however steadily they have risen.
     evidence     ev-33 (record 21)
-    decided on   2006-10-12
-    holds from   2006-10-12"
+    holds from   2006-10-12, decided on 2006-10-12"
         );
     }
 
