@@ -319,7 +319,7 @@ fn all_violations_of_a_request_are_told_at_once() {
             "act.basis has no value -1 in this version".to_owned(),
             "act.instructed_by needs a person or a panel".to_owned(),
             "act.reason must be 1 to 63 of A-Z, 0-9 and '_', beginning with a letter".to_owned(),
-            "act.rationale the text has 65537 bytes; at most 65536 are kept".to_owned(),
+            "act.rationale has 65537 bytes; at most 65536 are kept".to_owned(),
             "act.evidence[1].entry is required".to_owned(),
             "act.transcription.source is required".to_owned(),
             "act.transcription.source_sha256 must be 32 bytes, not 31".to_owned(),
