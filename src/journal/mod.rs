@@ -31,11 +31,16 @@
 //! there): the sequencer therefore has a thread of its own. Reads never block the caller's thread
 //! for a flush.
 
+pub mod file;
+mod memory;
+
 use std::{future::Future, io, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::judgement::Position;
+
+pub use memory::MemoryJournal;
 
 /// What every call of a journal answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + Send + 'a>>;

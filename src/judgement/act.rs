@@ -34,8 +34,51 @@ pub struct Act<T> {
 pub struct EvidenceRef {
     /// The entry, in the same assessment.
     pub entry: EntryId,
-    /// The record that gave the entry the wording that is meant.
+    /// The record that gave the entry the wording that is meant; [`Position::START`] in a command
+    /// means its last.
     pub at: Position,
+}
+
+impl EvidenceRef {
+    /// Whether the entry's last record is meant, whichever that is when it is recorded.
+    #[must_use]
+    pub fn is_of_last(&self) -> bool {
+        self.at == Position::START
+    }
+}
+
+impl<T: Clone> Act<T> {
+    /// The same act, where it names the last record of an entry, naming the record that `recorded`
+    /// names: that was the last when it was recorded.
+    #[must_use]
+    pub fn with_evidence_of<U>(&self, recorded: &Act<U>) -> Self {
+        let mut act = self.clone();
+        for (cited, then) in act.evidence.iter_mut().zip(&recorded.evidence) {
+            if cited.is_of_last() {
+                cited.at = then.at;
+            }
+        }
+        act
+    }
+}
+
+impl<T> Act<T> {
+    /// An act of the service itself: nothing is stated about it.
+    #[must_use]
+    pub const fn of_service(request: RequestId) -> Self {
+        Self {
+            request,
+            decided_by: None,
+            decided_on: None,
+            effective_on: None,
+            basis: None,
+            instructed_by: None,
+            reason: None,
+            rationale: None,
+            evidence: Vec::new(),
+            origin: Origin::Witnessed,
+        }
+    }
 }
 
 /// On what a decision rests. (Spec §4)

@@ -174,6 +174,19 @@ impl Assessment {
         }
     }
 
+    /// What stands after one more record of the stream `id`; `None` while nothing was opened.
+    #[must_use]
+    pub fn after<T>(before: Option<Self>, id: &AssessmentId, fact: &Fact<'_, T>) -> Option<Self> {
+        match (before, fact.event) {
+            (Some(mut assessment), _) => {
+                assessment.evolve(fact);
+                Some(assessment)
+            }
+            (None, Event::AssessmentOpened(opened)) => Some(Self::begin(id.clone(), fact, opened)),
+            (None, _) => None,
+        }
+    }
+
     /// This assessment after one more of its records. Refuses nothing.
     pub fn evolve<T>(&mut self, fact: &Fact<'_, T>) {
         self.revision = fact.revision;

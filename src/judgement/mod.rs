@@ -21,6 +21,7 @@ mod framework;
 mod id;
 mod person;
 mod position;
+mod proposal;
 mod refusal;
 mod text;
 mod texts;

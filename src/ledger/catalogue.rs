@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::judgement::{Framework, Item};
+use crate::{
+    judgement::{Framework, Item, RegisterFramework},
+    merkle::sha256,
+};
 
 /// A framework as it was registered.
 #[derive(Debug, Clone)]
@@ -15,4 +18,16 @@ pub struct Registered {
     pub document_sha256: [u8; 32],
     /// The record that registered it.
     pub item: Item,
+}
+
+impl Registered {
+    /// What an order registered, by which record.
+    pub(super) fn new(order: &RegisterFramework, item: Item) -> Self {
+        Self {
+            framework: Arc::clone(&order.framework),
+            document: Arc::clone(&order.document),
+            document_sha256: *sha256(&[&order.document]).as_bytes(),
+            item,
+        }
+    }
 }

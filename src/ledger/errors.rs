@@ -1,8 +1,12 @@
 //! Why the ledger did not do what it was asked.
 
+use super::ClockUntrusted;
 use crate::{
-    journal::JournalError,
+    journal::{JournalError, NotApplied},
     judgement::{Position, Refusal},
+    record::{RECORD_BYTES_MAX, TooLarge},
+    vault::{EntropyError, VaultError},
+    views::ViewsError,
 };
 
 /// Why a submission was not recorded, or may not have been.
@@ -37,11 +41,8 @@ pub enum SubmitError {
     #[error("the disk is full: nothing can be recorded until there is room")]
     Full,
     /// The clock jumped ahead; surely not recorded. (Spec §4.5)
-    #[error("the clock cannot be trusted: it jumped ahead by {ahead_s} s")]
-    ClockUntrusted {
-        /// By how many seconds.
-        ahead_s: u64,
-    },
+    #[error(transparent)]
+    ClockUntrusted(ClockUntrusted),
     /// The store cannot be written to just now; surely not recorded.
     #[error("the journal cannot be written to just now")]
     Unavailable,
@@ -81,4 +82,67 @@ pub enum ReadError {
     /// The views are being rebuilt.
     #[error("the views are being rebuilt: try again a little later")]
     Rebuilding,
+}
+
+impl SubmitError {
+    /// Says which command of a batch a refusal is about.
+    pub(super) fn of_command(self, number: usize) -> Self {
+        match self {
+            Self::Refused { refusal, .. } => Self::Refused { command: number, refusal },
+            Self::DirectoryMoved
+            | Self::Busy
+            | Self::TooLarge { .. }
+            | Self::Full
+            | Self::ClockUntrusted(_)
+            | Self::Unavailable
+            | Self::OutcomeUnknown
+            | Self::Stopped => self,
+        }
+    }
+
+    pub(super) fn not_applied(cause: &NotApplied) -> Self {
+        match cause {
+            NotApplied::Full(_) => Self::Full,
+            NotApplied::TooLarge { bytes, bytes_max } => {
+                Self::TooLarge { what: "the group", bytes: *bytes, bytes_max: *bytes_max }
+            }
+            NotApplied::Unavailable(_) => Self::Unavailable,
+        }
+    }
+}
+
+// What hinders a command before anything is appended is logged here, where it is turned into
+// what the caller may know: surely not recorded.
+impl From<ReadError> for SubmitError {
+    fn from(error: ReadError) -> Self {
+        tracing::error!(%error, "a command cannot be decided");
+        Self::Unavailable
+    }
+}
+
+impl From<VaultError> for SubmitError {
+    fn from(error: VaultError) -> Self {
+        tracing::error!(%error, "a text cannot be sealed");
+        Self::Unavailable
+    }
+}
+
+impl From<EntropyError> for SubmitError {
+    fn from(error: EntropyError) -> Self {
+        tracing::error!(%error, "there is no randomness");
+        Self::Unavailable
+    }
+}
+
+impl From<TooLarge> for SubmitError {
+    fn from(error: TooLarge) -> Self {
+        Self::TooLarge { what: "the record", bytes: error.bytes, bytes_max: RECORD_BYTES_MAX }
+    }
+}
+
+impl From<ViewsError> for ReadError {
+    fn from(error: ViewsError) -> Self {
+        tracing::error!(%error, "the views cannot be read");
+        Self::Rebuilding
+    }
 }

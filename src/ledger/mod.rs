@@ -1,8 +1,8 @@
 //! The shell round the rules: one sequencer that orders all writes, and readers that follow.
 //!
 //! A [`Ledger`] is a cheap handle. What is written goes through a bounded queue to the
-//! sequencer, the one task that decides, encodes, appends and answers; what is read comes from
-//! the views and from the journal and never waits for the sequencer.
+//! [`Sequencer`], the one task that decides, encodes, appends and answers; what is read comes
+//! from the views and from the journal and never waits for the sequencer.
 //!
 //! Invariants:
 //! - Durable, then published, then answered: who holds a receipt can read what it is for.
@@ -10,54 +10,77 @@
 //! - When an append has an unknown outcome, the sequencer stops for good; opening the ledger
 //!   again tells what became of it.
 
+mod as_of;
 mod catalogue;
+mod clock;
 mod directory;
 mod errors;
+mod filing;
+mod fold;
+mod found;
+mod mark;
 mod moment;
+mod query;
+mod random;
 mod reading;
+mod receipt;
+mod recovery;
+mod sequencer;
+mod staging;
+mod texts;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use imbl::HashMap as SharedMap;
-use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::judgement::{
-    ChangeKind, Command, FrameworkId, Position, RecordId, Revision, StreamId, Text,
+use crate::{
+    journal::{Entry, Filing, Journal},
+    judgement::{Command, Text},
+    merkle::Hash,
+    record::Record,
+    vault::Vault,
+    views::Views,
 };
 
 pub use catalogue::Registered;
+pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
-pub use moment::{KnownAt, Moment};
+pub use mark::BadMark;
+pub use moment::Moment;
 pub use reading::{
-    AsOf, AssessmentRead, Filter, Found, Order, ReadRecord, Shown, Streamed, SubjectRead, View,
+    AsOf, AssessmentRead, Filter, Found, KnownAt, Order, ReadRecord, Shown, Streamed, SubjectRead,
+    View,
 };
+pub use receipt::{Outcome, Receipt};
+pub use recovery::{OpenError, OpenViews, Parts, Progress};
+pub use sequencer::{Sequencer, Stop};
 
 /// A handle on the ledger: cheap to clone, used from any task.
 #[derive(Clone)]
 pub struct Ledger {
     shared: Arc<Shared>,
+    submissions: mpsc::Sender<sequencer::Pending>,
 }
 
 /// What the sequencer publishes and readers see.
 struct Shared {
     head: watch::Sender<Moment>,
-    catalogue: ArcSwap<SharedMap<FrameworkId, Arc<Registered>>>,
+    stopped: watch::Sender<bool>,
+    catalogue: ArcSwap<staging::Catalogue>,
     directory: ArcSwap<directory::Directory>,
+    journal: Arc<dyn Journal>,
+    vault: Arc<Vault>,
+    views: Arc<Views>,
 }
 
-impl Ledger {
-    /// Hands in a submission and waits for its receipts, one for each command. A caller that
-    /// goes away does not change what becomes of it.
-    ///
-    /// # Errors
-    /// [`SubmitError`]: all but `OutcomeUnknown` mean that surely nothing was recorded.
-    pub async fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
-        drop(submission);
-        Err(SubmitError::Stopped)
-    }
+/// A record, decoded, with its hash and its bytes as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Keep {
+    record: Record,
+    hash: Hash,
+    entry: Entry,
 }
 
 /// What is handed in at once: one command, or several on one assessment that are recorded all or
@@ -81,32 +104,44 @@ pub enum Mode {
     Validate,
 }
 
-/// What was recorded, or would have been.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The record's stream.
-    pub stream: StreamId,
-    /// Its place in the ledger; [`Position::START`] if only validated.
-    pub position: Position,
-    /// Its place in the stream.
-    pub revision: Revision,
-    /// Its id.
-    pub record: RecordId,
-    /// When it was recorded.
-    pub recorded_at: Timestamp,
-    /// For a grade: how it differs from the one before.
-    pub change: Option<ChangeKind>,
-    /// New, found again, or only validated.
-    pub outcome: Outcome,
+/// How the journal of a ledger files its records.
+#[must_use]
+pub fn filing() -> Filing {
+    Arc::new(filing::of_record)
 }
 
-/// How a receipt came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The command was recorded just now.
-    Recorded,
-    /// The request had been recorded before: this is the first receipt again. (Spec §4.3)
-    Replayed,
-    /// The command was only validated.
-    Validated,
+impl Ledger {
+    /// Hands in a submission and waits for its receipts, one for each command. A caller that
+    /// goes away does not change what becomes of it.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: all but `OutcomeUnknown` mean that surely nothing was recorded.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
+        let (answer, answered) = oneshot::channel();
+        let pending = sequencer::Pending { submission, answer };
+        self.submissions.try_send(pending).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
+        })?;
+        // The sequencer answers every submission that it takes; one that was still in the queue
+        // when it stopped was surely not recorded.
+        answered.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Whether the sequencer has stopped: then nothing more is recorded.
+    #[must_use]
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.shared.stopped.subscribe()
+    }
+}
+
+impl Shared {
+    fn head(&self) -> Moment {
+        *self.head.borrow()
+    }
+
+    /// Says that nothing more is recorded.
+    fn stopped(&self) {
+        self.stopped.send_replace(true);
+    }
 }

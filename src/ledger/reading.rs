@@ -1,19 +1,23 @@
 //! What readers get: records with their texts, and assessments at a moment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::{Timestamp, civil::Date};
+use tokio::sync::watch;
 
-use super::{KnownAt, Ledger, Moment, ReadError, Registered};
+use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, filing, fold, texts};
 use crate::{
     journal::Page,
     judgement::{
         Act, AreaId, Assessment, AssessmentId, Basis, ChangeKind, Concept, Event, FrameworkId,
-        OrganisationId, PersonId, Position, ReasonCode, SubjectId, Text,
+        OrganisationId, PersonId, Position, ReasonCode, StreamId, SubjectId, Text,
     },
-    record::Record,
+    record::{Record, Unreadable},
 };
+
+/// How long a reader waits for a position that it holds a receipt of.
+const REACHED_WAIT: Duration = Duration::from_secs(5);
 
 /// A text as a reader gets it. (Spec §5.1)
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +33,10 @@ pub enum Shown {
 /// A record with its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadRecord {
-    /// The record as stored.
+    /// The record.
     pub record: Record,
+    /// The record's bytes as stored: hashed as they are.
+    pub stored: Bytes,
     /// Its circumstances, with the texts in them.
     pub act: Act<Shown>,
     /// What happened, with the texts in it.
@@ -57,6 +63,17 @@ impl Streamed {
             Self::Newer(position, _) => *position,
         }
     }
+}
+
+/// How a client names a moment. (Spec §2, known_at)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownAt {
+    /// Now.
+    Now,
+    /// After this record.
+    Position(Position),
+    /// After the last record that was recorded at or before this time.
+    Time(Timestamp),
 }
 
 /// Which state of an assessment is read.
@@ -160,34 +177,28 @@ impl Ledger {
     /// The last record that readers can see.
     #[must_use]
     pub fn head(&self) -> Moment {
-        *self.shared.head.borrow()
+        self.shared.head()
     }
 
     /// Follows the head: changes whenever something was recorded.
     #[must_use]
-    pub fn follow(&self) -> tokio::sync::watch::Receiver<Moment> {
+    pub fn follow(&self) -> watch::Receiver<Moment> {
         self.shared.head.subscribe()
     }
 
-    /// Waits until readers can see `position`, for at most five seconds.
+    /// Waits until readers can see `position`, for at most five seconds. (Spec §5.2)
     ///
     /// # Errors
     /// [`ReadError::NotReached`] if that takes longer.
     pub async fn reached(&self, position: Position) -> Result<(), ReadError> {
-        let head = self.head().position;
-        if head >= position {
-            return Ok(());
+        let mut follow = self.follow();
+        let reached = follow.wait_for(|head| head.position >= position);
+        match tokio::time::timeout(REACHED_WAIT, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                Err(ReadError::NotReached { asked: position, head: self.head().position })
+            }
         }
-        Err(ReadError::NotReached { asked: position, head })
-    }
-
-    /// The moment that a client means.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the journal cannot be read.
-    pub async fn moment(&self, known: KnownAt) -> Result<Moment, ReadError> {
-        let _ = known;
-        Err(ReadError::Rebuilding)
     }
 
     /// Records after `after`, oldest first; empty only at the head.
@@ -195,8 +206,24 @@ impl Ledger {
     /// # Errors
     /// [`ReadError`] if the journal cannot be read.
     pub async fn records(&self, after: Position, page: Page) -> Result<Vec<Streamed>, ReadError> {
-        let _ = (after, page);
-        Err(ReadError::Rebuilding)
+        let head = self.head().position;
+        let stored = self.shared.journal.read(after, page).await?;
+        // The journal may hold a group that is durable and about to be published.
+        let visible = stored.into_iter().filter(|stored| stored.position <= head);
+        visible
+            .map(|stored| match Record::decode(&stored.entry.record) {
+                Ok(record) => {
+                    let keep = Keep::new(record, stored.entry);
+                    Ok(Streamed::Record(Box::new(self.read_keep(keep))))
+                }
+                Err(Unreadable::Newer { .. }) => {
+                    Ok(Streamed::Newer(stored.position, stored.entry.record))
+                }
+                Err(error @ Unreadable::Malformed { .. }) => {
+                    Err(fold::unreadable(stored.position, &error))
+                }
+            })
+            .collect()
     }
 
     /// The record at a position.
@@ -204,38 +231,31 @@ impl Ledger {
     /// # Errors
     /// [`ReadError::NoRecord`], or as [`Ledger::records`].
     pub async fn record(&self, at: Position) -> Result<ReadRecord, ReadError> {
-        Err(ReadError::NoRecord(at))
+        if at > self.head().position {
+            return Err(ReadError::NoRecord(at));
+        }
+        Ok(self.read_keep(fold::keep(&*self.shared.journal, at).await?))
     }
 
-    /// An assessment as of a moment, a day or an edition; `None` if it was not opened by then, or
-    /// has no such edition.
+    /// The records at these positions, in the order asked for.
     ///
     /// # Errors
-    /// [`ReadError`] if the journal cannot be read.
-    pub async fn assessment(
-        &self,
-        id: &AssessmentId,
-        as_of: AsOf,
-    ) -> Result<Option<AssessmentRead>, ReadError> {
-        let _ = (id, as_of);
-        Err(ReadError::Rebuilding)
+    /// As [`Ledger::record`], for the first that fails.
+    pub async fn records_at(&self, at: &[Position]) -> Result<Vec<ReadRecord>, ReadError> {
+        let mut records = Vec::with_capacity(at.len());
+        for &position in at {
+            records.push(self.record(position).await?);
+        }
+        Ok(records)
     }
 
-    /// Records that meet `filter`, known at `moment`, from `from` on (exclusive), at most `limit`.
-    /// The work is bounded: a page may be short or empty and still name where to go on.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the views or the journal cannot be read.
-    pub async fn find(
-        &self,
-        filter: &Filter,
-        order: Order,
-        moment: Moment,
-        from: Option<Position>,
-        limit: usize,
-    ) -> Result<Found, ReadError> {
-        let _ = (filter, order, moment, from, limit);
-        Err(ReadError::Rebuilding)
+    /// A record with its texts opened.
+    pub(super) fn read_keep(&self, keep: Keep) -> ReadRecord {
+        let texts = texts::shown(&self.shared.vault, &keep);
+        let mut opened = texts.iter().map(|(_, shown)| shown.clone());
+        let (act, event) =
+            keep.record.with_texts(&mut |_, _| opened.next().unwrap_or(Shown::Missing));
+        ReadRecord { record: keep.record, stored: keep.entry.record, act, event, texts }
     }
 
     /// A framework that is registered.
@@ -257,8 +277,20 @@ impl Ledger {
     /// # Errors
     /// [`ReadError`] if the journal cannot be read.
     pub async fn subject(&self, id: &SubjectId) -> Result<Option<SubjectRead>, ReadError> {
-        let _ = id;
-        Err(ReadError::Rebuilding)
+        let stream = StreamId::Subject(id.clone());
+        let head = self.head().position;
+        let meant = |record: &Record| record.stream == stream;
+        let key = filing::of_stream(&stream);
+        let found = fold::latest(&*self.shared.journal, key, head, meant).await?;
+        Ok(found.and_then(|keep| match keep.record.event {
+            Event::SubjectRegistered(event) => Some(SubjectRead {
+                subject: event.subject,
+                name: event.name.to_string(),
+                kind: event.kind.to_string(),
+                position: keep.record.position,
+            }),
+            _ => None,
+        }))
     }
 
     /// The name behind a person's id.
@@ -278,7 +310,7 @@ impl Ledger {
 
     /// Turns the names that a request states into persons.
     #[must_use]
-    pub fn introductions(&self) -> super::Introductions {
-        super::Introductions::new(self.shared.directory.load().as_ref().clone())
+    pub fn introductions(&self) -> Introductions {
+        Introductions::new(self.shared.directory.load().as_ref().clone())
     }
 }

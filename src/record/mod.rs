@@ -1,10 +1,26 @@
 //! The record: one event with its provenance, as the ledger stores it.
 //!
 //! A [`Record`] holds no text, only commitments to texts; the texts lie sealed beside its bytes.
-//! This module owns the way between the two, the bytes and their versions. It knows neither
-//! where bytes are kept nor how texts are sealed.
+//! This module owns the way between the two, the bytes and their versions, whether a record
+//! answers a request that comes again, the documents of frameworks, and the disposable snapshots
+//! of what stands. It knows neither where bytes are kept nor how texts are sealed.
 
+mod beside;
 mod commitment;
+mod committing;
+mod encoding;
+mod framework;
+#[cfg(test)]
+mod golden;
+mod headline;
+mod json;
+mod same_content;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod shapes;
+mod snapshot;
+mod wire;
 
 use jiff::{Timestamp, civil::Date};
 
@@ -13,7 +29,17 @@ use crate::{
     merkle::Hash,
 };
 
+pub use beside::{Beside, NotBeside};
 pub use commitment::{Commitment, Opening};
+pub use committing::{Committed, CommittedText, commit};
+pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
+pub use framework::{
+    DOCUMENT_BYTES_MAX, Fault, built_in, document_of, framework_from_json, framework_of,
+    framework_to_json, read_framework,
+};
+pub use headline::{Headline, Opened};
+pub use json::{BadJson, from_json, to_json};
+pub use snapshot::{read_snapshot, snapshot_of};
 
 /// One event with its provenance. (Spec §4)
 #[derive(Debug, Clone, PartialEq, Eq)]

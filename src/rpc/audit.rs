@@ -1,50 +1,210 @@
-//! `AuditService`: not served by this build.
+//! The audit service: who changed which grade, when, why, on whose decision.
+//!
+//! Every call needs the right to see all. (Spec §5.3)
 
-use std::pin::Pin;
+mod events;
+mod feed;
+mod filter;
+mod pump;
+mod readout;
+mod rows;
+mod wanted;
 
-use futures_util::Stream;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::reads::not_served;
-use crate::{
-    ledger::Ledger,
-    pb::{self, audit_service_server::AuditService},
+use super::{
+    asked::Asked,
+    caller::Identity,
+    page_token::Paging,
+    reads::{self, known_at},
+    show,
+    sight::Sight,
+    status::{self, Problem, Reason},
 };
+use crate::{
+    journal::Page,
+    judgement::{AreaId, AssessmentId, Framework, Position},
+    ledger::{Filter, KnownAt, Ledger, Order},
+    pb::{
+        self, audit_service_server::AuditService,
+        get_grade_history_request::KnownAt as HistoryKnownAt,
+    },
+};
+use feed::Feed;
+use pump::{Outlet, PATIENCE, Pump, QUEUE, Until};
+use readout::Readout;
+use rows::Rows;
+use wanted::Wanted;
 
-/// The history of a ledger, over gRPC.
+/// What one read of a stream takes from the journal. Entries: no more than may be filtered out
+/// between two checkpoints. Bytes: what a reader that stalls may keep in memory.
+const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 1024 * 1024 };
+
+/// Answers auditors.
 pub(super) struct AuditApi {
-    /// Where it is.
-    #[expect(dead_code, reason = "read by the service that takes this one's place")]
+    /// What it answers from.
     pub(super) ledger: Ledger,
-    /// Cancelled when the server goes down: streams end.
-    #[expect(dead_code, reason = "read by the service that takes this one's place")]
+    /// Cancelled when the server goes down: streams end and tell where to go on.
     pub(super) cancel: CancellationToken,
+}
+
+impl AuditApi {
+    /// Begins a stream: a task that reads, and what it fills, from which the transport takes.
+    fn begin(&self, feed: Feed, until: Until) -> Readout {
+        let (messages, queue) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let ledger = self.ledger.clone();
+        let resume_after = feed.after();
+        let pump = Pump {
+            feed,
+            heads: ledger.follow(),
+            outlet: Outlet::new(messages, PATIENCE, self.cancel.clone(), resume_after),
+            until,
+        };
+        // The task belongs to the readout: when the transport drops that, the queue is closed and
+        // the task ends.
+        tokio::spawn(async move {
+            let read = |after| {
+                let ledger = ledger.clone();
+                async move { ledger.records(after, STREAM_PAGE).await }
+            };
+            let outcome = pump.run(read).await;
+            // Where nobody is left to hear it, the outcome does not matter.
+            drop(end.send(outcome));
+        });
+        Readout::new(queue, ended)
+    }
 }
 
 #[tonic::async_trait]
 impl AuditService for AuditApi {
-    type StreamRecordsStream =
-        Pin<Box<dyn Stream<Item = Result<pb::StreamRecordsResponse, Status>> + Send>>;
-
     async fn get_grade_history(
         &self,
-        _: Request<pb::GetGradeHistoryRequest>,
+        request: Request<pb::GetGradeHistoryRequest>,
     ) -> Result<Response<pb::GetGradeHistoryResponse>, Status> {
-        Err(not_served())
+        Sight::of(&Identity::of(&request)?).must_be_all("grade histories")?;
+        grade_history(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
     async fn query_audit(
         &self,
-        _: Request<pb::QueryAuditRequest>,
+        request: Request<pb::QueryAuditRequest>,
     ) -> Result<Response<pb::QueryAuditResponse>, Status> {
-        Err(not_served())
+        Sight::of(&Identity::of(&request)?).must_be_all("audit queries")?;
+        query(&self.ledger, request.into_inner()).await.map(Response::new)
     }
+
+    type StreamRecordsStream = Readout;
 
     async fn stream_records(
         &self,
-        _: Request<pb::StreamRecordsRequest>,
-    ) -> Result<Response<Self::StreamRecordsStream>, Status> {
-        Err(not_served())
+        request: Request<pb::StreamRecordsRequest>,
+    ) -> Result<Response<Readout>, Status> {
+        Sight::of(&Identity::of(&request)?).must_be_all("record streams")?;
+        let request = request.into_inner();
+        let mut asked = Asked::default();
+        let wanted = Wanted::take(&mut asked, &request);
+        let wanted = asked.settle(Some(wanted))?;
+
+        // A reader that is ahead has read another ledger, or another replica of this one.
+        reads::reach(&self.ledger, request.after_position).await?;
+        let feed = Feed::new(wanted, Position::new(request.after_position));
+        let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
+        Ok(Response::new(self.begin(feed, until)))
     }
+}
+
+/// Every change of one area's grade, or of all. (Spec §5, `GetGradeHistory`)
+async fn grade_history(
+    ledger: &Ledger,
+    request: pb::GetGradeHistoryRequest,
+) -> Result<pb::GetGradeHistoryResponse, Status> {
+    let mut asked = Asked::default();
+    let name = asked.required("assessment", AssessmentId::parse(&request.assessment));
+    let area = asked.optional("area", &request.area, AreaId::parse);
+    let (position, time) = match &request.known_at {
+        None => (None, None),
+        Some(HistoryKnownAt::KnownAtPosition(at)) => (Some(*at), None),
+        Some(HistoryKnownAt::KnownAtTime(time)) => (None, Some(time)),
+    };
+    let known = known_at(&mut asked, position, time);
+    let (size, token) = (request.page_size, request.page_token.as_str());
+    let listed = pb::GetGradeHistoryRequest {
+        page_size: 0,
+        page_token: String::new(),
+        min_position: 0,
+        ..request.clone()
+    };
+    let paging = Paging::take(&mut asked, "GetGradeHistory", &listed, size, token);
+    let (name, paging) = asked.settle(name.zip(paging))?;
+
+    reads::reach(ledger, request.min_position).await?;
+    let moment = reads::moment(ledger, paging.known(known)).await?;
+    let read = reads::assessment(ledger, &name, moment).await?;
+    if let Some(area) = &area {
+        check_area(area, &read.framework.framework)?;
+    }
+
+    let event = Some("GradeSet");
+    let filter = Filter { assessment: Some(name.clone()), area, event, ..Filter::default() };
+    let (from, order) = (paging.from(), Order::OldestFirst);
+    let found = ledger.find(&filter, order, moment, from, paging.limit).await;
+    let found = found.map_err(|error| status::of_read(&error))?;
+    let mut rows = Rows::new(ledger, moment);
+    rows.know(name, read.framework);
+    let page = rows.page(found).await?;
+    Ok(pb::GetGradeHistoryResponse {
+        rows: page.rows,
+        next_page_token: paging.next(page.next, moment.position),
+        read: Some(show::moment(moment)),
+    })
+}
+
+/// A history of an area that the framework does not have would be empty without saying why.
+fn check_area(area: &AreaId, framework: &Framework) -> Result<(), Status> {
+    if framework.area(area).is_some() {
+        return Ok(());
+    }
+    let areas: Vec<_> = framework.areas.iter().map(|known| &known.id).collect();
+    let message = format!("{} has no area {area}", framework.id);
+    let problem = Problem::new(Reason::AreaNotInFramework, message).at("area");
+    let problem = problem.with("area", area).with("framework", &framework.id);
+    Err(problem.with_list("areas", &areas).status())
+}
+
+/// Records across assessments, filtered. (Spec §5, `QueryAudit`)
+async fn query(
+    ledger: &Ledger,
+    request: pb::QueryAuditRequest,
+) -> Result<pb::QueryAuditResponse, Status> {
+    let mut asked = Asked::default();
+    let filter = request.filter.clone().unwrap_or_default();
+    let filter = filter::take(&mut asked, &filter, &|name| ledger.persons_named(name));
+    let order = match pb::AuditOrder::try_from(request.order) {
+        Ok(pb::AuditOrder::Unspecified | pb::AuditOrder::NewestFirst) => Some(Order::NewestFirst),
+        Ok(pb::AuditOrder::OldestFirst) => Some(Order::OldestFirst),
+        Err(_) => asked.violation("order", "is no order"),
+    };
+    let (size, token) = (request.page_size, request.page_token.as_str());
+    let listed = pb::QueryAuditRequest {
+        page_size: 0,
+        page_token: String::new(),
+        min_position: 0,
+        ..request.clone()
+    };
+    let paging = Paging::take(&mut asked, "QueryAudit", &listed, size, token);
+    let (order, paging) = asked.settle(order.zip(paging))?;
+
+    reads::reach(ledger, request.min_position).await?;
+    let moment = reads::moment(ledger, paging.known(KnownAt::Now)).await?;
+    let found = ledger.find(&filter, order, moment, paging.from(), paging.limit).await;
+    let found = found.map_err(|error| status::of_read(&error))?;
+    let page = Rows::new(ledger, moment).page(found).await?;
+    Ok(pb::QueryAuditResponse {
+        rows: page.rows,
+        next_page_token: paging.next(page.next, moment.position),
+        read: Some(show::moment(moment)),
+    })
 }

@@ -5,6 +5,7 @@
 //! with a receipt. [`status`] alone decides what a caller learns when something is refused. What
 //! may be done is decided by the rules, not here: a service only needs to know who calls.
 
+mod asked;
 mod assessments;
 mod audit;
 mod batch;
@@ -15,8 +16,11 @@ mod framework_document;
 mod frameworks;
 mod layers;
 mod options;
+mod page_token;
 mod reads;
 mod server;
+mod show;
+mod sight;
 mod status;
 mod submit;
 mod wire;

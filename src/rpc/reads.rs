@@ -1,37 +1,213 @@
-//! Reads: not served by this build.
+//! Current and as-of reads: assessments, frameworks, subjects.
+//!
+//! Each function is one call of the API: it authorises, takes what is asked for (all that is wrong
+//! with it at once), waits for the position that the caller has seen, reads, and shows.
+
+mod listing;
+mod question;
 
 use tonic::Status;
 
-use super::{Identity, status};
+use super::{
+    asked::Asked,
+    caller::Identity,
+    show::{self, Records, Scope},
+    sight::Sight,
+    status::{self, Problem, Reason},
+};
 use crate::{
-    ledger::{Ledger, ReadError},
+    judgement::{AssessmentId, FrameworkId, Position, StreamId, SubjectId},
+    ledger::{
+        AsOf, AssessmentRead, Filter, KnownAt, Ledger, Moment, Order, ReadError, ReadRecord, View,
+    },
     pb,
 };
+use question::Question;
 
-macro_rules! not_served {
-    ($($name:ident($request:ident) -> $answer:ident;)+) => {
-        $(
-            pub(super) async fn $name(
-                _ledger: &Ledger,
-                _identity: &Identity,
-                _asked: pb::$request,
-            ) -> Result<pb::$answer, Status> {
-                Err(not_served())
-            }
-        )+
+pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
+pub(crate) use question::known_at;
+
+/// How many records one look for the signatures of an edition reads: more than any framework has
+/// signers, so that one look is enough.
+const SIGNATURES_PAGE: usize = 50;
+
+/// What is said of an assessment that cannot be found.
+const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
+
+/// What stands in an assessment. (Spec §5, `GetAssessment`)
+///
+/// # Errors
+/// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`, or why the ledger cannot be read.
+pub(crate) async fn get_assessment(
+    ledger: &Ledger,
+    who: &Identity,
+    request: pb::GetAssessmentRequest,
+) -> Result<pb::Assessment, Status> {
+    let sight = Sight::of(who);
+    let mut asked = Asked::default();
+    let question = Question::take(&mut asked, &request);
+    if question.as_of.view == View::Working {
+        sight.must_be_all("working views")?;
+    }
+    let name = asked.required("name", AssessmentId::parse(&request.name));
+    let name = asked.settle(name)?;
+
+    reach(ledger, request.min_position).await?;
+    moment(ledger, question.as_of.known).await?;
+    let read = match opened(ledger, &name, question.as_of).await? {
+        Some(read) => read,
+        None => return Err(absent(ledger, &name, question.as_of, &sight).await),
     };
+    let as_stated = question.as_of.stated.is_some();
+    let scope = Scope { detail: question.detail, sight, as_stated };
+    shown(ledger, &read, &scope, Vec::new()).await
 }
 
-not_served! {
-    get_assessment(GetAssessmentRequest) -> Assessment;
-    list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
-    get_framework(GetFrameworkRequest) -> Framework;
-    list_frameworks(ListFrameworksRequest) -> ListFrameworksResponse;
-    get_subject(GetSubjectRequest) -> Subject;
-    list_subjects(ListSubjectsRequest) -> ListSubjectsResponse;
+/// A framework as it was registered. Registered reference data is for everybody to see.
+///
+/// # Errors
+/// `BadRequest` or `FRAMEWORK_NOT_FOUND`.
+pub(crate) fn get_framework(
+    ledger: &Ledger,
+    _who: &Identity,
+    request: &pb::GetFrameworkRequest,
+) -> Result<pb::Framework, Status> {
+    let mut asked = Asked::default();
+    let name = asked.required("name", FrameworkId::parse(&request.name));
+    let name = asked.settle(name)?;
+    let registered = ledger
+        .framework(&name)
+        .ok_or_else(|| unknown(Reason::FrameworkNotFound, "framework", &name, "is not registered"))?;
+    show::framework(&registered).map_err(|error| status::of_read(&error))
 }
 
-/// The answer in place of a read.
-pub(super) fn not_served() -> Status {
-    status::of_read(&ReadError::Rebuilding)
+/// A subject. Registered reference data is for everybody to see.
+///
+/// # Errors
+/// `BadRequest`, `SUBJECT_NOT_FOUND`, or why the ledger cannot be read.
+pub(crate) async fn get_subject(
+    ledger: &Ledger,
+    _who: &Identity,
+    request: pb::GetSubjectRequest,
+) -> Result<pb::Subject, Status> {
+    let mut asked = Asked::default();
+    let name = asked.required("name", SubjectId::parse_name(&request.name));
+    let name = asked.settle(name)?;
+    let read = ledger.subject(&name).await.map_err(|error| status::of_read(&error))?;
+    let name = StreamId::Subject(name);
+    let unknown = || unknown(Reason::SubjectNotFound, "subject", &name, "is not registered");
+    Ok(show::subject(&read.ok_or_else(unknown)?))
+}
+
+/// Waits until readers see the position that the caller has seen; 0 asks for nothing.
+/// (Spec §5.2)
+pub(crate) async fn reach(ledger: &Ledger, min_position: u64) -> Result<(), Status> {
+    let reached = ledger.reached(Position::new(min_position)).await;
+    reached.map_err(|error| status::of_read(&error))
+}
+
+/// The moment that is meant. One that is given by its position is waited for: an answer as of a
+/// position not yet reached could not be repeated.
+pub(crate) async fn moment(ledger: &Ledger, known: KnownAt) -> Result<Moment, Status> {
+    let moment = async {
+        match known {
+            KnownAt::Position(position) => ledger.reached(position).await?,
+            KnownAt::Now | KnownAt::Time(_) => {}
+        }
+        ledger.moment(known).await
+    };
+    moment.await.map_err(|error| status::of_read(&error))
+}
+
+/// An assessment with all that was recorded, as known at a moment; or that it was not opened.
+pub(crate) async fn assessment(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    known: Moment,
+) -> Result<AssessmentRead, Status> {
+    let known = KnownAt::Position(known.position);
+    let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
+    let read = opened(ledger, name, as_of).await?;
+    read.ok_or_else(|| unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED))
+}
+
+/// An assessment as it is asked for; `None` if it was not opened by then, or has no such edition.
+pub(crate) async fn opened(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    as_of: AsOf,
+) -> Result<Option<AssessmentRead>, Status> {
+    ledger.assessment(name, as_of).await.map_err(|error| status::of_read(&error))
+}
+
+/// Why an assessment cannot be shown as it is asked for. Only who may see working views learns
+/// that it is there and has no such edition: what is not published does not exist for the public.
+async fn absent(ledger: &Ledger, name: &AssessmentId, asked: AsOf, sight: &Sight) -> Status {
+    let unopened = || unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED);
+    match (asked.view, sight) {
+        (View::Edition(number), Sight::All) => {
+            let working = AsOf { view: View::Working, ..asked };
+            match opened(ledger, name, working).await {
+                Ok(Some(_)) => no_edition(name, number),
+                Ok(None) => unopened(),
+                Err(status) => status,
+            }
+        }
+        (View::Working | View::Published | View::Edition(_), Sight::All | Sight::Published(_)) => {
+            unopened()
+        }
+    }
+}
+
+fn no_edition(name: &AssessmentId, number: u32) -> Status {
+    let message = format!("{name} had no edition {number} published at the moment read");
+    let problem = Problem::new(Reason::EditionNotFound, message);
+    problem.with("assessment", name).with("edition", number).status()
+}
+
+/// Reads what is in scope of an assessment, but for the records in hand, and shows it.
+async fn shown(
+    ledger: &Ledger,
+    read: &AssessmentRead,
+    scope: &Scope,
+    in_hand: Vec<ReadRecord>,
+) -> Result<pb::Assessment, Status> {
+    let shown = async {
+        let by_position = |record: ReadRecord| (record.record.position, record);
+        let mut records: Records = in_hand.into_iter().map(by_position).collect();
+        let mut needs = scope.needs(read);
+        needs.retain(|position| !records.contains_key(position));
+        let needs: Vec<Position> = needs.into_iter().collect();
+        records.extend(ledger.records_at(&needs).await?.into_iter().map(by_position));
+        if scope.needs_signatures(read) {
+            records.extend(signatures(ledger, read).await?.into_iter().map(by_position));
+        }
+        scope.show(read, &records)
+    };
+    shown.await.map_err(|error: ReadError| status::of_read(&error))
+}
+
+/// The records of all signatures; [`Scope::show`] picks those under the edition shown.
+async fn signatures(ledger: &Ledger, read: &AssessmentRead) -> Result<Vec<ReadRecord>, ReadError> {
+    let filter = Filter {
+        assessment: Some(read.assessment.id.clone()),
+        event: Some("SignedOff"),
+        ..Filter::default()
+    };
+    let (mut signatures, mut from) = (Vec::new(), None);
+    loop {
+        let order = Order::OldestFirst;
+        let found = ledger.find(&filter, order, read.moment, from, SIGNATURES_PAGE).await?;
+        signatures.extend(found.records);
+        from = found.next;
+        if from.is_none() {
+            return Ok(signatures);
+        }
+    }
+}
+
+/// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.
+fn unknown(reason: Reason, key: &'static str, name: &impl ToString, what: &str) -> Status {
+    let name = name.to_string();
+    Problem::new(reason, format!("{name} {what}")).with(key, name).status()
 }

@@ -31,7 +31,7 @@ pub(crate) use transport::{Answered, clarify};
 use crate::{
     journal::JournalError,
     judgement::Position,
-    ledger::{ReadError, SubmitError},
+    ledger::{ClockUntrusted, ReadError, SubmitError},
 };
 
 /// The domain of every reason. (Spec §5.1)
@@ -64,7 +64,7 @@ pub(crate) fn of_submit(error: &SubmitError, commands: usize) -> Status {
                 .status()
         }
         SubmitError::Full => Problem::new(Reason::DiskFull, message).status(),
-        SubmitError::ClockUntrusted { ahead_s } => {
+        SubmitError::ClockUntrusted(ClockUntrusted { ahead_s }) => {
             Problem::new(Reason::ClockUntrusted, message).with("ahead_s", ahead_s).status()
         }
         SubmitError::Unavailable => {

@@ -1,0 +1,195 @@
+//! `demo`: a letter of 2006, and how a grade in it came about, on one screen.
+//!
+//! Starts a server in this process on a directory to throw away, replays the scenes of
+//! `leicester-2006.json` through real gRPC over the loopback, each at its own time of autumn
+//! 2006, and shows what stands, who changed what, and what was known before. The letter's grades
+//! and figures are facts of the letter; the words are ours; the logins, the dates of recording
+//! and the earlier grades are invented and say so.
+
+mod clock;
+mod screen;
+mod script;
+
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, path::PathBuf};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use jiff::{Timestamp, tz::TimeZone};
+use tempfile::TempDir;
+use tonic::transport::Channel;
+
+use super::{
+    assessment,
+    client::{Client, Token, dial},
+    failure::Failure,
+    history,
+    import::{Callers, OnRefusal, Sender, Tally},
+    output::{self, Format, Output},
+    serve,
+    wiring::{self, Clock, Keys, Login, Running, Setup},
+    wording,
+};
+use crate::pb::{self, get_assessment_request::KnownAt};
+pub(super) use clock::DemonstrationClock;
+use screen::Screen;
+use script::{Cast, Script};
+
+/// The assessment that the demonstration is about.
+const ASSESSMENT: &str = "subjects/leicester-city/assessments/apa-2006";
+/// The area whose history is shown.
+const AREA: &str = "enjoying-and-achieving";
+/// The earlier moment: after the first grades, before any was changed.
+const EARLIER: &str = "2006-10-11T12:00:00Z";
+/// The port is whichever is free: a demonstration disturbs nobody.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// What `demo` is told.
+#[derive(Debug, Clone, Args)]
+pub struct DemoFlags {
+    /// Keep the ledger in this directory, which must be new or empty. Default: throw it away.
+    #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_DEMO_DATA")]
+    pub data: Option<PathBuf>,
+}
+
+/// Shows the demonstration.
+pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Failure> {
+    let mut script = Script::built_in()?;
+    let (directory, _thrown_away) = directory(flags.data.as_deref())?;
+    let clock = DemonstrationClock::new(script.begins()?);
+    output::note("demonstration: the server runs on a demonstration clock, set to autumn 2006");
+    let running = wiring::start(setup(directory, clock.clone())).await?;
+    let shown = play(&mut script, &running, &clock, output).await;
+    let stopped = running.stop().await;
+    shown?;
+    stopped?;
+    if let Some(data) = &flags.data {
+        output::note(&format!("the ledger is kept in {}", data.display()));
+    }
+    Ok(())
+}
+
+/// The directory to write to: one that stays and is empty, or one that vanishes with the guard.
+fn directory(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure> {
+    let Some(data) = data else {
+        let directory = serve::throw_away()?;
+        return Ok((directory.path().to_owned(), Some(directory)));
+    };
+    let failed =
+        |source| Failure::File { doing: "use the directory", path: data.to_owned(), source };
+    fs::create_dir_all(data).map_err(failed)?;
+    if fs::read_dir(data).map_err(failed)?.next().is_some() {
+        return Err(Failure::misused(format!(
+            "{} is not empty: a demonstration never writes to a ledger that is there",
+            data.display()
+        )));
+    }
+    Ok((data.to_owned(), None))
+}
+
+fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
+    Setup {
+        listen: LISTEN,
+        data,
+        clock: Clock::Demonstration(clock),
+        time_zone: TimeZone::UTC,
+        keys: Keys::ThrowAway,
+        // Some dozens of records: the least that either may be.
+        segment_mib: 4,
+        cache_mib: 16,
+        allow_origins: Vec::new(),
+    }
+}
+
+/// Replays the script and shows the screen.
+async fn play(
+    script: &mut Script,
+    running: &Running,
+    clock: &DemonstrationClock,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let server = format!("http://{}", running.address);
+    let server: http::Uri = server
+        .parse()
+        .map_err(|error| Failure::Start { doing: "name the server", source: Box::new(error) })?;
+    let channel = dial(&server).await?;
+    let callers = callers(&channel, &script.cast, running)?;
+    let mut tally = Tally::new(ProgressBar::hidden(), Format::Table);
+    for scene in &mut script.scenes {
+        clock.set(scene.at);
+        Sender::new(&callers, OnRefusal::Stop, output, &mut tally)
+            .send(std::slice::from_mut(&mut scene.step))
+            .await?;
+    }
+    output::note(&format!("demonstration: {tally}"));
+    let auditor = auditor(&channel, &script.auditor, running)?;
+    let screen = ask(&auditor, tally.position()).await?;
+    output.lines(&screen.lines(output.width()))
+}
+
+/// A caller for each login of the cast.
+fn callers(channel: &Channel, cast: &[Cast], running: &Running) -> Result<Callers, Failure> {
+    let mut tokens = BTreeMap::new();
+    for member in cast {
+        tokens.insert(member.credential.clone(), Some(token(&member.login, running)?));
+    }
+    Ok(Callers::new(channel, tokens))
+}
+
+fn auditor(channel: &Channel, login: &Login, running: &Running) -> Result<Client, Failure> {
+    Ok(Client::new(channel.clone(), Some(token(login, running)?)))
+}
+
+fn token(login: &Login, running: &Running) -> Result<Token, Failure> {
+    Token::parse(&(running.mint)(login)?, "the demonstration")
+}
+
+/// Asks for all that the screen shows.
+async fn ask(auditor: &Client, position: u64) -> Result<Screen, Failure> {
+    let earlier: Timestamp = EARLIER
+        .parse()
+        .map_err(|error| Failure::Start { doing: "read a time", source: Box::new(error) })?;
+    let earlier = KnownAt::KnownAtTime(wording::timestamp(earlier));
+    let now = read(auditor, None, position).await?;
+    let framework = assessment::framework(auditor, &now.framework).await?;
+    let request = pb::GetGradeHistoryRequest {
+        assessment: ASSESSMENT.to_owned(),
+        area: AREA.to_owned(),
+        min_position: position,
+        ..pb::GetGradeHistoryRequest::default()
+    };
+    Ok(Screen {
+        history: history::read(auditor, request).await?,
+        earlier: read(auditor, Some(earlier), position).await?,
+        now,
+        framework,
+    })
+}
+
+async fn read(
+    auditor: &Client,
+    known_at: Option<KnownAt>,
+    position: u64,
+) -> Result<pb::Assessment, Failure> {
+    let request = pb::GetAssessmentRequest {
+        name: ASSESSMENT.to_owned(),
+        known_at,
+        content: pb::AssessmentContent::Full.into(),
+        min_position: position,
+        ..pb::GetAssessmentRequest::default()
+    };
+    let answer = auditor.assessments().get_assessment(request).await;
+    Ok(answer.map_err(|status| Failure::refused("reading the letter", status))?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demonstration_never_writes_to_a_ledger_that_is_there() {
+        let there = tempfile::tempdir().unwrap();
+        assert!(directory(Some(there.path())).is_ok());
+        fs::write(there.path().join("journal"), "bytes").unwrap();
+        assert_eq!(directory(Some(there.path())).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,190 @@
+//! How a verb can end other than well, and what that means to the shell.
+
+use std::{error::Error, io, path::PathBuf};
+
+use tonic::Status;
+
+use super::refusal;
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The flags contradict each other or the world.
+    #[error("{what}")]
+    Misused {
+        /// What is wrong, and what to say instead.
+        what: String,
+    },
+    /// Nothing answers at the server's address.
+    #[error(
+        "nothing listens on {server}; start it with `judgement-ledger serve --dev`, or name \
+         another with --server"
+    )]
+    Unreachable {
+        /// The address.
+        server: String,
+        /// What the transport says.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// The server answered, and said no.
+    #[error("{doing} was refused: {}", refusal::headline(status))]
+    Refused {
+        /// What was asked.
+        doing: String,
+        /// Its answer, with details.
+        status: Box<Status>,
+    },
+    /// A call ended before all was answered.
+    #[error(
+        "interrupted at {at}: {}; import the file again: what was recorded is not recorded twice",
+        refusal::headline(status)
+    )]
+    Interrupted {
+        /// The first step without an answer.
+        at: String,
+        /// How the call ended.
+        status: Box<Status>,
+    },
+    /// The server's answer lacks what the contract promises.
+    #[error("the server's answer has no {what}; is it of another version?")]
+    Unexpected {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {doing} {}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// An import file is not what it should be.
+    #[error("{origin}, line {line}: {what}")]
+    Malformed {
+        /// The file.
+        origin: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An import did not record all that its file holds.
+    #[error("{what}")]
+    Incomplete {
+        /// What was refused, and what to do.
+        what: String,
+    },
+    /// The reader of our output went away: not worth a word.
+    #[error("the reader of the output went away")]
+    Closed,
+    /// The output cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    /// A message cannot be shown as JSON.
+    #[error("cannot write the answer as JSON")]
+    Json(#[source] Box<dyn Error + Send + Sync>),
+    /// The process cannot start its tasks, sockets or logs.
+    #[error("cannot {doing}")]
+    Start {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server is not part of this build.
+    #[error("not wired yet: the server is not part of this build")]
+    NotWired,
+}
+
+impl Failure {
+    /// A misuse of the flags.
+    pub(crate) fn misused(what: impl Into<String>) -> Self {
+        Self::Misused { what: what.into() }
+    }
+
+    /// A refusal by the server of what `doing` names.
+    pub(crate) fn refused(doing: impl Into<String>, status: Status) -> Self {
+        Self::Refused { doing: doing.into(), status: Box::new(status) }
+    }
+
+    /// What the shell is told: 0 done, 1 refused or failed, 2 misused.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Misused { .. } => 2,
+            Self::Unreachable { .. }
+            | Self::Refused { .. }
+            | Self::Interrupted { .. }
+            | Self::Unexpected { .. }
+            | Self::File { .. }
+            | Self::Malformed { .. }
+            | Self::Incomplete { .. }
+            | Self::Output(_)
+            | Self::Json(_)
+            | Self::Start { .. }
+            | Self::NotWired => 1,
+        }
+    }
+
+    /// The failure as lines to be read: what happened, its causes, and for a refusal the details
+    /// and the next step. Nothing if the reader merely went away.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        if let Self::Closed = self {
+            return Vec::new();
+        }
+        let mut lines = vec![format!("error: {self}")];
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            lines.push(format!("  caused by: {error}"));
+            cause = error.source();
+        }
+        if let Self::Refused { status, .. } = self {
+            lines.extend(refusal::details(status));
+        }
+        lines
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Output(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn a_closed_pipe_ends_quietly_and_well() {
+        let closed = Failure::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        assert_eq!((closed.exit_code(), closed.lines()), (0, Vec::new()));
+    }
+
+    #[test]
+    fn an_error_is_followed_by_its_causes() {
+        let file = Failure::File {
+            doing: "read",
+            path: "letters.json".into(),
+            source: std::io::Error::other("the disk is gone"),
+        };
+        assert_eq!(
+            file.lines(),
+            ["error: cannot read letters.json", "  caused by: the disk is gone"]
+        );
+        assert_eq!(file.exit_code(), 1);
+    }
+
+    #[test]
+    fn misuse_has_an_exit_code_of_its_own() {
+        assert_eq!(Failure::misused("two editions").exit_code(), 2);
+    }
+}

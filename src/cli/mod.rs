@@ -1,0 +1,183 @@
+//! The command line: the server's and the client's verbs, in one binary.
+//!
+//! Owns the flags, which are the configuration, and all that is written to the terminal. A verb
+//! is a module: its flags, and `run`, which asks a server and shows the answer. Data goes to
+//! stdout, the rest to stderr; 0 is done, 1 refused or failed, 2 misused.
+
+mod assessment;
+mod audit;
+mod client;
+mod demo;
+mod failure;
+mod flags;
+mod framework;
+mod history;
+mod import;
+mod json;
+mod output;
+mod refusal;
+mod serve;
+mod stream;
+mod tables;
+mod token;
+mod wiring;
+mod wording;
+
+use clap::{Parser, Subcommand};
+
+pub use assessment::{AssessmentFlags, View};
+pub use audit::{AuditFlags, FilterFlags, Order};
+pub use demo::DemoFlags;
+pub use failure::Failure;
+pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
+pub use framework::{FrameworkVerb, ListFlags, ShowFlags};
+pub use history::HistoryFlags;
+pub use import::ImportFlags;
+pub use output::Format;
+pub use serve::ServeFlags;
+pub use stream::StreamFlags;
+pub use token::TokenFlags;
+
+use output::Output;
+
+/// Who changed which grade, when, why, on whose decision: an append-only ledger of inspection
+/// judgements.
+#[derive(Debug, Clone, Parser)]
+#[command(version, propagate_version = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Begin with
+  judgement-ledger demo           one letter of 2006, and how a grade in it came about
+  judgement-ledger serve --dev    a ledger to try, gone when it stops
+
+Every flag can be given as an environment variable, which `--help` of its verb names.
+Exit codes: 0 done, 1 refused or failed, 2 misused.";
+
+/// What can be done.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Run a server.
+    Serve(ServeFlags),
+    /// Show the ledger at work: a letter of 2006, and how a grade in it came about.
+    Demo(DemoFlags),
+    /// Make a credential for development.
+    Token(TokenFlags),
+    /// Send a file of frameworks, subjects and commands to a server.
+    Import(ImportFlags),
+    /// Show what stands, stood, or was published.
+    Assessment(AssessmentFlags),
+    /// Show who changed which grade, when, why, on whose decision.
+    History(HistoryFlags),
+    /// Search what was recorded, across assessments.
+    Audit(AuditFlags),
+    /// Follow records as they come.
+    Stream(StreamFlags),
+    /// Show frameworks: what may be graded, on which scales.
+    #[command(subcommand)]
+    Framework(FrameworkVerb),
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`Failure`], with what the shell is told.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Start { doing: "start the runtime", source: error.into() })?;
+    let mut output = Output::stdout();
+    runtime.block_on(act(cli.verb, &mut output))
+}
+
+async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
+    match verb {
+        Verb::Serve(flags) => serve::run(&flags, output).await,
+        Verb::Demo(flags) => demo::run(&flags, output).await,
+        Verb::Token(flags) => token::run(&flags, output),
+        Verb::Import(flags) => import::run(&flags, output).await,
+        Verb::Assessment(flags) => assessment::run(&flags, output).await,
+        Verb::History(flags) => history::run(&flags, output).await,
+        Verb::Audit(flags) => audit::run(&flags, output).await,
+        Verb::Stream(flags) => stream::run(&flags, output).await,
+        Verb::Framework(verb) => framework::run(&verb, output).await,
+    }
+}
+
+/// Says on stderr how a verb failed.
+pub fn report(failure: &Failure) {
+    failure.lines().iter().for_each(|line| output::note(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_is_understood() {
+        for line in [
+            "jl serve --dev",
+            "jl demo",
+            "jl token --login a@ofsted --organisation ofsted --role inspector --role moderator \
+             --valid 8h --key-file k",
+            "jl import letter.json --token-file t --token-file lead=u --keep-going",
+            "jl assessment leicester-city/apa-2006 --known-at 42 --format json",
+            "jl assessment leicester-city/apa-2006 --stated-at 2008-12-07",
+            "jl history leicester-city/apa-2006 --area staying-safe",
+            "jl audit --change lowered --reason MODERATION --recorded-from 2006-10-01T00:00:00Z",
+            "jl stream --after 10 --event GradeSet --event SignedOff",
+            "jl framework list",
+            "jl framework show apa/2006",
+        ] {
+            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_is_misused_is_told_with_code_two() {
+        for line in [
+            "jl",
+            "jl assessment leicester-city",
+            "jl assessment leicester-city/apa-2006 --known-at yesterday",
+            "jl assessment leicester-city/apa-2006 --stated-at 2006-11-01 --effective-at 2006-11-01",
+            "jl audit --change worse",
+            "jl serve",
+            "jl token --login a --organisation ofsted --key-file k",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_flag_can_come_from_the_environment() {
+        let mut verbs: Vec<_> = Cli::command().get_subcommands().cloned().collect();
+        let framework: Vec<_> = verbs
+            .iter()
+            .flat_map(|verb| verb.get_subcommands().cloned().collect::<Vec<_>>())
+            .collect();
+        verbs.extend(framework);
+        for verb in &verbs {
+            for flag in verb.get_arguments().filter(|it| it.get_long().is_some()) {
+                let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                let named = variable.starts_with("JUDGEMENT_LEDGER_");
+                assert!(named, "{} --{}", verb.get_name(), flag.get_long().unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The one place that writes: data to stdout, everything else to stderr.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::failure::Failure;
+
+/// As wide as tables are where no terminal says otherwise, and at most.
+const WIDTH: u16 = 100;
+/// Narrower tables cannot be read.
+const WIDTH_MIN: u16 = 60;
+
+/// How answers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables and sentences for people.
+    Table,
+    /// Protobuf's JSON mapping for programs: one object a line.
+    Json,
+}
+
+/// Where data goes.
+#[derive(Debug)]
+pub(super) struct Output {
+    stdout: io::Stdout,
+    width: u16,
+}
+
+impl Output {
+    /// Data to this process's stdout, as wide as its terminal.
+    pub(super) fn stdout() -> Self {
+        let terminal = comfy_table::Table::new().width();
+        let width = terminal.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH);
+        Self { stdout: io::stdout(), width }
+    }
+
+    /// How many columns tables may take.
+    pub(super) fn width(&self) -> u16 {
+        self.width
+    }
+
+    /// Writes `text` and ends the line. What is written can be read at once.
+    pub(super) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        let mut stdout = self.stdout.lock();
+        writeln!(stdout, "{text}")?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Writes all `lines`.
+    pub(super) fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
+        lines.iter().try_for_each(|line| self.line(line))
+    }
+}
+
+/// Says `text` to whoever watches, on stderr. Nobody watching is no reason to stop.
+pub(super) fn note(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// Whether somebody watches stderr.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,354 @@
+//! `serve`: a server until it is told to stop.
+
+use std::{fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use tempfile::TempDir;
+use tokio::signal;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    failure::Failure,
+    output::{self, Output},
+    wiring::{self, Clock, Keys, Login, Mint, Running, Setup},
+};
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    telemetry::{self, LogFormat},
+};
+
+/// How long the credential is accepted that `--dev` prints: a day's work.
+const DEV_VALID: Duration = Duration::from_hours(12);
+
+/// What `serve` is told. These flags are the whole configuration.
+#[derive(Debug, Clone, Args)]
+pub struct ServeFlags {
+    /// Where to listen.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "JUDGEMENT_LEDGER_LISTEN",
+        default_value = "127.0.0.1:50051"
+    )]
+    pub listen: SocketAddr,
+    /// Listen in plain text beyond this machine: say that something in front ends TLS.
+    #[arg(long, env = "JUDGEMENT_LEDGER_INSECURE")]
+    pub insecure: bool,
+    /// The directory that holds the ledger; created if it is not there.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "JUDGEMENT_LEDGER_DATA",
+        required_unless_present = "dev",
+        conflicts_with = "dev"
+    )]
+    pub data: Option<PathBuf>,
+    /// For a try: a ledger in a directory that vanishes, with a token printed. Never for
+    /// judgements that matter.
+    #[arg(long, env = "JUDGEMENT_LEDGER_DEV")]
+    pub dev: bool,
+    /// In which zone a time is a day.
+    #[arg(
+        long,
+        value_name = "ZONE",
+        env = "JUDGEMENT_LEDGER_TIME_ZONE",
+        default_value = "UTC",
+        value_parser = time_zone
+    )]
+    pub time_zone: TimeZone,
+    /// The file of the master key, which wraps the keys of texts.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_MASTER_KEY_FILE",
+        required_unless_present = "dev"
+    )]
+    pub master_key_file: Option<PathBuf>,
+    /// The file of the key that credentials are checked with.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE",
+        required_unless_present = "dev"
+    )]
+    pub token_key_file: Option<PathBuf>,
+    /// The size of a journal segment.
+    #[arg(
+        long,
+        value_name = "MIB",
+        env = "JUDGEMENT_LEDGER_SEGMENT_MIB",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u32).range(4..=1024)
+    )]
+    pub segment_mib: u32,
+    /// How much memory the caches of the views may take.
+    #[arg(
+        long,
+        value_name = "MIB",
+        env = "JUDGEMENT_LEDGER_CACHE_MIB",
+        default_value_t = 256,
+        value_parser = clap::value_parser!(u32).range(16..=65_536)
+    )]
+    pub cache_mib: u32,
+    /// Which log events are written, for example `info,judgement_ledger=debug`.
+    #[arg(long, value_name = "FILTER", env = "JUDGEMENT_LEDGER_LOG", default_value = "info", value_parser = log)]
+    pub log: String,
+    /// How log events are written.
+    #[arg(long, env = "JUDGEMENT_LEDGER_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// An origin from which browsers may call. May be repeated. Default: none.
+    #[arg(
+        long = "allow-origin",
+        value_name = "ORIGIN",
+        env = "JUDGEMENT_LEDGER_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin
+    )]
+    pub allow_origins: Vec<http::HeaderValue>,
+}
+
+/// Serves until SIGTERM or ctrl-c.
+pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), Failure> {
+    check(flags)?;
+    log_to_stderr(flags)?;
+    output::note(&flags.to_string());
+    let home = Home::prepare(flags)?;
+    let running = wiring::start(setup(flags, &home)).await?;
+    output::note(&format!("serving on http://{}", running.address));
+    if flags.dev {
+        output.lines(&welcome(running.address, &running.mint)?)?;
+    }
+    until_told(running).await
+}
+
+/// Nobody listens in plain text beyond this machine by accident.
+fn check(flags: &ServeFlags) -> Result<(), Failure> {
+    if flags.listen.ip().is_loopback() || flags.insecure {
+        return Ok(());
+    }
+    Err(Failure::misused(format!(
+        "{} can be reached from outside and this server speaks plain text: listen on 127.0.0.1 \
+         behind a proxy that ends TLS, or say --insecure",
+        flags.listen
+    )))
+}
+
+fn log_to_stderr(flags: &ServeFlags) -> Result<(), Failure> {
+    let doing = "start the log";
+    let filter = EnvFilter::try_new(&flags.log)
+        .map_err(|error| Failure::Start { doing, source: error.into() })?;
+    telemetry::init(filter, flags.log_format)
+        .map_err(|error| Failure::Start { doing, source: error.into() })
+}
+
+/// The directory of the ledger.
+enum Home {
+    /// One that stays.
+    Kept(PathBuf),
+    /// One that vanishes when this is dropped.
+    ThrowAway(TempDir),
+}
+
+impl Home {
+    fn prepare(flags: &ServeFlags) -> Result<Self, Failure> {
+        match &flags.data {
+            Some(data) => {
+                let failed = |source| Failure::File {
+                    doing: "create the directory",
+                    path: data.clone(),
+                    source,
+                };
+                fs::create_dir_all(data).map_err(failed)?;
+                Ok(Self::Kept(data.clone()))
+            }
+            None => throw_away().map(Self::ThrowAway),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Kept(path) => path.clone(),
+            Self::ThrowAway(directory) => directory.path().to_owned(),
+        }
+    }
+}
+
+/// A directory that vanishes when it is dropped.
+pub(super) fn throw_away() -> Result<TempDir, Failure> {
+    let made = tempfile::Builder::new().prefix("judgement-ledger-").tempdir();
+    made.map_err(|error| Failure::Start {
+        doing: "make a directory to throw away",
+        source: error.into(),
+    })
+}
+
+fn setup(flags: &ServeFlags, home: &Home) -> Setup {
+    let keys = match (&flags.master_key_file, &flags.token_key_file) {
+        (Some(master), Some(token)) => Keys::Files { master: master.clone(), token: token.clone() },
+        (Some(_) | None, _) => Keys::ThrowAway,
+    };
+    Setup {
+        listen: flags.listen,
+        data: home.path(),
+        clock: Clock::System,
+        time_zone: flags.time_zone.clone(),
+        keys,
+        segment_mib: flags.segment_mib,
+        cache_mib: flags.cache_mib,
+        allow_origins: flags.allow_origins.clone(),
+    }
+}
+
+/// Waits for SIGTERM, ctrl-c or the server's own end, then lets calls under way finish.
+async fn until_told(running: Running) -> Result<(), Failure> {
+    let doing = "listen for signals";
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+        .map_err(|error| Failure::Start { doing, source: error.into() })?;
+    tokio::select! {
+        told = signal::ctrl_c() => {
+            told.map_err(|error| Failure::Start { doing, source: error.into() })?;
+        }
+        _ = terminate.recv() => {}
+        () = running.stop.cancelled() => {}
+    }
+    output::note("stopping: calls under way are finished");
+    running.stop().await
+}
+
+/// What somebody who tries the ledger wants to see first.
+fn welcome(address: SocketAddr, mint: &Mint) -> Result<Vec<String>, Failure> {
+    let odd = || Failure::misused("the login of --dev is no login");
+    let login = Login {
+        name: Text::parse("auditor@dev").map_err(|_| odd())?,
+        organisation: OrganisationId::parse("ofsted").map_err(|_| odd())?,
+        roles: vec![Role::Auditor],
+        valid: DEV_VALID,
+    };
+    Ok(greeting(address, &mint(&login)?))
+}
+
+fn greeting(address: SocketAddr, token: &str) -> Vec<String> {
+    vec![
+        format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),
+        String::new(),
+        format!("  export JUDGEMENT_LEDGER_SERVER=http://{address}"),
+        format!("  export JUDGEMENT_LEDGER_TOKEN={token}"),
+        String::new(),
+        "An auditor's token: it reads all and writes nothing. Try".to_owned(),
+        String::new(),
+        "  judgement-ledger framework list".to_owned(),
+        "  judgement-ledger framework show apa/2006".to_owned(),
+        "  judgement-ledger stream --after 0".to_owned(),
+    ]
+}
+
+/// The configuration, as it is said at start. Secrets lie in files, of which only the names show.
+impl fmt::Display for ServeFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map_or_else(|| "made to throw away".to_owned(), |it| it.display().to_string())
+        };
+        let origins: Vec<_> =
+            self.allow_origins.iter().map(|it| String::from_utf8_lossy(it.as_bytes())).collect();
+        let origins = if origins.is_empty() { "none".to_owned() } else { origins.join(", ") };
+        let zone = self.time_zone.iana_name().unwrap_or("fixed");
+        writeln!(f, "judgement-ledger {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(f, "  listen           {}, plain text", self.listen)?;
+        writeln!(f, "  data             {}", path(&self.data))?;
+        writeln!(f, "  time zone        {zone}")?;
+        writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
+        writeln!(f, "  token key file   {}", path(&self.token_key_file))?;
+        writeln!(f, "  segments         {} MiB", self.segment_mib)?;
+        writeln!(f, "  caches           {} MiB", self.cache_mib)?;
+        writeln!(f, "  allowed origins  {origins}")?;
+        write!(f, "  log              {}", self.log)
+    }
+}
+
+fn time_zone(given: &str) -> Result<TimeZone, String> {
+    TimeZone::get(given).map_err(|_| "say a zone such as UTC or Europe/London".to_owned())
+}
+
+fn log(given: &str) -> Result<String, String> {
+    EnvFilter::try_new(given).map(|_| given.to_owned()).map_err(|error| error.to_string())
+}
+
+fn origin(given: &str) -> Result<http::HeaderValue, String> {
+    let wanted = || "say an origin such as https://audit.example.org".to_owned();
+    let uri: http::Uri = given.parse().map_err(|_| wanted())?;
+    let bare = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+    if uri.scheme().is_none() || uri.authority().is_none() || !bare || given.ends_with('/') {
+        return Err(wanted());
+    }
+    given.parse().map_err(|_| wanted())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        flags: ServeFlags,
+    }
+
+    fn flags(given: &[&str]) -> Result<ServeFlags, clap::Error> {
+        let given = std::iter::once("serve").chain(given.iter().copied());
+        Command::try_parse_from(given).map(|command| command.flags)
+    }
+
+    #[test]
+    fn a_server_beyond_this_machine_is_refused_unless_it_is_asked_for() {
+        let open = flags(&["--dev", "--listen", "0.0.0.0:50051"]).unwrap();
+        assert_eq!(check(&open).unwrap_err().exit_code(), 2);
+        let asked = flags(&["--dev", "--listen", "0.0.0.0:50051", "--insecure"]).unwrap();
+        assert!(check(&asked).is_ok());
+        assert!(check(&flags(&["--dev", "--listen", "[::1]:50051"]).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_ledger_that_stays_needs_a_directory_and_keys() {
+        assert!(flags(&[]).is_err());
+        assert!(flags(&["--data", "a"]).is_err());
+        let keys = ["--master-key-file", "m", "--token-key-file", "t"];
+        assert!(flags(&[&["--data", "a"], &keys[..]].concat()).is_ok());
+        assert!(flags(&["--dev", "--data", "a"]).is_err());
+    }
+
+    #[test]
+    fn flags_are_checked_when_they_are_read() {
+        assert!(flags(&["--dev", "--segment-mib", "1"]).is_err());
+        assert!(flags(&["--dev", "--time-zone", "Mars/Olympus"]).is_err());
+        assert!(flags(&["--dev", "--log", "judgement_ledger=loud"]).is_err());
+        assert!(flags(&["--dev", "--allow-origin", "https://a.example/page"]).is_err());
+        assert!(flags(&["--dev", "--allow-origin", "https://a.example"]).is_ok());
+    }
+
+    #[test]
+    fn the_configuration_is_said_without_secrets() {
+        assert_eq!(
+            flags(&["--dev"]).unwrap().to_string(),
+            "judgement-ledger 0.1.0
+  listen           127.0.0.1:50051, plain text
+  data             made to throw away
+  time zone        UTC
+  master key file  made to throw away
+  token key file   made to throw away
+  segments         64 MiB
+  caches           256 MiB
+  allowed origins  none
+  log              info"
+        );
+    }
+
+    #[test]
+    fn the_greeting_names_three_things_to_try() {
+        let lines = greeting(SocketAddr::from(([127, 0, 0, 1], 4000)), "abc");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("  judgement-ledger")).count(), 3);
+    }
+}

@@ -1,0 +1,115 @@
+//! What stands in an assessment: who, under what, in which state, and every grade.
+
+use super::{keep, lines, listing};
+use crate::{
+    cli::wording::{NOTHING, award, date, label, time, words},
+    pb,
+};
+
+/// An assessment's state and grades. With its framework, areas without a judgement are shown too.
+pub(in crate::cli) fn summary(
+    width: u16,
+    assessment: &pb::Assessment,
+    framework: Option<&pb::Framework>,
+) -> Vec<String> {
+    let mut summary = heading(assessment);
+    summary.push(String::new());
+    let mut table =
+        listing(width, ["Area for judgement", "Grade", "Descriptor", "Since", "Record"]);
+    for judgement in &assessment.judgements {
+        table.add_row(row(judgement));
+    }
+    for (area, value) in unjudged(assessment, framework) {
+        table.add_row([area, value.to_owned()]);
+    }
+    keep(&mut table, [3, 4]);
+    summary.extend(lines(&table));
+    summary
+}
+
+/// Its name, framework, state and the moment that the answer reflects.
+fn heading(assessment: &pb::Assessment) -> Vec<String> {
+    let state = words(assessment.state().as_str_name(), "ASSESSMENT_STATE_");
+    let dated = |edition: &pb::PublishedEdition| date(edition.letter_date.as_ref());
+    let published = assessment.editions.last().and_then(dated);
+    let published = published.map_or_else(String::new, |day| format!("; latest letter of {day}"));
+    let stated = if assessment.as_stated { " As sources state it, not as witnessed." } else { "" };
+    let read = assessment.read.unwrap_or_default();
+    let mut lines = vec![
+        assessment.name.clone(),
+        format!(
+            "{}, cycle {}; edition {} is {state}{published}.",
+            assessment.framework, assessment.cycle, assessment.edition
+        ),
+        format!(
+            "As known at record {} of {} UTC; `--known-at {}` repeats it.{stated}",
+            read.position,
+            time(read.recorded_at.as_ref()),
+            read.position
+        ),
+    ];
+    lines.extend(signatures(assessment));
+    lines
+}
+
+fn signatures(assessment: &pb::Assessment) -> Option<String> {
+    let signed = |it: &pb::SignedSignature| format!("{} (record {})", it.organisation, it.position);
+    let signed: Vec<_> = assessment.signatures.iter().map(signed).collect();
+    (!signed.is_empty()).then(|| format!("Signed for {}.", signed.join(" and ")))
+}
+
+fn row(judgement: &pb::Judgement) -> [String; 5] {
+    let transcribed = if judgement.transcribed { " (transcribed)" } else { "" };
+    [
+        label(&judgement.area_label),
+        format!("{}{transcribed}", award(judgement.award.as_ref())),
+        Some(&judgement.descriptor).filter(|it| !it.is_empty()).map_or(NOTHING, |it| it).to_owned(),
+        date(judgement.effective_on.as_ref()).unwrap_or_else(|| NOTHING.to_owned()),
+        judgement.position.to_string(),
+    ]
+}
+
+/// The areas of the framework that have no judgement here, and why.
+fn unjudged(
+    assessment: &pb::Assessment,
+    framework: Option<&pb::Framework>,
+) -> Vec<(String, &'static str)> {
+    let judged = |id: &str| assessment.judgements.iter().any(|it| it.area == id);
+    let areas = framework.map(|it| it.areas.as_slice()).unwrap_or_default().iter();
+    areas
+        .filter(|area| !judged(&area.id))
+        .map(|area| {
+            let value = if area.scales.is_empty() { "takes no grade" } else { "none yet" };
+            (label(&area.label), value)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tables::sample;
+
+    #[test]
+    fn a_summary_shows_every_area_with_grade_descriptor_and_record() {
+        let lines = summary(100, &sample::assessment(), Some(&sample::framework()));
+        assert_eq!(
+            lines.join("\n"),
+            "subjects/leicester-city/assessments/apa-2006
+frameworks/apa/versions/2006, cycle 2006; edition 1 is published; latest letter of 2006-11-01.
+As known at record 42 of 2006-11-01 09:00:00 UTC; `--known-at 42` repeats it.
+Signed for csci (record 40) and ofsted (record 41).
+
+ Area for judgement         Grade                     Descriptor                Since        Record
+────────────────────────────────────────────────────────────────────────────────────────────────────
+ The local authority's      3                         A service that            2006-10-10   10
+ children's services                                  consistently delivers
+                                                      above minimum
+                                                      requirements for users
+ Enjoying and achieving     adequate                  –                         2006-10-12   31
+ Achieving economic         adequate with an          –                         2006-10-10   14
+ well-being                 overall improving trend
+ Management                 takes no grade"
+        );
+    }
+}

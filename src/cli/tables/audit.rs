@@ -1,0 +1,78 @@
+//! Rows of the audit trail as a table.
+
+use super::{
+    NAME_WIDTH, at_least,
+    history::{by, changed},
+    keep, lines, listing,
+};
+use crate::{
+    cli::wording::{label, time, why},
+    pb,
+};
+
+/// What was recorded, a row a record.
+pub(in crate::cli) fn rows(width: u16, rows: &[pb::AuditRow]) -> Vec<String> {
+    let header = ["Record", "Recorded (UTC)", "What", "By", "Why"];
+    let mut table = listing(width, header);
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    keep(&mut table, [0, 1]);
+    at_least(&mut table, 2, NAME_WIDTH);
+    lines(&table)
+}
+
+fn cells(row: &pb::AuditRow) -> [String; 5] {
+    [
+        row.position.to_string(),
+        time(row.recorded_at.as_ref()),
+        format!("{}\n{}", stream(&row.stream), what(row)),
+        by(row),
+        why(row).unwrap_or_default(),
+    ]
+}
+
+/// A stream without the words that are the same in every name.
+pub(super) fn stream(name: &str) -> String {
+    name.split('/')
+        .filter(|part| !matches!(*part, "subjects" | "assessments" | "frameworks" | "versions"))
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// The event, with the grade or entry that it is about.
+fn what(row: &pb::AuditRow) -> String {
+    match &row.grade {
+        Some(grade) => format!("{}\n{}", label(&grade.area_label), changed(grade)),
+        None if row.entry_id.is_empty() => row.event.clone(),
+        None => format!("{} {}", row.event, row.entry_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tables::sample;
+
+    #[test]
+    fn an_audit_row_says_what_where_who_and_why() {
+        assert_eq!(
+            rows(100, &sample::trail()).join("\n"),
+            " Record   Recorded (UTC)        What                         By                   Why
+────────────────────────────────────────────────────────────────────────────────────────────────────
+ 31       2006-10-12 14:00:00   leicester-city/apa-2006      APA moderation       MODERATION on
+                                Enjoying and achieving       panel (moderator,    same evidence:
+                                LOWERED good → adequate      ofsted)              Standards stay
+                                                             recorded by          below those of
+                                                             m.moderator@ofsted   similar councils,
+                                                             (moderator,          however steadily
+                                                             ofsted)              they have risen.
+ 13       2006-10-10 09:00:00   leicester-city/apa-2006      a.inspector@ofsted   INITIAL
+                                EntryRecorded ev-33          (inspector,
+                                                             ofsted)
+ 13       2006-10-10 09:00:00   leicester-city/apa-2006      a.inspector@ofsted   INITIAL
+                                AssessmentPublished          (inspector,
+                                                             ofsted)"
+        );
+    }
+}

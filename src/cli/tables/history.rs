@@ -1,0 +1,73 @@
+//! The changes of grades as a table: a row each, oldest first.
+
+use super::{NAME_WIDTH, at_least, keep, lines, listing};
+use crate::{
+    cli::wording::{award, change, decider_named, label, recorder, time, why},
+    pb,
+};
+
+/// Who changed which grade, when and why.
+pub(in crate::cli) fn history(width: u16, rows: &[pb::AuditRow]) -> Vec<String> {
+    let header = ["Record", "Recorded (UTC)", "Change", "By", "Why"];
+    let mut table = listing(width, header);
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    keep(&mut table, [0, 1]);
+    at_least(&mut table, 2, NAME_WIDTH);
+    lines(&table)
+}
+
+fn cells(row: &pb::AuditRow) -> [String; 5] {
+    let grade = row.grade.clone().unwrap_or_default();
+    [
+        row.position.to_string(),
+        time(row.recorded_at.as_ref()),
+        format!("{}\n{}", label(&grade.area_label), changed(&grade)),
+        by(row),
+        why(row).unwrap_or_default(),
+    ]
+}
+
+/// Who decided, and who recorded it, if another.
+pub(super) fn by(row: &pb::AuditRow) -> String {
+    let recorder = recorder(row);
+    match decider_named(row.decided_by.as_ref()) {
+        Some(decider) if decider != recorder => format!("{decider}\nrecorded by {recorder}"),
+        Some(_) | None => recorder,
+    }
+}
+
+/// `LOWERED good → adequate`; without an arrow where nothing stood before.
+pub(super) fn changed(grade: &pb::GradeChange) -> String {
+    let after = award(grade.after.as_ref());
+    match &grade.before {
+        Some(before) => format!("{} {} → {after}", change(grade.change()), award(Some(before))),
+        None => format!("{} {after}", change(grade.change())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::tables::sample;
+
+    #[test]
+    fn a_history_is_a_row_a_change() {
+        assert_eq!(
+            history(100, &sample::moderated()).join("\n"),
+            " Record   Recorded (UTC)        Change                       By                   Why
+────────────────────────────────────────────────────────────────────────────────────────────────────
+ 13       2006-10-10 09:00:00   Enjoying and achieving       a.inspector@ofsted   INITIAL
+                                AWARDED good                 (inspector,
+                                                             ofsted)
+ 31       2006-10-12 14:00:00   Enjoying and achieving       APA moderation       MODERATION on
+                                LOWERED good → adequate      panel (moderator,    same evidence:
+                                                             ofsted)              Standards stay
+                                                             recorded by          below those of
+                                                             m.moderator@ofsted   similar councils,
+                                                             (moderator,          however steadily
+                                                             ofsted)              they have risen."
+        );
+    }
+}

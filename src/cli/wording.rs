@@ -1,0 +1,286 @@
+//! Messages of the ledger in words: dates, grades, persons, texts. No layout.
+
+use prost_types::Timestamp;
+
+use crate::pb::{
+    self, decider, figure_value,
+    google::r#type::{Date, Decimal},
+    text,
+};
+
+/// What stands where there is nothing to say.
+pub(super) const NOTHING: &str = "–";
+
+/// A text, or in brackets why it cannot be shown.
+pub(super) fn text(text: Option<&pb::Text>) -> Option<String> {
+    match text?.state.as_ref()? {
+        text::State::Present(text) => Some(text.clone()),
+        text::State::Redacted(redacted) if redacted.replacement.is_empty() => {
+            Some(format!("[redacted: {}]", redacted.basis))
+        }
+        text::State::Redacted(redacted) => {
+            Some(format!("[redacted: {}: {}]", redacted.basis, redacted.replacement))
+        }
+        text::State::Withheld(_) => Some("[withheld]".to_owned()),
+        text::State::Missing(_) => Some("[missing: the ledger's texts are damaged]".to_owned()),
+    }
+}
+
+/// A day as `2006-10-12`; shorter where month or day is not stated.
+pub(super) fn date(date: Option<&Date>) -> Option<String> {
+    let Date { year, month, day } = date?;
+    Some(match (month, day) {
+        (0, _) => format!("{year:04}"),
+        (month, 0) => format!("{year:04}-{month:02}"),
+        (month, day) => format!("{year:04}-{month:02}-{day:02}"),
+    })
+}
+
+/// A time as `2006-10-12 14:00:00`, in UTC.
+pub(super) fn time(time: Option<&Timestamp>) -> String {
+    time.and_then(|it| jiff::Timestamp::new(it.seconds, it.nanos).ok())
+        .map_or_else(|| NOTHING.to_owned(), |it| it.strftime("%F %T").to_string())
+}
+
+/// A time on the command line as a message.
+pub(super) fn timestamp(time: jiff::Timestamp) -> Timestamp {
+    Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+/// A day on the command line as a message.
+pub(super) fn day(day: jiff::civil::Date) -> Date {
+    Date { year: i32::from(day.year()), month: i32::from(day.month()), day: i32::from(day.day()) }
+}
+
+/// What stands for an area: its word with what bends it, else its level, else why there is none.
+pub(super) fn award(award: Option<&pb::Award>) -> String {
+    let Some(award) = award else { return NOTHING.to_owned() };
+    let level = if award.word.is_empty() { &award.level } else { &award.word };
+    let level = match award.not_graded() {
+        pb::NonGrade::Unspecified => level.clone(),
+        value @ (pb::NonGrade::NotJudged
+        | pb::NonGrade::NotApplicable
+        | pb::NonGrade::SubjectToReview) => words(value.as_str_name(), "NON_GRADE_"),
+    };
+    match text(award.qualifier.as_ref()) {
+        Some(qualifier) => format!("{level} {qualifier}"),
+        None => level,
+    }
+}
+
+/// The part of an area's label that the letter emphasises, else the whole, with a capital.
+pub(super) fn label(label: &str) -> String {
+    let emphasised = label.split('*').nth(1).unwrap_or(label).trim();
+    let mut letters = emphasised.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The name of an enum's value in words: `ROLE_LEAD_INSPECTOR` is `lead inspector`.
+pub(super) fn words(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
+}
+
+/// How a grade changed, in the capitals of the specification.
+pub(super) fn change(change: pb::ChangeKind) -> &'static str {
+    change.as_str_name().trim_start_matches("CHANGE_KIND_")
+}
+
+/// A role, if stated.
+pub(super) fn role(role: pb::Role) -> Option<String> {
+    (role != pb::Role::Unspecified).then(|| words(role.as_str_name(), "ROLE_"))
+}
+
+/// A person by name, or by id where the name is gone.
+pub(super) fn person(person: Option<&pb::Person>) -> String {
+    let Some(person) = person else { return NOTHING.to_owned() };
+    text(person.name.as_ref()).unwrap_or_else(|| person.person_id.clone())
+}
+
+/// Who recorded a row, in which role, for whom.
+pub(super) fn recorder(row: &pb::AuditRow) -> String {
+    let acting = acting(row.recorder_role(), &row.recorder_organisation);
+    format!("{}{acting}", person(row.recorded_by.as_ref()))
+}
+
+/// Who decided, in which role, for whom: one person, or a panel by its name.
+pub(super) fn decider_named(decider: Option<&pb::Decider>) -> Option<String> {
+    let decider = decider?;
+    let acting = acting(decider.role(), &decider.organisation);
+    match decider.who.as_ref()? {
+        decider::Who::Person(one) => Some(format!("{}{acting}", person(Some(one)))),
+        decider::Who::Panel(panel) => Some(format!("{}{acting}", panel_name(panel))),
+    }
+}
+
+fn panel_name(panel: &pb::Panel) -> String {
+    text(panel.name.as_ref()).unwrap_or_else(|| "a panel".to_owned())
+}
+
+/// Who decided; for a panel also who sat on it, when it met and where its minutes are.
+pub(super) fn decider(decider: Option<&pb::Decider>) -> Option<String> {
+    let named = decider_named(decider)?;
+    match decider?.who.as_ref()? {
+        decider::Who::Person(_) => Some(named),
+        decider::Who::Panel(panel) => {
+            let members: Vec<_> = panel.members.iter().map(|it| person(Some(it))).collect();
+            let members = (!members.is_empty()).then(|| format!(": {}", members.join(", ")));
+            let meeting = date(panel.meeting.as_ref()).map(|day| format!("; met {day}"));
+            let minutes = text(panel.minutes.as_ref()).map(|it| format!("; minutes {it}"));
+            Some(format!("{named}{}", parts([members, meeting, minutes])))
+        }
+    }
+}
+
+/// ` (role, organisation)`, as far as stated.
+fn acting(acting: pb::Role, organisation: &str) -> String {
+    let organisation = (!organisation.is_empty()).then(|| organisation.to_owned());
+    let stated: Vec<_> = role(acting).into_iter().chain(organisation).collect();
+    if stated.is_empty() { String::new() } else { format!(" ({})", stated.join(", ")) }
+}
+
+/// Why, in a code, on what, and in words.
+pub(super) fn why(row: &pb::AuditRow) -> Option<String> {
+    let code = (!row.reason.is_empty()).then(|| row.reason.clone());
+    let basis = match row.basis() {
+        pb::Basis::Unspecified => None,
+        basis @ (pb::Basis::NewEvidence
+        | pb::Basis::SameEvidence
+        | pb::Basis::DataCorrected
+        | pb::Basis::Framework
+        | pb::Basis::Error) => Some(format!("on {}", words(basis.as_str_name(), "BASIS_"))),
+    };
+    let stated: Vec<_> = code.into_iter().chain(basis).collect();
+    let stated = (!stated.is_empty()).then(|| stated.join(" "));
+    let reasons: Vec<_> = stated.into_iter().chain(text(row.rationale.as_ref())).collect();
+    (!reasons.is_empty()).then(|| reasons.join(": "))
+}
+
+/// A measured value with what bends it, its group, unit, period and trend, and what it is
+/// compared with.
+pub(super) fn figure(figure: &pb::Figure) -> String {
+    let named = text(figure.measure.as_ref()).unwrap_or_default();
+    let group = text(figure.group.as_ref()).map(|it| format!(" of {it}"));
+    let stated: Vec<_> =
+        [text(figure.qualifier.as_ref()), quantity(figure.value.as_ref(), figure.unit.as_ref())]
+            .into_iter()
+            .flatten()
+            .collect();
+    let stated = if stated.is_empty() { "not stated".to_owned() } else { stated.join(" ") };
+    let period = text(figure.period.as_ref()).map(|it| format!(", {it}"));
+    let trend = text(figure.trend.as_ref()).map(|it| format!(", trend: {it}"));
+    let compared: String = figure.comparators.iter().map(comparator).collect();
+    format!("{named}{}: {stated}{}{compared}", parts([group]), parts([period, trend]))
+}
+
+fn comparator(against: &pb::Comparator) -> String {
+    let kind = against.kind.replace('_', " ");
+    let name = text(against.name.as_ref()).map(|it| format!(" {it}"));
+    let relation = text(against.relation.as_ref()).map(|it| format!(" {it}"));
+    let value = quantity(against.value.as_ref(), against.unit.as_ref()).map(|it| format!(" {it}"));
+    let period = text(against.period.as_ref()).map(|it| format!(", {it}"));
+    let due = date(against.due.as_ref()).map(|it| format!(", due {it}"));
+    format!("; {kind}{}", parts([name, relation, value, period, due]))
+}
+
+fn quantity(value: Option<&pb::FigureValue>, unit: Option<&pb::Text>) -> Option<String> {
+    let value = match value?.stated.as_ref()? {
+        figure_value::Stated::Decimal(Decimal { value }) => value.clone(),
+        figure_value::Stated::Date(day) => date(Some(day))?,
+        figure_value::Stated::Words(words) => text(Some(words))?,
+    };
+    let unit = text(unit).map(|unit| format!(" {unit}"));
+    Some(format!("{value}{}", parts([unit])))
+}
+
+/// What became of an item of an earlier assessment.
+pub(super) fn follow_up(follow_up: &pb::FollowUp) -> String {
+    let status = words(follow_up.status().as_str_name(), "FOLLOW_UP_STATUS_");
+    let cited_as = text(follow_up.label.as_ref()).map(|it| format!(" since {it}"));
+    let kind = text(follow_up.cited_kind.as_ref()).map(|it| format!(" ({it})"));
+    let item = text(follow_up.words.as_ref()).map(|it| format!(": {it}"));
+    let carried = (!follow_up.carried_to.is_empty())
+        .then(|| format!("; carried to {}", follow_up.carried_to));
+    format!("{status}{}", parts([cited_as, kind, item, carried]))
+}
+
+/// What is there of `parts`, one after the other.
+fn parts<const N: usize>(parts: [Option<String>; N]) -> String {
+    parts.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::json;
+
+    fn present(words: &str) -> pb::Text {
+        pb::Text { state: Some(text::State::Present(words.to_owned())) }
+    }
+
+    #[test]
+    fn days_are_as_long_as_they_are_stated() {
+        let day = |year, month, day| date(Some(&Date { year, month, day })).unwrap();
+        assert_eq!(day(2006, 11, 1), "2006-11-01");
+        assert_eq!(day(2006, 12, 0), "2006-12");
+        assert_eq!(day(2006, 0, 0), "2006");
+    }
+
+    #[test]
+    fn a_word_hides_its_level_and_keeps_what_bends_it() {
+        let award = pb::Award {
+            level: "2".to_owned(),
+            word: "adequate".to_owned(),
+            qualifier: Some(present("with an overall improving trend")),
+            ..pb::Award::default()
+        };
+        assert_eq!(super::award(Some(&award)), "adequate with an overall improving trend");
+        let none = pb::Award { not_graded: pb::NonGrade::NotJudged.into(), ..Default::default() };
+        assert_eq!(super::award(Some(&none)), "not judged");
+        assert_eq!(super::award(None), "–");
+    }
+
+    #[test]
+    fn a_label_is_what_the_letter_emphasises() {
+        let long = "The contribution of *the local authority's children's services* in improving";
+        assert_eq!(label(long), "The local authority's children's services");
+        assert_eq!(label("Being healthy"), "Being healthy");
+        assert_eq!(label(""), "");
+    }
+
+    #[test]
+    fn a_redacted_text_says_so() {
+        let redacted = text::State::Redacted(text::Redacted {
+            basis: "data protection".to_owned(),
+            replacement: "a child".to_owned(),
+            time: None,
+        });
+        let redacted = pb::Text { state: Some(redacted) };
+        assert_eq!(text(Some(&redacted)).unwrap(), "[redacted: data protection: a child]");
+    }
+
+    #[test]
+    fn a_figure_reads_as_a_sentence() {
+        let step = json::read::<pb::Command>(
+            r#"{"recordEntry": {"content": {"figures": [{
+                "measure": {"present": "permanent exclusions, secondary"},
+                "qualifier": {"present": "almost"},
+                "value": {"decimal": {"value": "2"}},
+                "unit": {"present": "times"},
+                "period": {"present": "2004-2005"},
+                "comparators": [
+                    {"kind": "similar_areas", "relation": {"present": "above"}},
+                    {"kind": "target", "value": {"decimal": {"value": "1.5"}},
+                     "due": {"year": 2006, "month": 12}}
+                ]}]}}}"#,
+        );
+        let Some(pb::command::Order::RecordEntry(order)) = step.unwrap().order else {
+            panic!("an entry");
+        };
+        let content = order.content.unwrap();
+        assert_eq!(
+            figure(&content.figures[0]),
+            "permanent exclusions, secondary: almost 2 times, 2004-2005; similar areas above; \
+             target 1.5, due 2006-12"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! What an order would have recorded: for telling whether a record answers it. (Spec §4.3)
+//!
+//! A request that comes again is not decided again: what stands has moved on meanwhile. It is
+//! compared with the record that its id is bound to. Expectations are not compared, and neither
+//! is what the service added: they are circumstances of the first time, not content.
+
+use super::{
+    AddresseeSet, AssessmentLocked, AssessmentOrder, AssessmentPublished, Award, EntryRecorded,
+    EntryRevised, Event, FrameworkRegistered, Grade, GradeSet, Order, SetGrade, SignedOff,
+    Standing, SubjectRegistered,
+};
+use crate::merkle::sha256;
+
+impl<T: Clone> Order<T> {
+    /// The event that this order would have caused where `recorded` was caused, taking from
+    /// `recorded` what the service adds: the change kind and the level before, the scale found for
+    /// a code or word, a lock's edition, a publication's digests. `None` if it orders something of
+    /// another sort or another grade.
+    #[must_use]
+    pub fn as_recorded<U>(&self, recorded: &Event<U>) -> Option<Event<T>> {
+        match (self, recorded) {
+            (Self::RegisterFramework(order), Event::FrameworkRegistered(_)) => {
+                let framework = order.framework.id.clone();
+                let document = *sha256(&[&order.document]).as_bytes();
+                Some(Event::FrameworkRegistered(FrameworkRegistered { framework, document }))
+            }
+            (Self::RegisterSubject(order), Event::SubjectRegistered(_)) => {
+                Some(Event::SubjectRegistered(SubjectRegistered {
+                    subject: order.subject.clone(),
+                    name: order.name.clone(),
+                    kind: order.kind.clone(),
+                }))
+            }
+            (Self::Assess(_, order), recorded) => order.as_recorded(recorded),
+            (Self::RegisterFramework(_) | Self::RegisterSubject(_), _) => None,
+        }
+    }
+}
+
+impl<T: Clone> AssessmentOrder<T> {
+    fn as_recorded<U>(&self, recorded: &Event<U>) -> Option<Event<T>> {
+        match (self, recorded) {
+            (Self::Open(order), Event::AssessmentOpened(_)) => {
+                Some(Event::AssessmentOpened(order.clone()))
+            }
+            (Self::SetAddressee(order), Event::AddresseeSet(_)) => {
+                let addressee = order.addressee.clone();
+                Some(Event::AddresseeSet(AddresseeSet { addressee }))
+            }
+            (Self::SetGrade(order), Event::GradeSet(recorded)) => {
+                order.as_recorded(recorded).map(Event::GradeSet)
+            }
+            (Self::RecordEntry(order), Event::EntryRecorded(_)) => {
+                let (entry, content) = (order.entry.clone(), order.content.clone());
+                Some(Event::EntryRecorded(EntryRecorded { entry, content }))
+            }
+            (Self::ReviseEntry(order), Event::EntryRevised(_)) => {
+                let (entry, content) = (order.entry.clone(), order.content.clone());
+                Some(Event::EntryRevised(EntryRevised { entry, content }))
+            }
+            (Self::Lock(order), Event::AssessmentLocked(recorded)) => {
+                let (edition, digest) = (recorded.edition, order.digest);
+                Some(Event::AssessmentLocked(AssessmentLocked { edition, digest }))
+            }
+            (Self::SignOff(order), Event::SignedOff(_)) => Some(Event::SignedOff(SignedOff {
+                organisation: order.organisation.clone(),
+                edition: order.edition,
+                digest: order.digest,
+                signature: order.signature.clone(),
+            })),
+            (Self::Publish(order), Event::AssessmentPublished(recorded)) => {
+                Some(Event::AssessmentPublished(AssessmentPublished {
+                    edition: order.edition,
+                    letter_date: order.letter_date,
+                    digest: recorded.digest,
+                    audiences: recorded.audiences.clone(),
+                }))
+            }
+            (
+                Self::Open(_)
+                | Self::SetAddressee(_)
+                | Self::SetGrade(_)
+                | Self::RecordEntry(_)
+                | Self::ReviseEntry(_)
+                | Self::Lock(_)
+                | Self::SignOff(_)
+                | Self::Publish(_),
+                _,
+            ) => None,
+        }
+    }
+}
+
+impl<T: Clone> SetGrade<T> {
+    fn as_recorded<U>(&self, recorded: &GradeSet<U>) -> Option<GradeSet<T>> {
+        let standing = &recorded.award.standing;
+        self.grade.may_have_become(standing).then(|| GradeSet {
+            area: self.area.clone(),
+            award: Award { standing: standing.clone(), qualifier: self.qualifier.clone() },
+            change: recorded.change,
+            before: recorded.before.clone(),
+        })
+    }
+}
+
+impl Grade {
+    /// Whether this grade, found on a scale, can be what stands: a code on the scale that was
+    /// named, if one was; a word as it was stated.
+    fn may_have_become(&self, standing: &Standing) -> bool {
+        match (self, standing) {
+            (Self::Level(named, code), Standing::Level { scale, level, word: None }) => {
+                code == level && named.as_ref().is_none_or(|named| named == scale)
+            }
+            (Self::Word(stated), Standing::Level { word: Some(word), .. }) => stated == word,
+            (Self::NotGraded(stated), Standing::NotGraded(value)) => stated == value,
+            (Self::Level(..) | Self::Word(_) | Self::NotGraded(_), _) => false,
+        }
+    }
+}

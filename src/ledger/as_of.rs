@@ -1,0 +1,120 @@
+//! An assessment as it stood: at a moment of the ledger, on a day, by what sources state.
+//!
+//! Each of these is a fold over some of the assessment's records. (Spec §4.5, §5)
+//! - *known at K*: the records up to position K;
+//! - *effective on E*: of those, a grade that holds from a later day than E does not count;
+//! - *stated by S*: the records that their sources date up to S, in the order of those dates;
+//! - *an edition*: the records up to the one that published it.
+
+use jiff::civil::Date;
+
+use super::{
+    AsOf, AssessmentRead, Keep, KnownAt, Ledger, Moment, ReadError, View, filing, fold, moment,
+};
+use crate::{
+    judgement::{Assessment, AssessmentId, Event, Position, Revision, StreamId},
+    record::Record,
+};
+
+impl Ledger {
+    /// An assessment as of a moment, a day or an edition; `None` if it was not opened by then, or
+    /// has no such edition.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the views or the journal cannot be read.
+    pub async fn assessment(
+        &self,
+        id: &AssessmentId,
+        as_of: AsOf,
+    ) -> Result<Option<AssessmentRead>, ReadError> {
+        let now = as_of.known == KnownAt::Now;
+        let moment = self.moment(as_of.known).await?;
+        let known = if now { self.current(id).await? } else { self.known(id, moment).await? };
+        let Some(known) = known else { return Ok(None) };
+        // The views may already hold a group that is durable and about to be published.
+        let moment = if known.last.at > moment.position {
+            self.reached(known.last.at).await?;
+            self.at(known.last.at).await?
+        } else {
+            moment
+        };
+        let until = match as_of.view {
+            View::Working => None,
+            View::Published => Some(known.published.last()),
+            View::Edition(number) => {
+                Some(known.published.iter().find(|edition| edition.number == number))
+            }
+        };
+        let until = match until {
+            None => moment.position,
+            Some(None) => return Ok(None),
+            Some(Some(edition)) => edition.item.at,
+        };
+        let whole = as_of.effective.is_none() && as_of.stated.is_none();
+        if whole && known.last.at <= until {
+            return self.read(known, moment).map(Some);
+        }
+        let records = self.trail(id, until).await?;
+        let records = pick(records, as_of.effective, as_of.stated);
+        match fold::fold(id, records.iter()) {
+            Some(assessment) => self.read(assessment, moment).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn read(&self, assessment: Assessment, moment: Moment) -> Result<AssessmentRead, ReadError> {
+        let framework = self.framework(&assessment.framework).ok_or(ReadError::Rebuilding)?;
+        Ok(AssessmentRead { assessment, framework, moment })
+    }
+
+    /// An assessment as of its last record.
+    async fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
+        Ok(self.shared.views.assessment(id)?.map(|found| found.as_ref().clone()))
+    }
+
+    async fn known(
+        &self,
+        id: &AssessmentId,
+        moment: Moment,
+    ) -> Result<Option<Assessment>, ReadError> {
+        let current = self.current(id).await?;
+        if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
+            return Ok(Some(current));
+        }
+        let records = self.trail(id, moment.position).await?;
+        Ok(fold::fold(id, records.iter()))
+    }
+
+    /// An assessment's records up to a position, oldest first, without a gap.
+    async fn trail(&self, id: &AssessmentId, until: Position) -> Result<Vec<Keep>, ReadError> {
+        let stream = StreamId::Assessment(id.clone());
+        let meant = |record: &Record| record.stream == stream;
+        let key = filing::of_stream(&stream);
+        match fold::latest(&*self.shared.journal, key, until, meant).await? {
+            Some(last) => fold::trail(&*self.shared.journal, last).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The moment of a record.
+    pub(super) async fn at(&self, position: Position) -> Result<Moment, ReadError> {
+        moment::of(&*self.shared.journal, position).await
+    }
+}
+
+/// The records that count, in the order in which they count.
+fn pick(records: Vec<Keep>, effective: Option<Date>, stated: Option<Date>) -> Vec<Keep> {
+    let holds = |keep: &Keep| match (&keep.record.event, effective) {
+        (Event::GradeSet(_), Some(day)) => keep.record.fact(keep.hash).effective_on() <= day,
+        (_, _) => true,
+    };
+    let stated_on = |keep: &Keep| keep.record.act.decided_on.unwrap_or(keep.record.recorded_on);
+    let opens = |keep: &Keep| keep.record.revision == Revision::START.next();
+    let mut picked: Vec<Keep> = records.into_iter().filter(holds).collect();
+    if let Some(day) = stated {
+        // An assessment is there before anything in it, whenever it was opened.
+        picked.retain(|keep| opens(keep) || stated_on(keep) <= day);
+        picked.sort_by_key(|keep| (!opens(keep), stated_on(keep), keep.record.position));
+    }
+    picked
+}

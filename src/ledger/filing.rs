@@ -1,0 +1,54 @@
+//! Under which keys the journal files a record: its stream, its request, its cycle.
+//!
+//! What decides is found through these keys, which the journal keeps in its checksummed footers,
+//! and never through a view alone. A key is a short hash and may collide: whoever finds a record
+//! checks that it is the one meant.
+
+use crate::{
+    journal::Key,
+    judgement::{Cycle, FrameworkId, PersonId, RequestId, StreamId, SubjectId},
+    merkle::sha256,
+    record::Headline,
+};
+
+const STREAM: &[u8] = b"judgement-ledger/key/stream\0";
+const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
+const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
+
+/// The key of a stream: every record of it is filed there.
+pub(super) fn of_stream(stream: &StreamId) -> Key {
+    key(&[STREAM, stream.to_string().as_bytes()])
+}
+
+/// The key of a request of a person. (Spec §4.3)
+pub(super) fn of_request(person: PersonId, request: RequestId) -> Key {
+    key(&[REQUEST, person.uuid().as_bytes(), request.uuid().as_bytes()])
+}
+
+/// The key of what may be opened once: a subject under a framework in a cycle.
+pub(super) fn of_cycle(subject: &SubjectId, framework: &FrameworkId, cycle: &Cycle) -> Key {
+    let opened = format!("subjects/{subject}\0{framework}\0{cycle}");
+    key(&[CYCLE, opened.as_bytes()])
+}
+
+/// The keys of a stored record; none if its header cannot be read.
+pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
+    let Some(headline) = Headline::of(record) else { return Vec::new() };
+    let mut keys = vec![
+        key(&[STREAM, headline.stream.as_bytes()]),
+        key(&[REQUEST, &headline.person, &headline.request]),
+    ];
+    if let Some(opened) = &headline.opened {
+        let cycle = format!("{}\0{}\0{}", opened.subject, opened.framework, opened.cycle);
+        keys.push(key(&[CYCLE, cycle.as_bytes()]));
+    }
+    keys
+}
+
+fn key(parts: &[&[u8]]) -> Key {
+    let mut short = [0; 12];
+    for (to, from) in short.iter_mut().zip(sha256(parts).as_bytes()) {
+        *to = *from;
+    }
+    Key(short)
+}

@@ -1,0 +1,217 @@
+//! What the rules are asked against: the fold of all records, loaded as it is needed.
+//!
+//! Only the sequencer holds a [`Fold`]. What it decides from is taken from its own cache, from
+//! the views where the journal's footers confirm their revision, and otherwise from the journal
+//! itself, record by record: never from a view alone.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use lru::LruCache;
+
+use super::{Keep, ReadError, filing};
+use crate::{
+    journal::{Entry, Journal, Key, Page, Stored},
+    judgement::{
+        Assessment, AssessmentId, AssessmentOpened, Event, Item, PersonId, Position, RequestId,
+        Revision, StreamId, SubjectId, Text,
+    },
+    merkle::leaf_hash,
+    record::{Record, Unreadable},
+    views::Views,
+};
+
+/// A stream as its records make it.
+#[derive(Debug, Clone)]
+pub(super) struct Stream {
+    /// How many records it has.
+    pub(super) revision: Revision,
+    /// Its last record.
+    pub(super) last: Item,
+    /// What stands, if the stream is an assessment.
+    pub(super) assessment: Option<Assessment>,
+}
+
+/// How many streams are kept in memory: a national round has 150 councils, each with one working
+/// assessment; their states of some 20 KiB stay below 40 MiB.
+pub(super) const STREAMS_KEPT: NonZeroUsize = match NonZeroUsize::new(2_048) {
+    Some(kept) => kept,
+    None => NonZeroUsize::MIN,
+};
+
+/// Loads streams and remembers some.
+pub(super) struct Fold {
+    journal: Arc<dyn Journal>,
+    views: Arc<Views>,
+    cache: LruCache<StreamId, Stream>,
+}
+
+impl Fold {
+    pub(super) fn new(journal: Arc<dyn Journal>, views: Arc<Views>) -> Self {
+        Self { journal, views, cache: LruCache::new(STREAMS_KEPT) }
+    }
+
+    /// The stream as of all records up to `head`; `None` if it has none.
+    pub(super) async fn stream(
+        &mut self,
+        id: &StreamId,
+        head: Position,
+    ) -> Result<Option<Stream>, ReadError> {
+        if let Some(stream) = self.cache.get(id) {
+            return Ok(Some(stream.clone()));
+        }
+        let Some(last) = self.last_of(id, head).await? else { return Ok(None) };
+        let stream = self.load(id, last).await?;
+        self.cache.put(id.clone(), stream.clone());
+        Ok(Some(stream))
+    }
+
+    /// Remembers what a stream has become.
+    pub(super) fn keep(&mut self, id: StreamId, stream: Stream) {
+        self.cache.put(id, stream);
+    }
+
+    /// The record that a person's request caused, if any did. (Spec §4.3)
+    pub(super) async fn of_request(
+        &self,
+        person: PersonId,
+        request: RequestId,
+        head: Position,
+    ) -> Result<Option<Keep>, ReadError> {
+        let meant =
+            |record: &Record| record.recorded_by.person == person && record.act.request == request;
+        self.latest(filing::of_request(person, request), head, meant).await
+    }
+
+    /// The assessment of a subject under a framework in a cycle, if one was opened.
+    pub(super) async fn of_cycle(
+        &self,
+        key: Key,
+        subject: &SubjectId,
+        opening: &AssessmentOpened<Text>,
+        head: Position,
+    ) -> Result<Option<AssessmentId>, ReadError> {
+        let opened = |record: &Record| match (&record.stream, &record.event) {
+            (StreamId::Assessment(id), Event::AssessmentOpened(event)) => {
+                let same = id.subject() == subject
+                    && event.framework == opening.framework
+                    && event.cycle == opening.cycle;
+                same.then(|| id.clone())
+            }
+            (_, _) => None,
+        };
+        let found = self.latest(key, head, |record| opened(record).is_some()).await?;
+        Ok(found.and_then(|keep| opened(&keep.record)))
+    }
+
+    async fn last_of(&self, id: &StreamId, head: Position) -> Result<Option<Keep>, ReadError> {
+        self.latest(filing::of_stream(id), head, |record| record.stream == *id).await
+    }
+
+    async fn latest(
+        &self,
+        key: Key,
+        head: Position,
+        meant: impl Fn(&Record) -> bool,
+    ) -> Result<Option<Keep>, ReadError> {
+        latest(&*self.journal, key, head, meant).await
+    }
+
+    async fn load(&self, id: &StreamId, last: Keep) -> Result<Stream, ReadError> {
+        let (revision, item) = (last.record.revision, last.item());
+        let assessment = match id {
+            StreamId::Assessment(id) => Some(self.assessment(id, last).await?),
+            StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
+        };
+        Ok(Stream { revision, last: item, assessment })
+    }
+
+    /// An assessment whose last record is known: from the views where they agree, else from the
+    /// journal.
+    async fn assessment(&self, id: &AssessmentId, last: Keep) -> Result<Assessment, ReadError> {
+        let viewed = self.views.assessment(id).ok().flatten();
+        if let Some(assessment) = viewed.filter(|it| it.last == last.item()) {
+            return Ok(assessment.as_ref().clone());
+        }
+        let records = trail(&*self.journal, last).await?;
+        fold(id, records.iter()).ok_or_else(|| ReadError::Unreadable {
+            position: records.first().map_or(Position::START, |keep| keep.record.position),
+            what: "the first record of an assessment does not open it".to_owned(),
+        })
+    }
+}
+
+/// The newest record up to `head` under `key` that is meant: keys may collide.
+pub(super) async fn latest(
+    journal: &dyn Journal,
+    key: Key,
+    head: Position,
+    meant: impl Fn(&Record) -> bool,
+) -> Result<Option<Keep>, ReadError> {
+    let mut before = head.next();
+    while let Some(at) = journal.latest(key, before).await? {
+        let found = keep(journal, at).await?;
+        if meant(&found.record) {
+            return Ok(Some(found));
+        }
+        before = at;
+    }
+    Ok(None)
+}
+
+/// An assessment as some of its records, oldest first, make it; `None` if they do not open it.
+pub(super) fn fold<'a>(
+    id: &AssessmentId,
+    records: impl Iterator<Item = &'a Keep>,
+) -> Option<Assessment> {
+    records.fold(None, |before, keep| Assessment::after(before, id, &keep.record.fact(keep.hash)))
+}
+
+/// A stream's records up to `last`, oldest first: each names the one before, and its hash.
+pub(super) async fn trail(journal: &dyn Journal, last: Keep) -> Result<Vec<Keep>, ReadError> {
+    let mut records = vec![last];
+    while let Some(previous) = records.last().and_then(|keep| keep.record.previous) {
+        let found = keep(journal, previous.position).await?;
+        if found.hash != previous.hash {
+            let what = "its hash is not the one that the next record of its stream names";
+            return Err(ReadError::Unreadable {
+                position: previous.position,
+                what: what.to_owned(),
+            });
+        }
+        records.push(found);
+    }
+    records.reverse();
+    Ok(records)
+}
+
+/// The record at a position, decoded.
+pub(super) async fn keep(journal: &dyn Journal, at: Position) -> Result<Keep, ReadError> {
+    let one = Page { entries_max: 1, bytes_max: 0 };
+    let before = Position::new(at.get().saturating_sub(1));
+    let stored = journal.read(before, one).await?.into_iter().next();
+    let stored = stored.filter(|it| it.position == at).ok_or(ReadError::NoRecord(at))?;
+    Keep::of(stored)
+}
+
+impl Keep {
+    /// Decodes what is stored.
+    pub(super) fn of(stored: Stored) -> Result<Self, ReadError> {
+        let record = Record::decode(&stored.entry.record)
+            .map_err(|error| unreadable(stored.position, &error))?;
+        Ok(Self::new(record, stored.entry))
+    }
+
+    pub(super) fn new(record: Record, entry: Entry) -> Self {
+        let hash = leaf_hash(&entry.record);
+        Self { record, hash, entry }
+    }
+
+    /// The record as an item that something stands by.
+    pub(super) fn item(&self) -> Item {
+        Item { at: self.record.position, record: self.record.id, hash: self.hash }
+    }
+}
+
+pub(super) fn unreadable(position: Position, error: &Unreadable) -> ReadError {
+    ReadError::Unreadable { position, what: error.to_string() }
+}

@@ -1,0 +1,261 @@
+//! The one task that orders all writes.
+//!
+//! It takes what waits, decides each command against what the ones before it leave, appends the
+//! whole group with one flush, lets readers see it and answers. There is no timer: an idle ledger
+//! answers after one flush, a busy one fills its next group while the disk works on this one.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use imbl::HashMap as SharedMap;
+use jiff::tz::TimeZone;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Moment, Receipt, Shared, Submission, SubmitError,
+    clock::{Clock, Now, RecordedTime},
+    mark::Summary,
+    staging::{Desk, Outlook, Stage, Staged, Taken},
+};
+use crate::{
+    journal::{Group, Journal, JournalError, Turn},
+    judgement::Position,
+    merkle::Frontier,
+    views::ViewsError,
+};
+
+/// How many submissions may wait: at some 20,000 a second, the last waits a tenth of a second.
+pub(super) const QUEUE_MAX: usize = 2_048;
+
+/// How many submissions one group takes: more than gather during one flush at the highest rate.
+const GROUP_SUBMISSIONS_MAX: usize = 1_024;
+
+/// How many bytes of records and texts one group takes, so that one flush stays short.
+const GROUP_BYTES_MAX: usize = 1 << 20;
+
+/// A submission and where its answer goes. A caller that has gone away drops the other end; the
+/// submission is decided all the same.
+pub(super) struct Pending {
+    pub(super) submission: Submission,
+    pub(super) answer: Answer,
+}
+
+type Answer = oneshot::Sender<Result<Vec<Receipt>, SubmitError>>;
+
+/// Why the sequencer stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Every handle was dropped, or the ledger was closed: nothing is left to do.
+    #[error("the ledger was closed")]
+    Closed,
+    /// An append had an unknown outcome: only opening the ledger again tells what became of it.
+    #[error("an append may or may not be stored: open the ledger again")]
+    Unknown(#[source] JournalError),
+    /// The views cannot take what was recorded: opening the ledger again rebuilds them.
+    #[error("the views must be rebuilt: open the ledger again")]
+    Views(#[source] ViewsError),
+    /// Another process appended to a journal that this one believed to own.
+    #[error("another process appended to the journal: it is at {found}, not at {expected}")]
+    Overtaken {
+        /// Where this sequencer left the journal.
+        expected: Position,
+        /// Where it is.
+        found: Position,
+    },
+}
+
+/// The state that only the sequencer changes.
+pub struct Sequencer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: mpsc::Receiver<Pending>,
+    /// Submissions that had to wait for a group to become durable.
+    pub(super) held: VecDeque<Pending>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) clock: Clock,
+    pub(super) zone: TimeZone,
+    pub(super) time: RecordedTime,
+    pub(super) desk: Desk,
+    pub(super) frontier: Frontier,
+}
+
+/// A submission whose records are in the group, waiting for the flush.
+struct Waiting {
+    receipts: Vec<Receipt>,
+    answer: Answer,
+}
+
+/// A group as decided.
+struct Decided {
+    outlook: Outlook,
+    records: Vec<Staged>,
+    waiting: Vec<Waiting>,
+}
+
+impl Sequencer {
+    /// Takes submissions until the ledger is closed or an append has an unknown outcome.
+    pub async fn run(mut self) -> Stop {
+        let stop = loop {
+            let Some(first) = self.next().await else { break Stop::Closed };
+            if let Err(stop) = self.group(first).await {
+                tracing::error!(error = %stop, "the sequencer stops");
+                break stop;
+            }
+        };
+        self.shared.stopped();
+        stop
+    }
+
+    async fn next(&mut self) -> Option<Pending> {
+        match self.held.pop_front() {
+            Some(held) => Some(held),
+            None => self.queue.recv().await,
+        }
+    }
+
+    /// One group: decide, append, publish, answer.
+    async fn group(&mut self, first: Pending) -> Result<(), Stop> {
+        let now = match self.time.next((self.clock)()) {
+            Ok(now) => now,
+            Err(untrusted) => {
+                tracing::error!(%untrusted, "refused");
+                reply(first.answer, Err(SubmitError::ClockUntrusted(untrusted)));
+                return Ok(());
+            }
+        };
+        let journal = Arc::clone(&self.journal);
+        let turn = match journal.turn().await {
+            Ok(turn) => turn,
+            Err(error) => {
+                tracing::error!(%error, "the journal gives no turn");
+                reply(first.answer, Err(SubmitError::Unavailable));
+                return Ok(());
+            }
+        };
+        let (expected, found) = (self.shared.head().position, turn.head().position);
+        if found != expected {
+            return Err(Stop::Overtaken { expected, found });
+        }
+        let decided = self.decide(first, now).await;
+        if decided.records.is_empty() {
+            return Ok(());
+        }
+        self.append(turn, decided, now).await
+    }
+
+    /// Decides what waits, until the group is full.
+    async fn decide(&mut self, first: Pending, now: Now) -> Decided {
+        let mut stage = Stage {
+            desk: &mut self.desk,
+            now,
+            today: self.zone.to_datetime(now.recorded_at).date(),
+            head: self.shared.head().position,
+            outlook: Outlook {
+                directory: self.shared.directory.load().as_ref().clone(),
+                catalogue: self.shared.catalogue.load().as_ref().clone(),
+                frontier: self.frontier.clone(),
+                bytes: 0,
+                streams: SharedMap::new(),
+            },
+            records: Vec::new(),
+            requests: HashSet::new(),
+        };
+        let (mut waiting, mut later) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        let mut taken = 0_usize;
+        while let Some(Pending { submission, answer }) = next.take() {
+            match stage.take(submission).await {
+                Taken::Staged(receipts) => waiting.push(Waiting { receipts, answer }),
+                Taken::Answered(result) => reply(answer, result),
+                Taken::Later(submission) => later.push(Pending { submission, answer }),
+            }
+            taken = taken.saturating_add(1);
+            if taken < GROUP_SUBMISSIONS_MAX && stage.outlook.bytes < GROUP_BYTES_MAX {
+                next = self.held.pop_front().or_else(|| self.queue.try_recv().ok());
+            }
+        }
+        let Stage { outlook, records, .. } = stage;
+        self.held.extend(later);
+        Decided { outlook, records, waiting }
+    }
+
+    /// Appends the group. When `append` answers, the outcome is decided.
+    async fn append(
+        &mut self,
+        turn: Box<dyn Turn + '_>,
+        decided: Decided,
+        now: Now,
+    ) -> Result<(), Stop> {
+        let Decided { outlook, records, waiting } = decided;
+        let summary = Summary { frontier: outlook.frontier.clone(), recorded_at: now.recorded_at };
+        let entries = records.iter().map(|staged| staged.keep.entry.clone()).collect();
+        let group = Group { entries, mark: summary.to_bytes() };
+
+        // The commit point: past this line the group is stored or the outcome is unknown.
+        match turn.append(group).await {
+            Ok(head) => {
+                self.time.recorded(now.recorded_at);
+                if let Err(broken) = self.publish(outlook, &records, head.position, now) {
+                    // Recorded, but no reader would see it: only a retry may say so.
+                    for Waiting { answer, .. } in waiting {
+                        reply(answer, Err(SubmitError::OutcomeUnknown));
+                    }
+                    return Err(Stop::Views(broken));
+                }
+                for Waiting { receipts, answer } in waiting {
+                    reply(answer, Ok(receipts));
+                }
+                Ok(())
+            }
+            Err(JournalError::NotApplied(cause)) => {
+                tracing::error!(%cause, "nothing was recorded");
+                for Waiting { answer, .. } in waiting {
+                    reply(answer, Err(SubmitError::not_applied(&cause)));
+                }
+                Ok(())
+            }
+            Err(
+                unknown @ (JournalError::Unknown(_)
+                | JournalError::Poisoned
+                | JournalError::Damaged(_)
+                | JournalError::Unreadable(_)),
+            ) => {
+                for Waiting { answer, .. } in waiting {
+                    reply(answer, Err(SubmitError::OutcomeUnknown));
+                }
+                Err(Stop::Unknown(unknown))
+            }
+        }
+    }
+
+    /// Lets readers see a group that is durable: the views first, then the head, so that whoever
+    /// sees the head finds all that is under it.
+    fn publish(
+        &mut self,
+        outlook: Outlook,
+        records: &[Staged],
+        head: Position,
+        now: Now,
+    ) -> Result<(), ViewsError> {
+        let Outlook { directory, catalogue, frontier, streams, bytes: _ } = outlook;
+        let applied: Vec<_> = records.iter().map(|staged| staged.applied(&catalogue)).collect();
+        super::recovery::apply(&self.shared.views, &applied)?;
+        for (id, stream) in streams {
+            self.desk.fold.keep(id, stream);
+        }
+        self.frontier = frontier;
+        self.shared.directory.store(Arc::new(directory));
+        self.shared.catalogue.store(Arc::new(catalogue));
+        let moment = Moment { position: head, recorded_at: now.recorded_at };
+        self.shared.head.send_replace(moment);
+        Ok(())
+    }
+}
+
+/// Answers a caller, who may have gone away.
+fn reply(answer: Answer, result: Result<Vec<Receipt>, SubmitError>) {
+    if answer.send(result).is_err() {
+        tracing::debug!("the caller went away before the answer");
+    }
+}

@@ -1,0 +1,17 @@
+//! The frameworks that every ledger begins with: data files, checked like any other.
+
+use super::{BadJson, framework_from_json};
+use crate::pb;
+
+const FILES: [&str; 2] = [
+    include_str!("../../frameworks/apa-2005.json"),
+    include_str!("../../frameworks/apa-2006.json"),
+];
+
+/// The built-in frameworks, oldest first. (Spec §3.6)
+///
+/// # Errors
+/// None in fact: a test reads and checks every file.
+pub fn built_in() -> Result<Vec<pb::Framework>, BadJson> {
+    FILES.into_iter().map(framework_from_json).collect()
+}

@@ -1,0 +1,226 @@
+use super::*;
+use crate::judgement::{AreaId, AudienceId, LevelCode, ScaleId, SectionId};
+
+fn apa_2006() -> pb::Framework {
+    let mut built_in = built_in().unwrap();
+    built_in.pop().unwrap()
+}
+
+fn faults_of(message: &pb::Framework) -> Vec<String> {
+    let faults = framework_of(message).err().unwrap_or_default();
+    faults.iter().map(ToString::to_string).collect()
+}
+
+/// One spoiling of a sound framework, and all the faults that it then has.
+type Row = (fn(&mut pb::Framework), &'static [&'static str]);
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    // Ids and what must be there.
+    (|it| it.name = "apa/2006".into(),
+        &["name: a framework name is frameworks/{family}/versions/{version}; \"apa/2006\" is not"]),
+    (|it| it.title.clear(), &["title: is missing"]),
+    (|it| it.areas[8].label.clear(), &["areas[8].label: is missing"]),
+    (|it| it.areas[0].feeds[0].scheme.clear(), &["areas[0].feeds[0].scheme: is missing"]),
+    (|it| it.areas[0].feeds[0].consumer.clear(), &["areas[0].feeds[0].consumer: is missing"]),
+    (|it| it.descriptor_sets[0].descriptors[1].text.clear(),
+        &["descriptor_sets[0].descriptors[1].text: is missing"]),
+    (|it| it.scales[0].levels[0].words.push(String::new()),
+        &["scales[0].levels[0].words[0]: is missing"]),
+    (|it| it.scales[0].kind = 0, &["scales[0].kind: is not stated or not known"]),
+    (|it| it.non_grades[1] = 9, &["non_grades[1]: is not stated or not known"]),
+    (|it| it.entry_kinds[0].kind = 0, &["entry_kinds[0].kind: is not stated or not known"]),
+    (|it| it.letter.as_mut().unwrap().letterheads[1].organisation.clear(),
+        &["letter.letterheads[1].organisation: is missing"]),
+    (|it| it.letter.as_mut().unwrap().footnotes[0].marker.clear(),
+        &["letter.footnotes[0].marker: is missing"]),
+    (|it| it.signed_by.clear(), &["signed_by: names nobody: an edition must be signed"]),
+    (|it| { it.areas.clear(); }, &["areas: has no area"]),
+    (|it| it.scales[0].levels.clear(), &[
+        "scales[0].levels: has no level",
+        "descriptor_sets[0].descriptors[0].level: names the level of apa-1-4 \"4\", which there is not",
+        "descriptor_sets[0].descriptors[1].level: names the level of apa-1-4 \"3\", which there is not",
+        "descriptor_sets[0].descriptors[2].level: names the level of apa-1-4 \"2\", which there is not",
+        "descriptor_sets[0].descriptors[3].level: names the level of apa-1-4 \"1\", which there is not",
+        "descriptor_sets[1].descriptors[0].level: names the level of apa-1-4 \"4\", which there is not",
+        "descriptor_sets[1].descriptors[1].level: names the level of apa-1-4 \"3\", which there is not",
+        "descriptor_sets[1].descriptors[2].level: names the level of apa-1-4 \"2\", which there is not",
+        "descriptor_sets[1].descriptors[3].level: names the level of apa-1-4 \"1\", which there is not",
+    ]),
+    (|it| it.reasons.retain(|reason| !reason.code.starts_with('C')),
+        &["reasons: lacks COMPLAINT_UPHELD, COURT_ORDER, CLERICAL_ERROR"]),
+    // What stands once.
+    (|it| it.scales[1].levels[1].code = "outstanding".into(),
+        &["scales[1].levels[1].code: is the same as scales[1].levels[0].code"]),
+    (|it| it.scales[0].levels[3].rank = 2,
+        &["scales[0].levels[3].rank: is the same as scales[0].levels[2].rank"]),
+    (|it| it.scales[1].levels[3].words.push("good".into()),
+        &["scales[1].levels: has the word \"good\" twice"]),
+    (|it| {
+        it.scales[0].levels[0].words.push("good".into());
+        it.areas[3].scales.push("apa-1-4".into());
+    }, &["areas[3].scales: has the word \"good\" twice"]),
+    (|it| { let it = &mut it.descriptor_sets[1].descriptors; it[1].level = "4".into(); },
+        &["descriptor_sets[1].descriptors[1]: is the same as descriptor_sets[1].descriptors[0]"]),
+    (|it| it.areas[8].id = "staying-safe".into(), &["areas[8].id: is the same as areas[4].id"]),
+    (|it| it.sections[9].id = "summary".into(), &["sections[9].id: is the same as sections[1].id"]),
+    (|it| it.areas[0].scales.push("apa-1-4".into()),
+        &["areas[0].scales[1]: is the same as areas[0].scales[0]"]),
+    (|it| it.areas[0].visible_to.push("csci".into()),
+        &["areas[0].visible_to[3]: is the same as areas[0].visible_to[1]"]),
+    (|it| it.descriptor_sets.push(it.descriptor_sets[0].clone()),
+        &["descriptor_sets[2].id: is the same as descriptor_sets[0].id"]),
+    (|it| it.scales.push(it.scales[0].clone()), &["scales[2].id: is the same as scales[0].id"]),
+    (|it| it.scales[0].ranks_with.push("apa-words".into()),
+        &["scales[0].ranks_with[1]: is the same as scales[0].ranks_with[0]"]),
+    (|it| it.non_grades.push(1), &["non_grades[3]: is the same as non_grades[0]"]),
+    (|it| it.entry_kinds.push(it.entry_kinds[4]),
+        &["entry_kinds[9].kind: is the same as entry_kinds[4].kind"]),
+    (|it| it.reasons.push(it.reasons[1].clone()),
+        &["reasons[9].code: is the same as reasons[1].code"]),
+    (|it| it.signed_by.push("ofsted".into()), &["signed_by[2]: is the same as signed_by[0]"]),
+    (|it| it.audiences.push("csci".into()), &["audiences[3]: is the same as audiences[1]"]),
+    (|it| it.comparable_with.push(it.comparable_with[0].clone()),
+        &["comparable_with[3]: is the same as comparable_with[0]"]),
+    // What refers to something.
+    (|it| it.areas[3].section = "healthy".into(),
+        &["areas[3].section: names the section \"healthy\", which there is not"]),
+    (|it| it.areas[3].parent = "outcomes".into(),
+        &["areas[3].parent: names the area \"outcomes\", which there is not"]),
+    (|it| it.areas[3].scales = vec!["words".into()],
+        &["areas[3].scales[0]: names the scale \"words\", which there is not"]),
+    (|it| it.areas[0].descriptor_set = "services".into(),
+        &["areas[0].descriptor_set: names the descriptor set \"services\", which there is not"]),
+    (|it| it.areas[1].visible_to = vec!["public".into()],
+        &["areas[1].visible_to[0]: names the audience \"public\", which there is not"]),
+    (|it| it.areas[0].feeds[0].consumer = "public".into(),
+        &["areas[0].feeds[0].consumer: names the audience \"public\", which there is not"]),
+    (|it| it.descriptor_sets[0].descriptors[0].scale = "apa".into(),
+        &["descriptor_sets[0].descriptors[0].scale: names the scale \"apa\", which there is not"]),
+    (|it| it.descriptor_sets[0].descriptors[0].level = "5".into(),
+        &["descriptor_sets[0].descriptors[0].level: names the level of apa-1-4 \"5\", which there is not"]),
+    (|it| it.scales[1].ranks_with = vec!["apa".into()],
+        &["scales[1].ranks_with[0]: names the scale \"apa\", which there is not"]),
+    // What makes no sense.
+    (|it| it.scales[0].kind = pb::scale::Kind::Nominal.into(), &[
+        "scales[0].ranks_with: ranks a nominal scale, which has no ranks",
+        "scales[1].ranks_with: ranks a nominal scale, which has no ranks",
+    ]),
+    (|it| it.scales[0].kind = pb::scale::Kind::Binary.into(),
+        &["scales[0].levels: has not the two levels of a binary scale"]),
+    (|it| it.areas[8].demanded = true,
+        &["areas[8].demanded: is demanded of an area without a scale"]),
+    (|it| it.areas[3].parent = "being-healthy".into(),
+        &["areas[3].parent: makes it part of itself"]),
+    (|it| {
+        it.areas[3].parent = "staying-safe".into();
+        it.areas[4].parent = "being-healthy".into();
+        it.areas[5].parent = "staying-safe".into();
+    }, &["areas[3].parent: makes it part of itself", "areas[4].parent: makes it part of itself"]),
+    // All at once, and a bad id is told once only.
+    (|it| {
+        it.scales[1].id = "APA words".into();
+        it.areas[3].scales = vec!["APA words".into()];
+        it.areas[1].label.clear();
+    }, &[
+        "scales[1].id: a scale id is 1 to 63 of a-z, 0-9 and '-', beginning and ending with a \
+         letter or digit; \"APA words\" is not",
+        "areas[1].label: is missing",
+        "areas[3].scales[0]: a scale id is 1 to 63 of a-z, 0-9 and '-', beginning and ending with \
+         a letter or digit; \"APA words\" is not",
+        "scales[0].ranks_with[0]: names the scale \"apa-words\", which there is not",
+        "areas[4].scales[0]: names the scale \"apa-words\", which there is not",
+        "areas[5].scales[0]: names the scale \"apa-words\", which there is not",
+        "areas[6].scales[0]: names the scale \"apa-words\", which there is not",
+        "areas[7].scales[0]: names the scale \"apa-words\", which there is not",
+    ]),
+];
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    for (index, (spoil, expected)) in ROWS.iter().enumerate() {
+        let mut message = apa_2006();
+        spoil(&mut message);
+        assert_eq!(faults_of(&message), *expected, "row {index}");
+    }
+}
+
+#[test]
+fn a_nominal_scale_needs_no_distinct_ranks() {
+    let mut message = apa_2006();
+    let levels = ["met", "partly", "missed"];
+    let level = |code: &str| pb::Level { code: code.to_owned(), ..Default::default() };
+    message.scales.push(pb::Scale {
+        id: "nominal".to_owned(),
+        kind: pb::scale::Kind::Nominal.into(),
+        levels: levels.into_iter().map(level).collect(),
+        ranks_with: Vec::new(),
+    });
+    assert_eq!(faults_of(&message), Vec::<String>::new());
+}
+
+#[test]
+fn the_built_in_frameworks_are_sound_and_read_back_equal() {
+    let names: Vec<_> = built_in()
+        .unwrap()
+        .into_iter()
+        .map(|message| {
+            let framework = framework_of(&message).unwrap();
+            let (document, hash) = document_of(&message);
+            assert_eq!(read_framework(&document), Ok(framework.clone()));
+            assert_eq!(hash, sha256(&[&document]));
+            let json = framework_to_json(&message).unwrap();
+            assert_eq!(framework_from_json(&json).unwrap(), message);
+            framework.id.to_string()
+        })
+        .collect();
+    assert_eq!(names, ["frameworks/apa/versions/2005", "frameworks/apa/versions/2006"]);
+}
+
+#[test]
+fn the_framework_of_2006_is_that_of_the_letter() {
+    let framework = framework_of(&apa_2006()).unwrap();
+    let id = |id: &str| AreaId::parse(id).unwrap();
+    let number = ScaleId::parse("apa-1-4").unwrap();
+    let three = LevelCode::parse("3").unwrap();
+    let descriptor = |area: &str| framework.descriptor(&id(area), &number, &three);
+    assert_eq!(descriptor("capacity-to-improve"), Some("Good"));
+    assert_eq!(
+        descriptor("social-care"),
+        Some("A service that consistently delivers above minimum requirements for users")
+    );
+    assert_eq!(framework.area(&id("education")), None);
+    assert_eq!(framework.area(&id("management")).map(|area| area.scales.len()), Some(0));
+
+    let audience = |given: &str| AudienceId::parse(given).unwrap();
+    let seen_by = |who: &AudienceId| -> Vec<&str> {
+        let seen = framework.areas.iter().filter(|area| area.visible_to.contains(who));
+        seen.map(|area| area.id.as_str()).collect()
+    };
+    assert_eq!(seen_by(&audience("audit-commission")), ["childrens-services"]);
+    assert_eq!(seen_by(&audience("csci")), ["childrens-services", "social-care"]);
+    assert_eq!(seen_by(&audience("addressee")).len(), framework.areas.len());
+    for section in ["letter", "summary", "context", "management", "transcription"] {
+        assert!(framework.section(&SectionId::parse(section).unwrap()).is_some(), "{section}");
+    }
+}
+
+#[test]
+fn a_document_that_is_no_framework_is_refused() {
+    let only =
+        |what: &str| Err(vec![Fault { path: "framework".to_owned(), what: what.to_owned() }]);
+    assert_eq!(read_framework(b"\xff"), only("is no Framework message"));
+    let (document, _) = document_of(&apa_2006());
+    // Field 100, a number: something that a newer ledger knows.
+    let newer = [document.as_ref(), &[0xa0, 0x06, 0x01]].concat();
+    assert_eq!(read_framework(&newer), only("has fields that this ledger does not know"));
+    let long = vec![0; DOCUMENT_BYTES_MAX + 1];
+    let too_long = only("has 262145 bytes; at most 262144 are kept");
+    assert_eq!(read_framework(&long), too_long);
+
+    let mut message = apa_2006();
+    message.remarks = vec!["x".repeat(DOCUMENT_BYTES_MAX)];
+    let excess = message.encoded_len().checked_sub(DOCUMENT_BYTES_MAX + 1).unwrap();
+    message.remarks = vec!["x".repeat(DOCUMENT_BYTES_MAX - excess)];
+    assert_eq!(framework_of(&message), too_long);
+}

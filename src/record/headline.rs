@@ -1,0 +1,166 @@
+//! What a record is filed under, read from its bytes without decoding it.
+
+use super::wire::{Fields, NoMessage, Value};
+
+/// The numbers of the fields of `Record` and of the messages in it that a headline needs.
+mod number {
+    pub(super) const STREAM: u32 = 1;
+    pub(super) const RECORDED_BY: u32 = 8;
+    pub(super) const RECORDER_PERSON: u32 = 1;
+    pub(super) const REQUEST_ID: u32 = 9;
+    /// Every event ever has an arm from here on; provenance stays below.
+    pub(super) const FIRST_EVENT: u32 = 32;
+    pub(super) const ASSESSMENT_OPENED: u32 = 35;
+    pub(super) const OPENED_FRAMEWORK: u32 = 1;
+    pub(super) const OPENED_CYCLE: u32 = 2;
+}
+
+/// What is needed to find a record again: cheap to read, and from newer records too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headline<'a> {
+    /// The resource name of the stream.
+    pub stream: &'a str,
+    /// Who recorded it: the bits of a `PersonId`.
+    pub person: [u8; 16],
+    /// The request that caused it: the bits of a `RequestId`.
+    pub request: [u8; 16],
+    /// The number of the event's arm.
+    pub event: u32,
+    /// What was opened, if an assessment was.
+    pub opened: Option<Opened<'a>>,
+}
+
+/// What no two assessments have in common. (Spec §4)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened<'a> {
+    /// The subject's resource name, which the stream begins with.
+    pub subject: &'a str,
+    /// The framework's resource name.
+    pub framework: &'a str,
+    /// Which round of that framework.
+    pub cycle: &'a str,
+}
+
+impl<'a> Headline<'a> {
+    /// The headline of a record; `None` if the bytes are no record of this or a newer ledger.
+    #[must_use]
+    pub fn of(record: &'a [u8]) -> Option<Self> {
+        Self::read(record).ok().flatten()
+    }
+
+    fn read(record: &'a [u8]) -> Result<Option<Self>, NoMessage> {
+        let (mut stream, mut person, mut request) = (None, None, None);
+        let (mut event, mut names) = (None, None);
+        for field in Fields::of(record) {
+            match field? {
+                (number::STREAM, Value::Bytes(bytes)) => stream = Some(text(bytes)?),
+                (number::RECORDED_BY, Value::Bytes(bytes)) => person = Some(person_of(bytes)?),
+                (number::REQUEST_ID, Value::Bytes(bytes)) => request = Some(id(bytes)?),
+                (arm @ number::ASSESSMENT_OPENED, Value::Bytes(bytes)) => {
+                    (event, names) = (Some(arm), Some(names_of(bytes)?));
+                }
+                (arm @ number::FIRST_EVENT.., Value::Bytes(_)) => event = Some(arm),
+                _ => {}
+            }
+        }
+        let (Some(stream), Some(person), Some(request), Some(event)) =
+            (stream, person, request, event)
+        else {
+            return Ok(None);
+        };
+        let subject = stream.split_once("/assessments/").map(|(subject, _)| subject);
+        let opened = names.zip(subject).map(|((framework, cycle), subject)| Opened {
+            subject,
+            framework,
+            cycle,
+        });
+        Ok(Some(Self { stream, person, request, event, opened }))
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, NoMessage> {
+    str::from_utf8(bytes).map_err(|_| NoMessage)
+}
+
+fn id(bytes: &[u8]) -> Result<[u8; 16], NoMessage> {
+    bytes.try_into().map_err(|_| NoMessage)
+}
+
+fn person_of(recorder: &[u8]) -> Result<[u8; 16], NoMessage> {
+    for field in Fields::of(recorder) {
+        if let (number::RECORDER_PERSON, Value::Bytes(bytes)) = field? {
+            return id(bytes);
+        }
+    }
+    Err(NoMessage)
+}
+
+/// Framework and cycle; an arm that lacks one is malformed.
+fn names_of(opened: &[u8]) -> Result<(&str, &str), NoMessage> {
+    let (mut framework, mut cycle) = (None, None);
+    for field in Fields::of(opened) {
+        match field? {
+            (number::OPENED_FRAMEWORK, Value::Bytes(bytes)) => framework = Some(text(bytes)?),
+            (number::OPENED_CYCLE, Value::Bytes(bytes)) => cycle = Some(text(bytes)?),
+            _ => {}
+        }
+    }
+    framework.zip(cycle).ok_or(NoMessage)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::{
+        judgement::Event,
+        pb,
+        record::samples::{any_sample, bare_frame, bytes_of},
+    };
+
+    proptest! {
+        #[test]
+        fn a_headline_says_what_the_record_says(sample in any_sample()) {
+            let (record, bytes) = (&sample.record, bytes_of(&sample.record));
+            let headline = Headline::of(&bytes).unwrap();
+            prop_assert_eq!(headline.stream, record.stream.to_string());
+            prop_assert_eq!(headline.person, *record.recorded_by.person.uuid().as_bytes());
+            prop_assert_eq!(headline.request, *record.act.request.uuid().as_bytes());
+            let opens = matches!(record.event, Event::AssessmentOpened(_));
+            prop_assert_eq!(headline.event == number::ASSESSMENT_OPENED, opens);
+            if let (Event::AssessmentOpened(opened), Some(said)) =
+                (&record.event, headline.opened)
+            {
+                prop_assert_eq!(said.framework, opened.framework.to_string());
+                prop_assert_eq!(said.cycle, opened.cycle.as_str());
+                prop_assert!(headline.stream.starts_with(said.subject));
+            }
+        }
+
+        #[test]
+        fn any_bytes_have_a_headline_or_none(bytes in any::<Vec<u8>>()) {
+            let past = |headline: Headline<'_>| headline.event >= number::FIRST_EVENT;
+            prop_assert!(Headline::of(&bytes).is_none_or(past));
+        }
+    }
+
+    #[test]
+    fn a_newer_record_has_a_headline() {
+        let mut message = pb::Record::decode(bytes_of(&bare_frame())).unwrap();
+        message.event = None;
+        let newer = [message.encode_to_vec(), vec![0xda, 0x02, 0x01, 0x00]].concat();
+        let headline = Headline::of(&newer).unwrap();
+        assert_eq!((headline.event, headline.opened), (43, None));
+        assert_eq!(headline.stream, "subjects/leicester-city/assessments/apa-2006");
+    }
+
+    #[test]
+    fn what_lacks_its_event_or_its_end_has_no_headline() {
+        let bytes = bytes_of(&bare_frame());
+        assert_eq!(Headline::of(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(Headline::of(b""), None);
+        assert_eq!(Headline::of(&bytes[..40]), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! The messages of a snapshot. They are private to this version of the ledger.
+
+use prost::{Message, Oneof};
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Assessment {
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+    #[prost(string, tag = "2")]
+    pub(super) framework: String,
+    #[prost(string, tag = "3")]
+    pub(super) cycle: String,
+    #[prost(uint64, tag = "4")]
+    pub(super) revision: u64,
+    #[prost(message, optional, tag = "5")]
+    pub(super) last: Option<Item>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) opened: Option<Item>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) addressee: Option<Item>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) judgements: Vec<Judgement>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) entries: Vec<Written>,
+    #[prost(uint32, tag = "10")]
+    pub(super) edition: u32,
+    #[prost(oneof = "Phase", tags = "11, 12, 13")]
+    pub(super) phase: Option<Phase>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) published: Vec<Edition>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Item {
+    #[prost(uint64, tag = "1")]
+    pub(super) at: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) record: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) hash: Vec<u8>,
+}
+
+/// A level if `not_graded` is absent.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Judgement {
+    #[prost(string, tag = "1")]
+    pub(super) area: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+    #[prost(string, tag = "3")]
+    pub(super) scale: String,
+    #[prost(string, tag = "4")]
+    pub(super) level: String,
+    #[prost(string, optional, tag = "5")]
+    pub(super) word: Option<String>,
+    #[prost(int32, optional, tag = "6")]
+    pub(super) not_graded: Option<i32>,
+    #[prost(bool, tag = "7")]
+    pub(super) qualified: bool,
+    #[prost(bytes = "vec", repeated, tag = "8")]
+    pub(super) deciders: Vec<Vec<u8>>,
+    /// Days since 1970.
+    #[prost(sint32, tag = "9")]
+    pub(super) effective_on: i32,
+    /// Microseconds since 1970.
+    #[prost(sint64, tag = "10")]
+    pub(super) recorded_at: i64,
+    #[prost(bool, tag = "11")]
+    pub(super) transcribed: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Written {
+    #[prost(string, tag = "1")]
+    pub(super) entry: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+    #[prost(int32, tag = "3")]
+    pub(super) kind: i32,
+    #[prost(string, tag = "4")]
+    pub(super) section: String,
+    #[prost(string, optional, tag = "5")]
+    pub(super) area: Option<String>,
+    #[prost(uint32, tag = "6")]
+    pub(super) order: u32,
+    #[prost(bool, tag = "7")]
+    pub(super) struck: bool,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum Phase {
+    #[prost(message, tag = "11")]
+    Open(Nothing),
+    #[prost(message, tag = "12")]
+    Locked(Locked),
+    #[prost(message, tag = "13")]
+    Published(Nothing),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct Nothing {}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Locked {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) digest: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) signatures: Vec<Signed>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Signed {
+    #[prost(string, tag = "1")]
+    pub(super) organisation: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Edition {
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+    /// Days since 1970.
+    #[prost(sint32, tag = "3")]
+    pub(super) letter_date: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) digest: Vec<u8>,
+}

@@ -1,0 +1,182 @@
+//! The task behind a stream: reads pages, feeds them, and waits for more.
+//!
+//! No record is lost between reading and waiting: the head is marked as seen before the pages up
+//! to it are read, so whatever is recorded meanwhile wakes the pump again.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::feed::{Feed, Told};
+use crate::{
+    judgement::Position,
+    ledger::{Moment, ReadError, Streamed},
+    pb::{self, stream_records_response::Message},
+    rpc::{
+        show,
+        status::{self, Problem, Reason},
+    },
+};
+
+/// How many messages wait for a reader: enough to keep the transport busy while the next page is
+/// read, and of the largest (some 100 KiB with its texts) no more than a few MiB a reader.
+pub(super) const QUEUE: usize = 64;
+
+/// How long a reader may leave the queue full before it is cut off. A reader that is merely slow
+/// takes something in this time; one that takes nothing has stalled, and costs memory.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// After how long without a message a reader is told where it stands: so it knows that the
+/// connection lives, and never has an old checkpoint.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How long a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Until the reader has all there is.
+    CaughtUp,
+    /// Until the reader or the server ends it.
+    Cancelled,
+}
+
+/// Reads for one reader.
+pub(super) struct Pump {
+    /// Where the reader stands.
+    pub(super) feed: Feed,
+    /// The ledger's head.
+    pub(super) heads: watch::Receiver<Moment>,
+    /// Where messages go.
+    pub(super) outlet: Outlet,
+    /// How long it goes on.
+    pub(super) until: Until,
+}
+
+/// Why a stream ends before its time.
+#[derive(Debug)]
+enum Cut {
+    /// The reader went away: nobody is left to be told.
+    Gone,
+    /// The reader takes nothing.
+    Slow,
+    /// The server stops.
+    Stopping,
+    /// The ledger cannot be read.
+    Unreadable(ReadError),
+}
+
+impl Pump {
+    /// Runs until the stream ends; answers how. `read` reads the page after a position.
+    pub(super) async fn run<R, F>(mut self, read: R) -> Result<(), Status>
+    where
+        R: Fn(Position) -> F,
+        F: Future<Output = Result<Vec<Streamed>, ReadError>>,
+    {
+        let outcome = self.pump(read).await;
+        outcome.or_else(|cut| self.outlet.status(&cut))
+    }
+
+    async fn pump<R, F>(&mut self, read: R) -> Result<(), Cut>
+    where
+        R: Fn(Position) -> F,
+        F: Future<Output = Result<Vec<Streamed>, ReadError>>,
+    {
+        loop {
+            // Marked as seen before it is read up to: see the module.
+            let head = self.heads.borrow_and_update().position;
+            loop {
+                let page = read(self.feed.after()).await.map_err(Cut::Unreadable)?;
+                for told in self.feed.take(page, head) {
+                    self.outlet.send(told).await?;
+                }
+                if self.feed.is_live() {
+                    break;
+                }
+            }
+            match self.until {
+                Until::CaughtUp => return Ok(()),
+                Until::Cancelled => self.wait().await?,
+            }
+        }
+    }
+
+    /// Waits for the head to move, with a sign of life now and then.
+    async fn wait(&mut self) -> Result<(), Cut> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.outlet.cancel.cancelled() => return Err(Cut::Stopping),
+                () = self.outlet.messages.closed() => return Err(Cut::Gone),
+                moved = self.heads.changed() => return moved.map_err(|_| Cut::Stopping),
+                () = sleep(IDLE) => self.outlet.send(self.feed.idle()).await?,
+            }
+        }
+    }
+}
+
+/// The bounded queue to the transport, and how far it was filled.
+pub(super) struct Outlet {
+    messages: mpsc::Sender<pb::StreamRecordsResponse>,
+    patience: Duration,
+    cancel: CancellationToken,
+    /// What the reader has been told of, once it has taken what is queued: where it goes on.
+    resume_after: Position,
+}
+
+impl Outlet {
+    /// An outlet to a reader who has everything up to `resume_after`.
+    pub(super) fn new(
+        messages: mpsc::Sender<pb::StreamRecordsResponse>,
+        patience: Duration,
+        cancel: CancellationToken,
+        resume_after: Position,
+    ) -> Self {
+        Self { messages, patience, cancel, resume_after }
+    }
+
+    /// Queues one message, waiting for room as long as patience lasts.
+    async fn send(&mut self, told: Told) -> Result<(), Cut> {
+        let position = told.position();
+        let message = message(&told).map_err(Cut::Unreadable)?;
+        // A server that stops does not wait until everybody has caught up.
+        let room = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Cut::Stopping),
+            room = timeout(self.patience, self.messages.reserve()) => room,
+        };
+        let permit = room.map_err(|_| Cut::Slow)?.map_err(|_| Cut::Gone)?;
+        permit.send(message);
+        self.resume_after = position;
+        Ok(())
+    }
+
+    /// What the reader is told of the end. Everything up to the position that it names was
+    /// queued before and is taken first: so nothing is lost or doubled by going on after it.
+    fn status(&self, cut: &Cut) -> Result<(), Status> {
+        let (reason, why) = match cut {
+            Cut::Gone => return Ok(()),
+            Cut::Unreadable(error) => return Err(status::of_read(error)),
+            Cut::Slow => (Reason::SlowReader, "nothing was taken for too long"),
+            Cut::Stopping => (Reason::Draining, "the server is going down"),
+        };
+        let after = self.resume_after;
+        let message = format!("{why}: go on after position {after}");
+        Err(Problem::new(reason, message).with("resume_after", after).status())
+    }
+}
+
+fn message(told: &Told) -> Result<pb::StreamRecordsResponse, ReadError> {
+    let message = match told {
+        Told::Record(streamed) => Message::Record(show::streamed(streamed)?),
+        Told::CaughtUp(at) => Message::CaughtUp(pb::CaughtUp { position: at.get() }),
+        Told::Checkpoint(at) => Message::Checkpoint(pb::StreamCheckpoint { position: at.get() }),
+    };
+    Ok(pb::StreamRecordsResponse { message: Some(message) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use tokio::{sync::oneshot, time::Instant};
+use tokio_stream::StreamExt;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::{super::readout::Readout, *};
+use crate::rpc::{audit::wanted::Wanted, show::fixture::recorded_at};
+
+/// How many records one read of the test's ledger answers.
+const PAGE: u64 = 3;
+
+/// A ledger of `head` records, of a kind that streams carry as they are.
+#[derive(Clone)]
+struct Source {
+    head: Arc<watch::Sender<Moment>>,
+    reads: Arc<AtomicU64>,
+    /// Positions that are recorded while a page is being read.
+    during_reads: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Source {
+    fn new(head: u64) -> Self {
+        let (head, _) = watch::channel(moment(head));
+        Self { head: Arc::new(head), reads: Arc::default(), during_reads: Arc::default() }
+    }
+
+    fn record_up_to(&self, head: u64) {
+        self.head.send_replace(moment(head));
+    }
+
+    /// The page after a position, as of the beginning of the read.
+    fn read(&self, after: Position) -> Vec<Streamed> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let head = self.head.borrow().position.get();
+        let meanwhile = self.during_reads.lock().unwrap().pop();
+        if let Some(position) = meanwhile {
+            self.record_up_to(position);
+        }
+        let page = (after.next().get()..=head).take(usize::try_from(PAGE).unwrap());
+        page.map(|at| Streamed::Newer(Position::new(at), Bytes::from_static(b"\xff"))).collect()
+    }
+
+    /// Begins a stream with a queue of `queue` messages.
+    fn stream(&self, after: u64, until: Until, queue: usize) -> (Readout, CancellationToken) {
+        let (messages, queued) = mpsc::channel(queue);
+        let (end, ended) = oneshot::channel();
+        let cancel = CancellationToken::new();
+        let after = Position::new(after);
+        let patience = Duration::from_secs(10);
+        let pump = Pump {
+            feed: Feed::new(Wanted::default(), after),
+            heads: self.head.subscribe(),
+            outlet: Outlet::new(messages, patience, cancel.clone(), after),
+            until,
+        };
+        let source = self.clone();
+        tokio::spawn(async move {
+            let outcome = pump.run(|from| std::future::ready(Ok(source.read(from)))).await;
+            end.send(outcome)
+        });
+        (Readout::new(queued, ended), cancel)
+    }
+}
+
+fn moment(position: u64) -> Moment {
+    Moment { position: Position::new(position), recorded_at: recorded_at(position) }
+}
+
+/// What a reader is told, in short. A record does not carry its position here: it counts.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    Record,
+    CaughtUp(u64),
+    Checkpoint(u64),
+    Cut(Code, String, String),
+    End,
+}
+use Heard::{CaughtUp, Checkpoint, Cut, End, Record};
+
+async fn next(stream: &mut Readout) -> Heard {
+    match stream.next().await {
+        None => End,
+        Some(Ok(message)) => match message.message.unwrap() {
+            Message::Record(_) => Record,
+            Message::CaughtUp(it) => CaughtUp(it.position),
+            Message::Checkpoint(it) => Checkpoint(it.position),
+        },
+        Some(Err(status)) => {
+            let info = status.get_details_error_info().unwrap();
+            let resume_after = info.metadata.get("resume_after").cloned().unwrap_or_default();
+            Cut(status.code(), info.reason, resume_after)
+        }
+    }
+}
+
+async fn take(stream: &mut Readout, count: usize) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    for _ in 0..count {
+        heard.push(next(stream).await);
+    }
+    heard
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_only_catches_up_ends_when_it_has() {
+    let (mut stream, _cancel) = Source::new(4).stream(2, Until::CaughtUp, 64);
+    assert_eq!(take(&mut stream, 4).await, [Record, Record, CaughtUp(4), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_live_and_says_once_that_it_is() {
+    let source = Source::new(4);
+    let (mut stream, _cancel) = source.stream(3, Until::Cancelled, 64);
+    assert_eq!(take(&mut stream, 2).await, [Record, CaughtUp(4)]);
+    for head in 5..8 {
+        source.record_up_to(head);
+        assert_eq!(next(&mut stream).await, Record);
+    }
+    // A burst of more than a page: behind, and live again.
+    source.record_up_to(8 + PAGE);
+    assert_eq!(take(&mut stream, 5).await, [Record, Record, Record, Record, CaughtUp(8 + PAGE)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_recorded_during_a_read_wakes_the_stream() {
+    let source = Source::new(1);
+    source.during_reads.lock().unwrap().push(2);
+    let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
+    let begun = Instant::now();
+    assert_eq!(take(&mut stream, 3).await, [Record, CaughtUp(1), Record]);
+    assert_eq!(begun.elapsed(), Duration::ZERO, "it was told at once, not when next it looked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_stream_tells_where_it_stands_every_five_seconds() {
+    let source = Source::new(1);
+    let (mut stream, _cancel) = source.stream(1, Until::Cancelled, 64);
+    assert_eq!(next(&mut stream).await, CaughtUp(1));
+    let begun = Instant::now();
+    assert_eq!(take(&mut stream, 2).await, [Checkpoint(1), Checkpoint(1)]);
+    assert_eq!(begun.elapsed(), Duration::from_secs(10));
+    assert_eq!(source.reads.load(Ordering::Relaxed), 1, "idle, it reads nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_is_cut_off_and_goes_on_without_loss_or_double() {
+    let source = Source::new(20);
+    let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 4);
+    sleep(Duration::from_secs(11)).await;
+    let cut =
+        |after: &str| Cut(Code::ResourceExhausted, "SLOW_READER".to_owned(), after.to_owned());
+    // It still gets what was queued for it, and is told to go on right behind that.
+    let heard = take(&mut stream, 6).await;
+    assert_eq!(heard, [Record, Record, Record, Record, cut("4"), End]);
+
+    let (mut resumed, _owner) = source.stream(4, Until::CaughtUp, 4);
+    let rest = take(&mut resumed, 18).await;
+    assert_eq!(rest.iter().filter(|it| **it == Record).count(), 16);
+    assert_eq!(rest[16..], [CaughtUp(20), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_slow_but_takes_is_not_cut_off() {
+    let (mut stream, _cancel) = Source::new(9).stream(0, Until::CaughtUp, 1);
+    for _ in 0..9 {
+        sleep(Duration::from_secs(9)).await;
+        assert_eq!(next(&mut stream).await, Record);
+    }
+    assert_eq!(take(&mut stream, 2).await, [CaughtUp(9), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_server_stops_a_reader_learns_where_to_go_on() {
+    let source = Source::new(6);
+    let stopping = |after: &str| Cut(Code::Unavailable, "DRAINING".to_owned(), after.to_owned());
+    // Live and waiting.
+    let (mut stream, cancel) = source.stream(5, Until::Cancelled, 64);
+    assert_eq!(take(&mut stream, 2).await, [Record, CaughtUp(6)]);
+    cancel.cancel();
+    assert_eq!(take(&mut stream, 2).await, [stopping("6"), End]);
+    // Waiting for room.
+    let (mut full, stop) = source.stream(0, Until::Cancelled, 2);
+    tokio::task::yield_now().await;
+    stop.cancel();
+    assert_eq!(take(&mut full, 4).await, [Record, Record, stopping("2"), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_reader_goes_away_the_task_ends() {
+    let source = Source::new(1);
+    let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
+    assert_eq!(take(&mut stream, 2).await, [Record, CaughtUp(1)]);
+    assert_eq!(source.head.receiver_count(), 1);
+    drop(stream);
+    source.head.closed().await;
+    assert_eq!(source.head.receiver_count(), 0);
+}
+
+#[tokio::test]
+async fn a_task_that_breaks_off_does_not_look_complete() {
+    let (messages, queued) = mpsc::channel(1);
+    let (end, ended) = oneshot::channel();
+    drop((messages, end));
+    let mut stream = Readout::new(queued, ended);
+    let broken = Cut(Code::Internal, "INTERNAL".to_owned(), String::new());
+    assert_eq!(take(&mut stream, 2).await, [broken, End]);
+}

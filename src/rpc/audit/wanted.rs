@@ -1,0 +1,122 @@
+//! Which records a stream is to carry.
+
+use std::collections::BTreeSet;
+
+use super::events::event;
+use crate::{
+    judgement::StreamId,
+    ledger::Streamed,
+    pb,
+    rpc::{asked::Asked, show::newer_stream},
+};
+
+/// Which records a reader wants. An empty set wants all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Those of these streams.
+    pub(super) streams: BTreeSet<StreamId>,
+    /// Those of these events.
+    pub(super) events: BTreeSet<&'static str>,
+}
+
+impl Wanted {
+    /// Takes the filters of a request.
+    pub(super) fn take(asked: &mut Asked, request: &pb::StreamRecordsRequest) -> Self {
+        let mut wanted = Self::default();
+        for (index, stream) in request.streams.iter().enumerate() {
+            let stream = StreamId::parse(stream);
+            wanted.streams.extend(asked.required(&format!("streams[{index}]"), stream));
+        }
+        for (index, name) in request.events.iter().enumerate() {
+            match event(name) {
+                Ok(event) => _ = wanted.events.insert(event),
+                Err(what) => asked.note(&format!("events[{index}]"), what),
+            }
+        }
+        wanted
+    }
+
+    /// Whether a record is wanted. One that a newer version wrote is passed on wherever it may be
+    /// wanted: it must not get lost only because its event cannot be told.
+    pub(super) fn takes(&self, streamed: &Streamed) -> bool {
+        match streamed {
+            Streamed::Record(read) => {
+                self.takes_stream(&read.record.stream) && self.takes_event(read.event.name())
+            }
+            Streamed::Newer(_, bytes) => {
+                newer_stream(bytes).is_none_or(|stream| self.takes_stream(&stream))
+            }
+        }
+    }
+
+    fn takes_stream(&self, stream: &StreamId) -> bool {
+        self.streams.is_empty() || self.streams.contains(stream)
+    }
+
+    fn takes_event(&self, event: &str) -> bool {
+        self.events.is_empty() || self.events.contains(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost::Message;
+    use tonic_types::StatusExt;
+
+    use super::*;
+    use crate::{
+        judgement::{AssessmentLocked, Event, Position},
+        merkle::Hash,
+        rpc::show::fixture::{ASSESSMENT, act, record_of},
+    };
+
+    const OTHER: &str = "subjects/haringey/assessments/apa-2008";
+
+    fn asked_for(streams: &[&str], events: &[&str]) -> Result<Wanted, tonic::Status> {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let (streams, events) = (owned(streams), owned(events));
+        let request = pb::StreamRecordsRequest { streams, events, ..Default::default() };
+        let mut asked = Asked::default();
+        let wanted = Wanted::take(&mut asked, &request);
+        asked.settle(Some(wanted))
+    }
+
+    fn locked(stream: &str) -> Streamed {
+        let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
+        Streamed::Record(Box::new(record_of(1, stream, act(), Event::AssessmentLocked(locked))))
+    }
+
+    #[test]
+    fn a_record_is_wanted_by_stream_and_by_event() {
+        for (streams, events, wanted) in [
+            (vec![], vec![], true),
+            (vec![ASSESSMENT], vec![], true),
+            (vec![OTHER], vec![], false),
+            (vec![OTHER, ASSESSMENT], vec!["AssessmentLocked"], true),
+            (vec![], vec!["GradeSet", "AssessmentLocked"], true),
+            (vec![], vec!["GradeSet"], false),
+        ] {
+            let takes = asked_for(&streams, &events).unwrap().takes(&locked(ASSESSMENT));
+            assert_eq!(takes, wanted, "{streams:?} {events:?}");
+        }
+    }
+
+    #[test]
+    fn a_newer_record_is_passed_on_unless_it_is_of_another_stream() {
+        let header = pb::Record { stream: OTHER.to_owned(), ..Default::default() };
+        let newer = Streamed::Newer(Position::new(1), Bytes::from(header.encode_to_vec()));
+        let illegible = Streamed::Newer(Position::new(1), Bytes::from_static(b"\xff"));
+        assert!(asked_for(&[OTHER], &["GradeSet"]).unwrap().takes(&newer));
+        assert!(!asked_for(&[ASSESSMENT], &[]).unwrap().takes(&newer));
+        assert!(asked_for(&[ASSESSMENT], &[]).unwrap().takes(&illegible));
+    }
+
+    #[test]
+    fn every_bad_name_is_reported() {
+        let status = asked_for(&["ledger", "x"], &["GradeSet", "Y"]).unwrap_err();
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        let fields: Vec<_> = violations.iter().map(|it| it.field.as_str()).collect();
+        assert_eq!(fields, ["streams[1]", "events[1]"]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Lists: assessments, subjects and frameworks, in the order in which they began.
+
+use tonic::Status;
+
+use super::{moment, opened, shown};
+use crate::{
+    judgement::{Position, StreamId, SubjectId},
+    ledger::{AsOf, Filter, Found, KnownAt, Ledger, Moment, Order, ReadRecord, View},
+    pb,
+    rpc::{
+        asked::Asked,
+        caller::Identity,
+        page_token::{Page, Paging},
+        show::{self, Detail, Scope},
+        sight::Sight,
+        status,
+    },
+};
+
+/// The assessments of a subject, or of all. (Spec §5, `ListAssessments`)
+///
+/// Who may not see working views gets the published ones instead, and of these only the areas
+/// shown to the caller's organisation; an assessment without a published edition is absent.
+/// (Spec §5.3)
+///
+/// # Errors
+/// `BadRequest`, or why the ledger cannot be read.
+pub(crate) async fn list_assessments(
+    ledger: &Ledger,
+    who: &Identity,
+    request: pb::ListAssessmentsRequest,
+) -> Result<pb::ListAssessmentsResponse, Status> {
+    let mut asked = Asked::default();
+    let subject = asked.optional("parent", &request.parent, SubjectId::parse_name);
+    let listed = pb::ListAssessmentsRequest { parent: request.parent, ..Default::default() };
+    let (size, token) = (request.page_size, request.page_token.as_str());
+    let paging = Paging::take(&mut asked, "ListAssessments", &listed, size, token);
+    let paging = asked.settle(paging)?;
+
+    let sight = Sight::of(who);
+    let filter = Filter { event: Some("AssessmentOpened"), subject, ..Filter::default() };
+    let (found, moment) = find(ledger, &filter, &paging).await?;
+    let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
+    let mut page = Page::new(found.next);
+    for opening in found.records {
+        let at = opening.record.position;
+        if let Some(assessment) = listed_assessment(ledger, opening, &scope, moment).await?
+            && page.take(at, assessment).is_break()
+        {
+            break;
+        }
+    }
+    let next_page_token = paging.next(page.next, moment.position);
+    Ok(pb::ListAssessmentsResponse { assessments: page.rows, next_page_token })
+}
+
+/// The assessment that a record opened, as the caller may see it at a moment; `None` if not at
+/// all.
+async fn listed_assessment(
+    ledger: &Ledger,
+    opening: ReadRecord,
+    scope: &Scope,
+    moment: Moment,
+) -> Result<Option<pb::Assessment>, Status> {
+    let StreamId::Assessment(id) = &opening.record.stream else {
+        return Ok(None);
+    };
+    let view = match scope.sight {
+        Sight::All => View::Working,
+        Sight::Published(_) => View::Published,
+    };
+    let known = KnownAt::Position(moment.position);
+    let as_of = AsOf { view, known, effective: None, stated: None };
+    match opened(ledger, id, as_of).await? {
+        Some(read) => shown(ledger, &read, scope, vec![opening]).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// All subjects.
+///
+/// # Errors
+/// `BadRequest`, or why the ledger cannot be read.
+pub(crate) async fn list_subjects(
+    ledger: &Ledger,
+    _who: &Identity,
+    request: pb::ListSubjectsRequest,
+) -> Result<pb::ListSubjectsResponse, Status> {
+    let mut asked = Asked::default();
+    let listed = pb::ListSubjectsRequest::default();
+    let (size, token) = (request.page_size, request.page_token.as_str());
+    let paging = Paging::take(&mut asked, "ListSubjects", &listed, size, token);
+    let paging = asked.settle(paging)?;
+
+    let filter = Filter { event: Some("SubjectRegistered"), ..Filter::default() };
+    let (found, moment) = find(ledger, &filter, &paging).await?;
+    let subjects = found.records.iter().filter_map(show::registered_subject).collect();
+    let next_page_token = paging.next(found.next, moment.position);
+    Ok(pb::ListSubjectsResponse { subjects, next_page_token })
+}
+
+/// All frameworks.
+///
+/// # Errors
+/// `BadRequest`, or why the ledger cannot be read.
+pub(crate) async fn list_frameworks(
+    ledger: &Ledger,
+    _who: &Identity,
+    request: pb::ListFrameworksRequest,
+) -> Result<pb::ListFrameworksResponse, Status> {
+    let mut asked = Asked::default();
+    let listed = pb::ListFrameworksRequest::default();
+    let (size, token) = (request.page_size, request.page_token.as_str());
+    let paging = Paging::take(&mut asked, "ListFrameworks", &listed, size, token);
+    let paging = asked.settle(paging)?;
+
+    let moment = moment(ledger, paging.known(KnownAt::Now)).await?;
+    let begin = paging.from().unwrap_or(Position::START);
+    let mut registered = ledger.frameworks();
+    registered.retain(|it| it.item.at > begin && it.item.at <= moment.position);
+    let more = registered.len() > paging.limit;
+    registered.truncate(paging.limit);
+    let last = registered.last().map(|it| it.item.at);
+    let mut page = Page::new(last.filter(|_| more));
+    for it in registered {
+        let framework = show::framework(&it).map_err(|error| status::of_read(&error))?;
+        if page.take(it.item.at, framework).is_break() {
+            break;
+        }
+    }
+    let next_page_token = paging.next(page.next, moment.position);
+    Ok(pb::ListFrameworksResponse { frameworks: page.rows, next_page_token })
+}
+
+/// The records of a page that begin what is listed, and the moment of the list.
+async fn find(
+    ledger: &Ledger,
+    filter: &Filter,
+    paging: &Paging,
+) -> Result<(Found, Moment), Status> {
+    let moment = moment(ledger, paging.known(KnownAt::Now)).await?;
+    let (from, limit) = (paging.from(), paging.limit);
+    let found = ledger.find(filter, Order::OldestFirst, moment, from, limit).await;
+    Ok((found.map_err(|error| status::of_read(&error))?, moment))
+}

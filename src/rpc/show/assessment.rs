@@ -1,0 +1,334 @@
+//! An assessment as it stands: grades in the framework's order, entries in the letter's.
+//!
+//! The fold keeps no words, only where they are recorded. So an assessment is shown in two steps:
+//! [`Scope::needs`] names the records that hold what is to be shown, and [`Scope::show`] takes
+//! them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{
+    entry::{addressee, content, signature},
+    value::{date, moment, non_grade, optional_name, optional_text, timestamp},
+};
+use crate::{
+    judgement::{
+        Addressee, Area, Assessment, AssessmentOpened, Edition, EntryContent, EntryId, Event,
+        Framework, Judgement, OrganisationId, Period, Phase, Position, SignedOff, Standing,
+        Written, edition_digest,
+    },
+    ledger::{AssessmentRead, ReadError, ReadRecord, Shown},
+    pb,
+    rpc::sight::Sight,
+};
+
+/// How much of an assessment is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Grades and state.
+    Grades,
+    /// Also addressee, entries and signatures.
+    Full,
+}
+
+/// What of an assessment is shown, and to whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    /// How much is asked for.
+    pub(crate) detail: Detail,
+    /// What the caller may see.
+    pub(crate) sight: Sight,
+    /// Whether the assessment was read by the dates that sources state.
+    pub(crate) as_stated: bool,
+}
+
+/// The records that hold what is shown, by position.
+pub(crate) type Records = BTreeMap<Position, ReadRecord>;
+
+impl Scope {
+    /// Whether the texts of the letter are shown. Spec §5.3: to an audience that sees only
+    /// published areas, neither entries nor addressee nor signatures are, whatever it asks for.
+    fn is_full(&self) -> bool {
+        match (self.detail, &self.sight) {
+            (Detail::Full, Sight::All) => true,
+            (Detail::Full, Sight::Published(_)) | (Detail::Grades, _) => false,
+        }
+    }
+
+    /// Whether [`Scope::show`] also needs the records of the signatures under a published
+    /// edition: the fold forgets them on publication, so they have to be looked for.
+    pub(crate) fn needs_signatures(&self, read: &AssessmentRead) -> bool {
+        match read.assessment.phase {
+            Phase::Published => self.is_full(),
+            Phase::Open | Phase::Locked { .. } => false,
+        }
+    }
+
+    /// The records that [`Scope::show`] needs, each once, by rising position.
+    pub(crate) fn needs(&self, read: &AssessmentRead) -> BTreeSet<Position> {
+        let assessment = &read.assessment;
+        let mut needs = BTreeSet::from([assessment.opened.at]);
+        let judged = self.judged(assessment, &read.framework.framework);
+        needs.extend(judged.filter(|(_, it)| it.qualified).map(|(_, it)| it.item.at));
+        if self.is_full() {
+            needs.extend(assessment.addressee.map(|item| item.at));
+            let in_force = assessment.entries.values().filter(|written| !written.struck);
+            needs.extend(in_force.map(|written| written.item.at));
+            if let Phase::Locked { signatures, .. } = &assessment.phase {
+                needs.extend(signatures.values().map(|item| item.at));
+            }
+        }
+        needs
+    }
+
+    /// The assessment, as far as it is in scope.
+    ///
+    /// # Errors
+    /// [`ReadError`] if a record that it needs is absent or tells of something else.
+    pub(crate) fn show(
+        &self,
+        read: &AssessmentRead,
+        records: &Records,
+    ) -> Result<pb::Assessment, ReadError> {
+        let AssessmentRead { assessment, framework, moment: known } = read;
+        let opened = opened(records, assessment.opened.at)?;
+        let framework_document = &framework.document_sha256;
+        let framework = framework.framework.as_ref();
+        let digest = edition_digest(assessment, framework, framework_document);
+        let mut shown = pb::Assessment {
+            name: assessment.id.to_string(),
+            framework: assessment.framework.to_string(),
+            cycle: assessment.cycle.to_string(),
+            periods: opened.periods.iter().copied().map(period).collect(),
+            addressee: None,
+            earlier: opened.earlier.iter().map(ToString::to_string).collect(),
+            state: i32::from(state(&assessment.phase, framework)),
+            edition: assessment.edition,
+            revision: assessment.revision.get(),
+            judgements: self.judgements(assessment, framework, records)?,
+            entries: Vec::new(),
+            signatures: Vec::new(),
+            editions: assessment.published.iter().map(edition).collect(),
+            digest: Bytes::copy_from_slice(digest.as_bytes()),
+            read: Some(moment(*known)),
+            as_stated: self.as_stated,
+        };
+        if self.is_full() {
+            shown.addressee = sent_to(assessment, records)?;
+            shown.entries = entries(assessment, framework, records)?;
+            shown.signatures = signatures(assessment, records);
+        }
+        Ok(shown)
+    }
+
+    /// The judgements in sight, in the framework's order.
+    fn judged<'a>(
+        &'a self,
+        assessment: &'a Assessment,
+        framework: &'a Framework,
+    ) -> impl Iterator<Item = (&'a Area, &'a Judgement)> {
+        let in_sight = framework.areas.iter().filter(|area| self.sight.takes_in(area));
+        in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?)))
+    }
+
+    fn judgements(
+        &self,
+        assessment: &Assessment,
+        framework: &Framework,
+        records: &Records,
+    ) -> Result<Vec<pb::Judgement>, ReadError> {
+        self.judged(assessment, framework)
+            .map(|(area, judgement)| {
+                let qualifier = qualifier(judgement, records)?;
+                Ok(pb::Judgement {
+                    area: area.id.to_string(),
+                    area_label: area.label.clone(),
+                    award: Some(award(&judgement.standing, qualifier)),
+                    descriptor: descriptor(framework, area, &judgement.standing),
+                    position: judgement.item.at.get(),
+                    effective_on: Some(date(judgement.effective_on)),
+                    recorded_at: Some(timestamp(judgement.recorded_at)),
+                    transcribed: judgement.transcribed,
+                })
+            })
+            .collect()
+    }
+}
+
+/// What stands for an area, and the words that bend it. No number is shown or derived where the
+/// award was made in words: the level is the one that accepts the word. (Spec §3.4)
+pub(crate) fn award(standing: &Standing, qualifier: Option<&Shown>) -> pb::Award {
+    let qualifier = optional_text(qualifier);
+    match standing {
+        Standing::Level { scale, level, word } => pb::Award {
+            scale: scale.to_string(),
+            level: level.to_string(),
+            word: optional_name(word.as_ref()),
+            qualifier,
+            not_graded: 0,
+        },
+        Standing::NotGraded(value) => {
+            pb::Award { qualifier, not_graded: non_grade(*value), ..pb::Award::default() }
+        }
+    }
+}
+
+fn descriptor(framework: &Framework, area: &Area, standing: &Standing) -> String {
+    let called = match standing {
+        Standing::Level { scale, level, .. } => framework.descriptor(&area.id, scale, level),
+        Standing::NotGraded(_) => None,
+    };
+    called.map_or_else(String::new, ToOwned::to_owned)
+}
+
+/// The state of the working edition: SIGNED once all have signed who must. (Spec §4.1)
+fn state(phase: &Phase, framework: &Framework) -> pb::AssessmentState {
+    match phase {
+        Phase::Open => pb::AssessmentState::Open,
+        Phase::Locked { signatures, .. } => {
+            if framework.signed_by.iter().all(|signer| signatures.contains_key(signer)) {
+                pb::AssessmentState::Signed
+            } else {
+                pb::AssessmentState::Locked
+            }
+        }
+        Phase::Published => pb::AssessmentState::Published,
+    }
+}
+
+fn period(period: Period) -> pb::AssessedPeriod {
+    pb::AssessedPeriod { first_day: Some(date(period.from)), last_day: Some(date(period.to)) }
+}
+
+fn edition(edition: &Edition) -> pb::PublishedEdition {
+    pb::PublishedEdition {
+        edition: edition.number,
+        position: edition.item.at.get(),
+        letter_date: Some(date(edition.letter_date)),
+        digest: Bytes::copy_from_slice(edition.digest.as_bytes()),
+    }
+}
+
+/// The entries in force, in the letter's order: that of the edition's digest. (Spec §4.8)
+fn entries(
+    assessment: &Assessment,
+    framework: &Framework,
+    records: &Records,
+) -> Result<Vec<pb::Entry>, ReadError> {
+    let in_force = assessment.entries.iter().filter(|(_, written)| !written.struck);
+    let mut in_force: Vec<(&EntryId, &Written)> = in_force.collect();
+    in_force.sort_by_key(|(id, written)| {
+        let sections = &framework.sections;
+        let section = sections.iter().position(|section| section.id == written.section);
+        let kind = framework.entry_kinds.iter().position(|rule| rule.kind == written.kind);
+        (section, kind, written.order, *id)
+    });
+    in_force
+        .into_iter()
+        .map(|(id, written)| {
+            let record = at(records, written.item.at)?;
+            Ok(pb::Entry {
+                entry_id: id.to_string(),
+                position: written.item.at.get(),
+                recorded_at: Some(timestamp(record.record.recorded_at)),
+                content: Some(content(wording(record)?)),
+            })
+        })
+        .collect()
+}
+
+/// The signatures among the records, the last of each organisation. One that lapsed may be among
+/// them, but where an edition is locked or published, a later one of the organisation is too.
+fn signatures(assessment: &Assessment, records: &Records) -> Vec<pb::SignedSignature> {
+    let mut last: BTreeMap<&OrganisationId, (&ReadRecord, &SignedOff<Shown>)> = BTreeMap::new();
+    for record in records.values() {
+        if let Event::SignedOff(signed) = &record.event
+            && signed.edition == assessment.edition
+        {
+            last.insert(&signed.organisation, (record, signed));
+        }
+    }
+    let shown = last.into_iter().map(|(organisation, (record, signed))| pb::SignedSignature {
+        organisation: organisation.to_string(),
+        position: record.record.position.get(),
+        recorded_at: Some(timestamp(record.record.recorded_at)),
+        signature: Some(signature(&signed.signature)),
+    });
+    shown.collect()
+}
+
+fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addressee>, ReadError> {
+    let Some(item) = assessment.addressee else {
+        return Ok(None);
+    };
+    let record = at(records, item.at)?;
+    let named: Option<&Addressee<Shown>> = match &record.event {
+        Event::AddresseeSet(set) => Some(&set.addressee),
+        Event::AssessmentOpened(opened) => opened.addressee.as_ref(),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    };
+    named.map(|named| Some(addressee(named))).ok_or_else(|| other(record, "an addressee"))
+}
+
+fn opened(records: &Records, position: Position) -> Result<&AssessmentOpened<Shown>, ReadError> {
+    let record = at(records, position)?;
+    let Event::AssessmentOpened(opened) = &record.event else {
+        return Err(other(record, "the opening of an assessment"));
+    };
+    Ok(opened)
+}
+
+fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {
+    let content = match &record.event {
+        Event::EntryRecorded(recorded) => Some(&recorded.content),
+        Event::EntryRevised(revised) => revised.content.as_ref(),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    };
+    content.ok_or_else(|| other(record, "the wording of an entry"))
+}
+
+/// The words that bend a judgement, if any do.
+fn qualifier<'a>(
+    judgement: &Judgement,
+    records: &'a Records,
+) -> Result<Option<&'a Shown>, ReadError> {
+    if !judgement.qualified {
+        return Ok(None);
+    }
+    let record = at(records, judgement.item.at)?;
+    let Event::GradeSet(set) = &record.event else {
+        return Err(other(record, "a grade"));
+    };
+    Ok(set.award.qualifier.as_ref())
+}
+
+fn at(records: &Records, position: Position) -> Result<&ReadRecord, ReadError> {
+    records.get(&position).ok_or(ReadError::NoRecord(position))
+}
+
+/// The fold says that a record tells of one thing, and it tells of another.
+fn other(record: &ReadRecord, expected: &str) -> ReadError {
+    let position = record.record.position;
+    let what = format!("{} stands where {expected} is expected", record.event.name());
+    ReadError::Unreadable { position, what }
+}
+
+#[cfg(test)]
+mod tests;

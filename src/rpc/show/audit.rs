@@ -1,0 +1,253 @@
+//! Records as auditors read them: who, when, why, on whose decision.
+
+use bytes::Bytes;
+
+use super::{
+    Names,
+    assessment::award,
+    person::{decider, person, recorder_as_decider},
+    value::{basis, change, date, optional_name, optional_text, role, text, timestamp},
+};
+use crate::{
+    judgement::{Event, EvidenceRef, Framework, GradeSet, Origin},
+    ledger::{ReadRecord, Shown},
+    pb,
+};
+
+/// One record as an auditor reads it. `framework` is that of the record's assessment: it labels
+/// the area of a grade.
+pub(crate) fn audit_row(
+    read: &ReadRecord,
+    framework: Option<&Framework>,
+    names: Names<'_>,
+) -> pb::AuditRow {
+    let ReadRecord { record, act, event, .. } = read;
+    let decided_by = act.decided_by.as_ref().map_or_else(
+        || recorder_as_decider(&record.recorded_by, names),
+        |stated| decider(stated, names),
+    );
+    let (grade, entry_id) = subject_matter(event, framework);
+    pb::AuditRow {
+        stream: record.stream.to_string(),
+        position: record.position.get(),
+        revision: record.revision.get(),
+        record_id: record.id.to_string(),
+        event: event.name().to_owned(),
+        grade,
+        entry_id,
+        recorded_at: Some(timestamp(record.recorded_at)),
+        recorded_by: Some(person(record.recorded_by.person, names)),
+        recorder_role: role(record.recorded_by.role),
+        recorder_organisation: record.recorded_by.organisation.to_string(),
+        decided_by: Some(decided_by),
+        decided_on: act.decided_on.map(date),
+        effective_on: Some(date(act.effective_on.unwrap_or(record.recorded_on))),
+        basis: act.basis.map_or(0, basis),
+        instructed_by: act.instructed_by.as_ref().map(|stated| decider(stated, names)),
+        reason: optional_name(act.reason.as_ref()),
+        rationale: optional_text(act.rationale.as_ref()),
+        evidence: act.evidence.iter().map(evidence).collect(),
+        transcribed_from: transcribed_from(&act.origin),
+    }
+}
+
+/// The change of a grade, or the entry that is written: nothing for other events.
+fn subject_matter(
+    event: &Event<Shown>,
+    framework: Option<&Framework>,
+) -> (Option<pb::GradeChange>, String) {
+    match event {
+        Event::GradeSet(set) => (Some(grade_change(set, framework)), String::new()),
+        Event::EntryRecorded(recorded) => (None, recorded.entry.to_string()),
+        Event::EntryRevised(revised) => (None, revised.entry.to_string()),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => (None, String::new()),
+    }
+}
+
+fn grade_change(set: &GradeSet<Shown>, framework: Option<&Framework>) -> pb::GradeChange {
+    let area = framework.and_then(|framework| framework.area(&set.area));
+    pb::GradeChange {
+        area: set.area.to_string(),
+        area_label: area.map_or_else(String::new, |area| area.label.clone()),
+        change: change(set.change),
+        // The words that bent what stood before are in the record that set it.
+        before: set.before.as_ref().map(|standing| award(standing, None)),
+        after: Some(award(&set.award.standing, set.award.qualifier.as_ref())),
+    }
+}
+
+fn evidence(cited: &EvidenceRef) -> pb::EvidenceCited {
+    pb::EvidenceCited { entry: cited.entry.to_string(), position: cited.at.get() }
+}
+
+fn transcribed_from(origin: &Origin<Shown>) -> Option<pb::TranscribedFrom> {
+    match origin {
+        Origin::Witnessed => None,
+        Origin::Transcribed { source, sha256 } => {
+            let source_sha256 = sha256.map_or_else(Bytes::new, |sum| Bytes::copy_from_slice(&sum));
+            Some(pb::TranscribedFrom { source: Some(text(source)), source_sha256 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::Date;
+
+    use super::super::fixture::{
+        self, ASSESSMENT, act, content, day, entry, framework, names, record, record_of, said,
+        shown,
+    };
+    use super::*;
+    use crate::judgement::{
+        AreaId, Award, Basis, ChangeKind, Decider, Deciding, EntryKind, EntryRecorded, Label,
+        LevelCode, OrganisationId, Panel, Position, ReasonCode, Role, ScaleId, Standing,
+    };
+
+    fn worded(level: &str, word: &str) -> Standing {
+        Standing::Level {
+            scale: ScaleId::parse("words").unwrap(),
+            level: LevelCode::parse(level).unwrap(),
+            word: Label::parse(word).ok(),
+        }
+    }
+
+    fn moderated() -> ReadRecord {
+        let panel = Panel {
+            name: said("moderation panel"),
+            members: vec![fixture::person(2), fixture::person(3)],
+            meeting: Some(Date::constant(2006, 10, 12)),
+            minutes: None,
+        };
+        let organisation = OrganisationId::parse("csci").unwrap();
+        let stated = crate::judgement::Act {
+            decided_by: Some(Decider {
+                who: Deciding::Panel(panel),
+                role: Some(Role::Moderator),
+                organisation: organisation.clone(),
+            }),
+            decided_on: Some(Date::constant(2006, 10, 12)),
+            effective_on: Some(Date::constant(2006, 10, 1)),
+            basis: Some(Basis::SameEvidence),
+            instructed_by: Some(Decider {
+                who: Deciding::Person(fixture::person(2)),
+                role: None,
+                organisation,
+            }),
+            reason: ReasonCode::parse("MODERATION").ok(),
+            rationale: Some(said("the panel read it differently")),
+            evidence: vec![EvidenceRef { entry: entry("ev-1"), at: Position::new(4) }],
+            origin: Origin::Transcribed { source: said("minutes"), sha256: Some([9; 32]) },
+            ..act()
+        };
+        let event = Event::GradeSet(GradeSet {
+            area: AreaId::parse("enjoying").unwrap(),
+            award: Award { standing: worded("a", "adequate"), qualifier: Some(said("just")) },
+            change: ChangeKind::Lowered,
+            before: Some(worded("g", "good")),
+        });
+        record_of(5, ASSESSMENT, stated, event)
+    }
+
+    fn person_shown(number: u128, name: Option<pb::Text>) -> pb::Person {
+        pb::Person { person_id: fixture::person(number).to_string(), name }
+    }
+
+    fn moderated_shown() -> pb::AuditRow {
+        let award = |level: &str, word: &str, qualifier| pb::Award {
+            scale: "words".to_owned(),
+            level: level.to_owned(),
+            word: word.to_owned(),
+            qualifier,
+            not_graded: 0,
+        };
+        let moderator = person_shown(2, shown("moderator-b"));
+        let panel = pb::Panel {
+            name: shown("moderation panel"),
+            members: vec![moderator.clone(), person_shown(3, Some(text(&Shown::Erased)))],
+            meeting: day(2006, 10, 12),
+            minutes: None,
+        };
+        pb::AuditRow {
+            stream: ASSESSMENT.to_owned(),
+            position: 5,
+            revision: 5,
+            record_id: "00000000-0000-0000-0000-000000000005".to_owned(),
+            event: "GradeSet".to_owned(),
+            grade: Some(pb::GradeChange {
+                area: "enjoying".to_owned(),
+                area_label: "*enjoying*".to_owned(),
+                change: i32::from(pb::ChangeKind::Lowered),
+                before: Some(award("g", "good", None)),
+                after: Some(award("a", "adequate", shown("just"))),
+            }),
+            entry_id: String::new(),
+            recorded_at: Some(timestamp(fixture::recorded_at(5))),
+            recorded_by: Some(person_shown(1, shown("inspector-a"))),
+            recorder_role: i32::from(pb::Role::Inspector),
+            recorder_organisation: "ofsted".to_owned(),
+            decided_by: Some(pb::Decider {
+                who: Some(pb::decider::Who::Panel(panel)),
+                role: i32::from(pb::Role::Moderator),
+                organisation: "csci".to_owned(),
+            }),
+            decided_on: day(2006, 10, 12),
+            effective_on: day(2006, 10, 1),
+            basis: i32::from(pb::Basis::SameEvidence),
+            instructed_by: Some(pb::Decider {
+                who: Some(pb::decider::Who::Person(moderator)),
+                role: 0,
+                organisation: "csci".to_owned(),
+            }),
+            reason: "MODERATION".to_owned(),
+            rationale: shown("the panel read it differently"),
+            evidence: vec![pb::EvidenceCited { entry: "ev-1".to_owned(), position: 4 }],
+            transcribed_from: Some(pb::TranscribedFrom {
+                source: shown("minutes"),
+                source_sha256: Bytes::from_static(&[9; 32]),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_row_says_who_decided_and_who_recorded_when_why_and_on_what() {
+        let registered = framework();
+        let row = audit_row(&moderated(), Some(&registered.framework), &names);
+        assert_eq!(row, moderated_shown());
+    }
+
+    #[test]
+    fn where_nobody_else_is_stated_the_recorder_decided_on_the_day_of_recording() {
+        let content = content(EntryKind::Narrative, "summary", 1, "so it is");
+        let event = Event::EntryRecorded(EntryRecorded { entry: entry("p-1"), content });
+        let row = audit_row(&record(2, event), None, &names);
+        let recorder = person_shown(1, shown("inspector-a"));
+        let expected = pb::AuditRow {
+            stream: ASSESSMENT.to_owned(),
+            position: 2,
+            revision: 2,
+            record_id: "00000000-0000-0000-0000-000000000002".to_owned(),
+            event: "EntryRecorded".to_owned(),
+            entry_id: "p-1".to_owned(),
+            recorded_at: Some(timestamp(fixture::recorded_at(2))),
+            recorded_by: Some(recorder.clone()),
+            recorder_role: i32::from(pb::Role::Inspector),
+            recorder_organisation: "ofsted".to_owned(),
+            decided_by: Some(pb::Decider {
+                who: Some(pb::decider::Who::Person(recorder)),
+                role: i32::from(pb::Role::Inspector),
+                organisation: "ofsted".to_owned(),
+            }),
+            effective_on: day(2006, 11, 1),
+            ..Default::default()
+        };
+        assert_eq!(row, expected);
+    }
+}

@@ -1,0 +1,180 @@
+//! The keyring: the directory of blocks, read by [`Keyring`] and written by [`Writer`].
+
+use std::{
+    any::Any,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use uuid::Uuid;
+
+use crate::disk::{Access, Disk, DiskFile};
+
+use super::{
+    block::{Block, Owner},
+    entropy::Entropy,
+    error::VaultError,
+    files,
+    layout::FILE_BYTES,
+    master_key::MasterKey,
+    slot::BlockNumber,
+};
+
+/// Locked by the one process that may write the keyring.
+const LOCK: &str = "keyring.lock";
+
+/// The blocks in a directory, as far as reading them goes.
+pub(super) struct Keyring {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) master: MasterKey,
+    pub(super) ledger: Uuid,
+}
+
+impl Keyring {
+    fn owner(&self) -> Owner<'_> {
+        Owner { ledger: self.ledger, master: &self.master }
+    }
+
+    /// Block `number` as it is on the disk now; none if it has no file.
+    pub(super) fn load(&self, number: BlockNumber) -> Result<Option<Block>, VaultError> {
+        let name = number.file_name();
+        let Some(bytes) = files::read(&*self.disk, &name, FILE_BYTES)? else {
+            return Ok(None);
+        };
+        Block::from_bytes(&bytes, number, self.owner(), &self.describe(number)).map(Some)
+    }
+
+    /// The highest number that any block has, once its file is found to be readable: so that a
+    /// wrong master key, another ledger's keyring or a newer format shows before anything is
+    /// written.
+    pub(super) fn newest(&self) -> Result<BlockNumber, VaultError> {
+        let names = self.disk.list().map_err(|source| self.refused(source))?;
+        let numbers = names.iter().filter_map(|name| BlockNumber::in_file_name(name));
+        let newest = numbers.max().unwrap_or(BlockNumber::NONE);
+        self.load(newest)?;
+        Ok(newest)
+    }
+
+    /// The name of a block's file for people.
+    pub(super) fn describe(&self, number: BlockNumber) -> String {
+        self.disk.describe(&number.file_name())
+    }
+
+    fn refused(&self, source: io::Error) -> VaultError {
+        VaultError::Io { file: self.disk.describe("."), source }
+    }
+}
+
+/// The one who writes blocks: new ones, and old ones without some of their keys.
+pub(super) struct Writer {
+    keyring: Arc<Keyring>,
+    entropy: Entropy,
+    /// Set once a write has ended as unknown, never unset.
+    poisoned: AtomicBool,
+    /// Held while a block is read, changed and replaced, disk and all: two destructions at once
+    /// in one block would each bring back the other's keys. Nothing but a destruction takes it.
+    destroying: Mutex<()>,
+    /// Keeps other processes out for as long as this writer lives.
+    _lock: Box<dyn Any + Send + Sync>,
+}
+
+impl Writer {
+    /// Takes the right to write the keyring. Nothing is changed yet.
+    ///
+    /// # Errors
+    /// `InUse` if another process has it, `Io`.
+    pub(super) fn lock(keyring: Arc<Keyring>, entropy: Entropy) -> Result<Self, VaultError> {
+        let file = || keyring.disk.describe(LOCK);
+        let lock = keyring.disk.lock(LOCK);
+        let lock = lock
+            .map_err(|source| VaultError::Io { file: file(), source })?
+            .ok_or_else(|| VaultError::InUse { file: file() })?;
+        let poisoned = AtomicBool::new(false);
+        Ok(Self { keyring, entropy, poisoned, destroying: Mutex::new(()), _lock: lock })
+    }
+
+    /// Removes the files that a crash left unfinished. They never counted: a new block of which
+    /// no key was handed out, or a destruction that nobody was told of.
+    pub(super) fn tidy(&self) -> Result<(), VaultError> {
+        let disk = &*self.keyring.disk;
+        for name in disk.list().map_err(|source| self.keyring.refused(source))? {
+            let unfinished = name.strip_suffix(files::UNFINISHED);
+            if unfinished.and_then(BlockNumber::in_file_name).is_some() {
+                files::remove_if_there(disk, &name)
+                    .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A new block, durable on return.
+    ///
+    /// # Errors
+    /// `Io` or `Entropy` if there is no such block, `Unknown` if there may be one; its number must
+    /// then not be used again.
+    pub(super) fn prepare(&self, number: BlockNumber) -> Result<Block, VaultError> {
+        let block = Block::draw(number, &self.entropy)?;
+        self.write(number, &block)?;
+        Ok(block)
+    }
+
+    /// Destroys the keys at `indexes` in block `number`, for good on return; none if there is no
+    /// such block.
+    ///
+    /// # Errors
+    /// `Io` or `Entropy` if nothing changed, `Unknown`, or `Remnant` if they are destroyed but the
+    /// old file's bytes could not be overwritten.
+    pub(super) fn destroy(
+        &self,
+        number: BlockNumber,
+        indexes: impl IntoIterator<Item = usize>,
+    ) -> Result<Option<()>, VaultError> {
+        let _turn = self.destroying.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut block) = self.keyring.load(number)? else {
+            return Ok(None);
+        };
+        if !block.destroy(indexes) {
+            // An earlier call did it, and durably: one of this process that could not tell has
+            // poisoned the writer, and what a killed process left was made durable together with
+            // this one's first block.
+            return self.check_usable().map(Some);
+        }
+        let name = number.file_name();
+        let disk = &*self.keyring.disk;
+        let old = disk
+            .open(&name, Access::Write)
+            .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
+        self.write(number, &block)?;
+        // Past this line the keys are gone: the directory names the new file alone, and durably.
+        overwrite(&*old)
+            .map_err(|source| VaultError::Remnant { file: disk.describe(&name), source })?;
+        Ok(Some(()))
+    }
+
+    fn write(&self, number: BlockNumber, block: &Block) -> Result<(), VaultError> {
+        self.check_usable()?;
+        let bytes = block.to_bytes(self.keyring.owner(), &self.entropy)?;
+        let written = files::replace(&*self.keyring.disk, &number.file_name(), &bytes);
+        if let Err(VaultError::Unknown { .. }) = written {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        written
+    }
+
+    fn check_usable(&self) -> Result<(), VaultError> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(VaultError::Poisoned);
+        }
+        Ok(())
+    }
+}
+
+/// Writes zeros over a file that no longer has a name. It is the best that can be done through a
+/// file system; the module says what it does not reach.
+fn overwrite(file: &dyn DiskFile) -> io::Result<()> {
+    files::write_all(file, &vec![0; FILE_BYTES])?;
+    file.sync()
+}

@@ -1,0 +1,320 @@
+//! Terms: what the records of the ledger are found by.
+
+use jiff::civil::Date;
+
+use crate::{
+    judgement::{
+        AreaId, AssessmentId, Basis, ChangeKind, Concept, EntryId, Event, OrganisationId, PersonId,
+        ReasonCode, StreamId, SubjectId,
+    },
+    record::Record,
+};
+
+/// Something that a record can be found by. Every record carries several.
+///
+/// The time of recording is none of them: it never falls while positions rise, so who asks for
+/// it bisects the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// Any record of one assessment.
+    Assessment(AssessmentId),
+    /// Any record of one subject: of its registration and of its assessments.
+    Subject(SubjectId),
+    /// A grade of, or an entry that says it speaks of, an area in any assessment.
+    Area(AreaId),
+    /// A grade of one area in one assessment.
+    Judgement(AssessmentId, AreaId),
+    /// A wording of one entry, or its striking.
+    Entry(AssessmentId, EntryId),
+    /// A grade of an area that its framework files under a concept.
+    Concept(Concept),
+    /// Recorded by this person.
+    RecordedBy(PersonId),
+    /// Decided by this person: stated so, as a member of a panel, or as the recorder who stated
+    /// nobody else.
+    DecidedBy(PersonId),
+    /// Recorded or decided for this organisation.
+    Organisation(OrganisationId),
+    /// Done for this reason.
+    Reason(ReasonCode),
+    /// Resting on this basis.
+    Basis(Basis),
+    /// A grade that differs in this way from the one before.
+    Change(ChangeKind),
+    /// An event of this name; see [`Event::name`].
+    Event(&'static str),
+    /// In effect from this day on: as stated, else the day of recording. (Spec §4.5)
+    EffectiveOn(Date),
+}
+
+/// Ends every id in a key. No id contains it, so no id runs into what follows it.
+const END: u8 = 0;
+
+impl Term {
+    /// Appends the bytes that the term is filed under to `key`.
+    ///
+    /// The bytes begin with one that tells the kind of term; then come a fixed number of bytes, or
+    /// a fixed number of ids, each ended by a byte that no id contains. Therefore no term's bytes
+    /// are the bytes of another term or the beginning of them, and what is filed under one term
+    /// and a position never lies among what is filed under another.
+    ///
+    /// The first bytes are part of the format: a number is never given to another kind.
+    pub(super) fn write_key(&self, key: &mut Vec<u8>) {
+        let mut tag = |byte: u8| key.push(byte);
+        match self {
+            Self::Assessment(id) => {
+                tag(1);
+                push_assessment(key, id);
+            }
+            Self::Subject(id) => {
+                tag(2);
+                push_id(key, id.as_str());
+            }
+            Self::Area(id) => {
+                tag(3);
+                push_id(key, id.as_str());
+            }
+            Self::Judgement(assessment, area) => {
+                tag(4);
+                push_assessment(key, assessment);
+                push_id(key, area.as_str());
+            }
+            Self::Entry(assessment, entry) => {
+                tag(5);
+                push_assessment(key, assessment);
+                push_id(key, entry.as_str());
+            }
+            Self::Concept(concept) => {
+                tag(6);
+                push_id(key, concept.as_str());
+            }
+            Self::RecordedBy(person) => {
+                tag(7);
+                key.extend_from_slice(person.uuid().as_bytes());
+            }
+            Self::DecidedBy(person) => {
+                tag(8);
+                key.extend_from_slice(person.uuid().as_bytes());
+            }
+            Self::Organisation(id) => {
+                tag(9);
+                push_id(key, id.as_str());
+            }
+            Self::Reason(code) => {
+                tag(10);
+                push_id(key, code.as_str());
+            }
+            Self::Basis(basis) => key.extend([11, number_of_basis(*basis)]),
+            Self::Change(kind) => key.extend([12, number_of_change(*kind)]),
+            Self::Event(name) => {
+                tag(13);
+                push_id(key, name);
+            }
+            Self::EffectiveOn(day) => {
+                tag(14);
+                push_day(key, *day);
+            }
+        }
+    }
+
+    /// The bytes that the term is filed under.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        self.write_key(&mut key);
+        key
+    }
+}
+
+fn push_id(key: &mut Vec<u8>, id: &str) {
+    key.extend_from_slice(id.as_bytes());
+    key.push(END);
+}
+
+fn push_assessment(key: &mut Vec<u8>, id: &AssessmentId) {
+    push_id(key, id.subject().as_str());
+    push_id(key, id.name());
+}
+
+/// Four bytes in the order of the calendar.
+fn push_day(key: &mut Vec<u8>, day: Date) {
+    // Turning the sign bit over puts the years before 0 before those after.
+    key.extend((day.year() ^ i16::MIN).cast_unsigned().to_be_bytes());
+    key.extend([day.month().cast_unsigned(), day.day().cast_unsigned()]);
+}
+
+const fn number_of_basis(basis: Basis) -> u8 {
+    match basis {
+        Basis::NewEvidence => 1,
+        Basis::SameEvidence => 2,
+        Basis::DataCorrected => 3,
+        Basis::Framework => 4,
+        Basis::Error => 5,
+    }
+}
+
+const fn number_of_change(kind: ChangeKind) -> u8 {
+    match kind {
+        ChangeKind::Awarded => 1,
+        ChangeKind::Raised => 2,
+        ChangeKind::Lowered => 3,
+        ChangeKind::Reaffirmed => 4,
+        ChangeKind::Vacated => 5,
+    }
+}
+
+/// The terms of one record, each once. `concept` is what the framework files the area of a
+/// [`Event::GradeSet`] under; the record itself does not say.
+#[must_use]
+pub fn terms_of(record: &Record, concept: Option<&Concept>) -> Vec<Term> {
+    // A grade with one decider has 13.
+    let mut terms = Vec::with_capacity(16);
+    terms.push(Term::Event(record.event.name()));
+    match &record.stream {
+        StreamId::Assessment(id) => {
+            terms.push(Term::Assessment(id.clone()));
+            terms.push(Term::Subject(id.subject().clone()));
+            push_event(&mut terms, record, id, concept);
+        }
+        StreamId::Subject(id) => terms.push(Term::Subject(id.clone())),
+        StreamId::Framework(_) | StreamId::Ledger => {}
+    }
+    push_act(&mut terms, record);
+    terms
+}
+
+/// What the event on an assessment says.
+fn push_event(
+    terms: &mut Vec<Term>,
+    record: &Record,
+    assessment: &AssessmentId,
+    concept: Option<&Concept>,
+) {
+    match &record.event {
+        Event::GradeSet(event) => {
+            terms.push(Term::Area(event.area.clone()));
+            terms.push(Term::Judgement(assessment.clone(), event.area.clone()));
+            terms.push(Term::Change(event.change));
+            terms.extend(concept.cloned().map(Term::Concept));
+        }
+        Event::EntryRecorded(event) => {
+            terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
+            terms.extend(event.content.area.clone().map(Term::Area));
+        }
+        Event::EntryRevised(event) => {
+            terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
+            let area = event.content.as_ref().and_then(|content| content.area.clone());
+            terms.extend(area.map(Term::Area));
+        }
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => {}
+    }
+}
+
+/// Who, why, on what basis and from when.
+fn push_act(terms: &mut Vec<Term>, record: &Record) {
+    let (act, recorder) = (&record.act, &record.recorded_by);
+    terms.push(Term::RecordedBy(recorder.person));
+    terms.push(Term::Organisation(recorder.organisation.clone()));
+    match &act.decided_by {
+        Some(decider) => {
+            for person in decider.persons() {
+                push_once(terms, Term::DecidedBy(*person));
+            }
+            push_once(terms, Term::Organisation(decider.organisation.clone()));
+        }
+        None => terms.push(Term::DecidedBy(recorder.person)),
+    }
+    terms.extend(act.reason.clone().map(Term::Reason));
+    terms.extend(act.basis.map(Term::Basis));
+    terms.push(Term::EffectiveOn(act.effective_on.unwrap_or(record.recorded_on)));
+}
+
+fn push_once(terms: &mut Vec<Term>, term: Term) {
+    if !terms.contains(&term) {
+        terms.push(term);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn slug() -> impl Strategy<Value = String> {
+        // Few letters and short, so that ids often begin alike.
+        "[ab]{1,3}|a-b|[a-z0-9]{1,63}"
+    }
+
+    fn assessment() -> impl Strategy<Value = AssessmentId> {
+        (slug(), slug()).prop_map(|(subject, name)| {
+            AssessmentId::new(SubjectId::parse(&subject).unwrap(), &name).unwrap()
+        })
+    }
+
+    fn person() -> impl Strategy<Value = PersonId> {
+        prop_oneof![0_u128..4, any::<u128>()]
+            .prop_map(|bits| PersonId::new(uuid::Uuid::from_u128(bits)))
+    }
+
+    fn day() -> impl Strategy<Value = Date> {
+        (-9999_i16..=9999, 1_i8..=12, 1_i8..=28).prop_map(|(y, m, d)| Date::new(y, m, d).unwrap())
+    }
+
+    fn term() -> impl Strategy<Value = Term> {
+        let area = || slug().prop_map(|id| AreaId::parse(&id).unwrap());
+        prop_oneof![
+            assessment().prop_map(Term::Assessment),
+            slug().prop_map(|id| Term::Subject(SubjectId::parse(&id).unwrap())),
+            area().prop_map(Term::Area),
+            (assessment(), area()).prop_map(|(id, area)| Term::Judgement(id, area)),
+            (assessment(), slug())
+                .prop_map(|(id, entry)| Term::Entry(id, EntryId::parse(&entry).unwrap())),
+            slug().prop_map(|id| Term::Concept(Concept::parse(&id).unwrap())),
+            person().prop_map(Term::RecordedBy),
+            person().prop_map(Term::DecidedBy),
+            slug().prop_map(|id| Term::Organisation(OrganisationId::parse(&id).unwrap())),
+            "[A-Z]{1,3}".prop_map(|code| Term::Reason(ReasonCode::parse(&code).unwrap())),
+            prop::sample::select(vec![
+                Basis::NewEvidence,
+                Basis::SameEvidence,
+                Basis::DataCorrected,
+                Basis::Framework,
+                Basis::Error,
+            ])
+            .prop_map(Term::Basis),
+            prop::sample::select(vec![
+                ChangeKind::Awarded,
+                ChangeKind::Raised,
+                ChangeKind::Lowered,
+                ChangeKind::Reaffirmed,
+                ChangeKind::Vacated,
+            ])
+            .prop_map(Term::Change),
+            prop::sample::select(vec!["GradeSet", "Grade", "SignedOff"]).prop_map(Term::Event),
+            day().prop_map(Term::EffectiveOn),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn no_key_begins_another(one in term(), other in term()) {
+            let (key, longer) = (one.key(), other.key());
+            prop_assert_eq!(one == other, longer.starts_with(&key), "{:?} {:?}", one, other);
+        }
+
+        #[test]
+        fn days_lie_in_the_order_of_the_calendar(one in day(), other in day()) {
+            let key = |day| Term::EffectiveOn(day).key();
+            prop_assert_eq!(one.cmp(&other), key(one).cmp(&key(other)));
+        }
+    }
+}

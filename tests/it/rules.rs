@@ -1,0 +1,620 @@
+//! The rules, against the table of their precedence, and the fold that they are asked against.
+
+use jiff::{Timestamp, civil::Date};
+use judgement_ledger::{
+    judgement::{
+        Act, Addressee, Area, Assessment, AssessmentId, AssessmentLocked, AssessmentOpened,
+        AssessmentOrder, Award, Caller, ChangeKind, Command, Cycle, EntryContent, EntryId,
+        EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef, Expected,
+        ExpectedRevision, Fact, Framework, FrameworkId, Grade, GradeSet, Item, Kind, Known, Label,
+        Level, LevelCode, LockAssessment, NonGrade, Order, OrganisationId, Origin, Period,
+        PersonId, Position, PublishAssessment, Reason, ReasonCode, RecordEntry, RecordId, Recorder,
+        Refusal, RegisterSubject, RequestId, ReviseEntry, Revision, Role, Scale, ScaleId,
+        ScaleKind, Section, SectionId, SelfModeration, SetAddressee, SetGrade, SignOff, Signature,
+        SignedOff, Situation, Standing, SubjectId, Text, decide, edition_digest,
+    },
+    merkle::leaf_hash,
+};
+use uuid::Uuid;
+
+const TABLE: &str = include_str!("../tables/precedence.txt");
+const TODAY: Date = jiff::civil::date(2006, 10, 20);
+const TOMORROW: Date = jiff::civil::date(2006, 10, 21);
+const YESTERDAY: Date = jiff::civil::date(2006, 10, 19);
+const DOCUMENT: [u8; 32] = [7; 32];
+
+fn person(number: u128) -> PersonId {
+    PersonId::new(Uuid::from_u128(number))
+}
+
+fn text(text: &str) -> Text {
+    Text::parse(text).unwrap()
+}
+
+fn organisation(id: &str) -> OrganisationId {
+    OrganisationId::parse(id).unwrap()
+}
+
+fn assessment_id() -> AssessmentId {
+    AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap()
+}
+
+fn entry_id(id: &str) -> EntryId {
+    EntryId::parse(id).unwrap()
+}
+
+fn scale(id: &str, levels: &[(&str, i32, &[&str])]) -> Scale {
+    let level = |(code, rank, words): &(&str, i32, &[&str])| Level {
+        code: LevelCode::parse(code).unwrap(),
+        rank: *rank,
+        words: words.iter().map(|word| Label::parse(word).unwrap()).collect(),
+    };
+    Scale {
+        id: ScaleId::parse(id).unwrap(),
+        kind: ScaleKind::Ordered,
+        levels: levels.iter().map(level).collect(),
+        ranks_with: [].into(),
+    }
+}
+
+fn area(id: &str, scales: &[&str], demanded: bool) -> Area {
+    Area {
+        id: judgement_ledger::judgement::AreaId::parse(id).unwrap(),
+        label: id.to_owned(),
+        section: None,
+        parent: None,
+        scales: scales.iter().map(|id| ScaleId::parse(id).unwrap()).collect(),
+        descriptor_set: None,
+        concept: None,
+        demanded,
+        visible_to: [].into(),
+    }
+}
+
+/// A framework with one area in words, one with a number where 1 is best, and one without grade.
+fn framework() -> Framework {
+    let reason =
+        |code: &str, moderation| Reason { code: ReasonCode::parse(code).unwrap(), moderation };
+    Framework {
+        id: FrameworkId::new("apa", "2006").unwrap(),
+        title: Label::parse("Annual performance assessment").unwrap(),
+        areas: vec![
+            area("staying-safe", &["words"], true),
+            area("behaviour", &["one-is-best"], false),
+            area("management", &[], false),
+        ],
+        sections: vec![Section {
+            id: SectionId::parse("staying-safe").unwrap(),
+            heading: "Staying safe".to_owned(),
+        }],
+        scales: vec![
+            scale("words", &[("good", 3, &["good"]), ("adequate", 2, &["adequate"])]),
+            scale("one-is-best", &[("1", 4, &[]), ("2", 3, &[]), ("3", 2, &[]), ("4", 1, &[])]),
+        ],
+        descriptor_sets: Vec::new(),
+        non_grades: [NonGrade::NotJudged, NonGrade::SubjectToReview].into(),
+        entry_kinds: vec![
+            EntryKindRule { kind: Kind::Narrative, demanded: 0 },
+            EntryKindRule { kind: Kind::Evidence, demanded: 0 },
+        ],
+        reasons: vec![reason("INITIAL", false), reason("MODERATION", true)],
+        signed_by: [organisation("csci"), organisation("ofsted")].into(),
+        self_moderation: SelfModeration::Forbidden,
+        audiences: Vec::new(),
+        comparable_with: [].into(),
+    }
+}
+
+/// A past told in events, one record each.
+struct Past {
+    assessment: Option<Assessment>,
+    records: u64,
+}
+
+fn given(events: &[Event<Text>]) -> Past {
+    let mut past = Past { assessment: None, records: 0 };
+    for event in events {
+        past.tell(event, &act(1), person(1));
+    }
+    past
+}
+
+impl Past {
+    fn tell(&mut self, event: &Event<Text>, act: &Act<Text>, by: PersonId) {
+        self.records += 1;
+        let recorded_by =
+            Recorder { person: by, role: Role::Inspector, organisation: organisation("ofsted") };
+        let fact = Fact {
+            item: Item {
+                at: Position::new(self.records),
+                record: RecordId::new(Uuid::from_u128(u128::from(self.records))),
+                hash: leaf_hash(&self.records.to_be_bytes()),
+            },
+            revision: Revision::new(self.records),
+            recorded_at: Timestamp::from_second(1_161_000_000).unwrap(),
+            recorded_on: YESTERDAY,
+            recorded_by: &recorded_by,
+            act,
+            event,
+        };
+        self.assessment = Assessment::after(self.assessment.take(), &assessment_id(), &fact);
+    }
+
+    fn decide(&self, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
+        let framework = framework();
+        let found = self.assessment.as_ref().map(|it| (it, &framework, &DOCUMENT));
+        ask(Known::Assessment(found), command)
+    }
+
+    fn digest(&self) -> judgement_ledger::merkle::Hash {
+        edition_digest(self.assessment.as_ref().unwrap(), &framework(), &DOCUMENT)
+    }
+}
+
+fn ask(known: Known<'_>, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
+    let situation = Situation { today: TODAY, batch_from: Position::new(99), seed: [1; 32], known };
+    decide(&situation, command).map(|decision| decision.event)
+}
+
+fn act(request: u128) -> Act<Text> {
+    Act::of_service(RequestId::new(Uuid::from_u128(request)))
+}
+
+fn opened() -> Event<Text> {
+    Event::AssessmentOpened(opening())
+}
+
+fn opening() -> AssessmentOpened<Text> {
+    AssessmentOpened {
+        framework: framework().id,
+        cycle: Cycle::parse("2006").unwrap(),
+        periods: Vec::new(),
+        addressee: Some(addressee()),
+        earlier: Vec::new(),
+    }
+}
+
+fn addressee() -> Addressee<Text> {
+    Addressee { name: text("Ms S Lock"), role: None, organisation: None, lines: Vec::new() }
+}
+
+fn word(word: &str) -> Standing {
+    Standing::Level {
+        scale: ScaleId::parse("words").unwrap(),
+        level: LevelCode::parse(word).unwrap(),
+        word: Some(Label::parse(word).unwrap()),
+    }
+}
+
+fn graded(area: &str, standing: Standing) -> Event<Text> {
+    Event::GradeSet(GradeSet {
+        area: judgement_ledger::judgement::AreaId::parse(area).unwrap(),
+        award: Award { standing, qualifier: None },
+        change: ChangeKind::Awarded,
+        before: None,
+    })
+}
+
+fn narrative(said: Option<&str>) -> EntryContent<Text> {
+    EntryContent {
+        kind: EntryKind::Narrative,
+        section: SectionId::parse("staying-safe").unwrap(),
+        area: None,
+        order: 1,
+        text: said.map(text),
+        quote: None,
+        figures: Vec::new(),
+        paragraph: None,
+        source: None,
+        relates_to: Vec::new(),
+    }
+}
+
+fn written(entry: &str) -> Event<Text> {
+    Event::EntryRecorded(EntryRecorded { entry: entry_id(entry), content: narrative(Some("it")) })
+}
+
+fn command(act: Act<Text>, order: AssessmentOrder<Text>) -> Command<Text> {
+    let roles = Role::ALL.into_iter().filter(|role| *role != Role::Consumer).collect();
+    let caller = Caller { person: person(2), organisation: organisation("ofsted"), roles };
+    Command { caller, act, order: Order::Assess(assessment_id(), order) }
+}
+
+fn set(grade: Grade, expected: Option<Expected>) -> AssessmentOrder<Text> {
+    let area = judgement_ledger::judgement::AreaId::parse("staying-safe").unwrap();
+    AssessmentOrder::SetGrade(SetGrade { area, grade, qualifier: None, expected })
+}
+
+fn level(code: &str) -> Grade {
+    Grade::Level(None, LevelCode::parse(code).unwrap())
+}
+
+fn explained(request: u128) -> Act<Text> {
+    let reason = ReasonCode::parse("MODERATION").unwrap();
+    Act { reason: Some(reason), rationale: Some(text("weighed again")), ..act(request) }
+}
+
+/// One row: which rules are broken, and which refusal that gives; `-` for none.
+struct Row<'a> {
+    line: usize,
+    broken: Vec<&'a str>,
+    refusal: &'a str,
+}
+
+impl Row<'_> {
+    fn breaks(&self, rule: &str) -> bool {
+        self.broken.contains(&rule)
+    }
+}
+
+/// The rows of one order's table.
+fn rows(order: &str) -> Vec<Row<'static>> {
+    let heading = format!("[{order}]");
+    let numbered = TABLE.lines().enumerate().map(|(index, line)| (index + 1, line));
+    let mut lines = numbered.skip_while(|(_, line)| *line != heading).skip(1);
+    let (_, rules) = lines.next().unwrap();
+    let rules: Vec<&str> = rules.split_whitespace().collect();
+    lines
+        .take_while(|(_, line)| !line.is_empty())
+        .map(|(line, row)| {
+            let cells: Vec<&str> = row.split_whitespace().collect();
+            assert_eq!(cells.len(), rules.len() + 1, "precedence.txt:{line}");
+            let broken = rules.iter().zip(&cells).filter(|(_, cell)| **cell == "!");
+            Row {
+                line,
+                broken: broken.map(|(rule, _)| *rule).collect(),
+                refusal: cells[rules.len()],
+            }
+        })
+        .collect()
+}
+
+fn check(order: &str, decide: impl Fn(&Row<'_>) -> Result<Event<Text>, Refusal>) {
+    for row in rows(order) {
+        let found = match decide(&row) {
+            Ok(_) => "-".to_owned(),
+            Err(refusal) => {
+                let shown = format!("{refusal:?}");
+                shown.split([' ', '{', '(']).next().unwrap().to_owned()
+            }
+        };
+        assert_eq!(found, row.refusal, "precedence.txt:{} {:?}", row.line, row.broken);
+    }
+}
+
+/// The parts that break alike in every order on an assessment.
+fn common(row: &Row<'_>, act: &mut Act<Text>) {
+    if row.breaks("reason") {
+        act.reason = Some(ReasonCode::parse("WHIM").unwrap());
+    }
+    if row.breaks("evidence") {
+        act.evidence.push(EvidenceRef { entry: entry_id("nowhere"), at: Position::new(1) });
+    }
+    if row.breaks("decided") {
+        act.decided_on = Some(TOMORROW);
+    }
+    if row.breaks("effective") {
+        act.effective_on = Some(TOMORROW);
+    }
+    if row.breaks("rationale") {
+        (act.reason, act.rationale) = (act.reason.take().filter(|_| row.breaks("reason")), None);
+    }
+}
+
+fn finish(
+    row: &Row<'_>,
+    mut past: Past,
+    mut command: Command<Text>,
+) -> Result<Event<Text>, Refusal> {
+    if row.breaks("role") {
+        command.caller.roles = vec![Role::Consumer];
+    }
+    if row.breaks("open") {
+        let digest = past.digest();
+        let locked = Event::AssessmentLocked(AssessmentLocked { edition: 1, digest });
+        past.tell(&locked, &act(5), person(1));
+    }
+    if row.breaks("assessment") {
+        past.assessment = None;
+    }
+    past.decide(&command)
+}
+
+fn expected(row: &Row<'_>, last: u64) -> Option<Expected> {
+    match (row.breaks("stated"), row.breaks("current")) {
+        (true, _) => None,
+        (false, true) => Some(Expected::At(Position::new(77))),
+        (false, false) => Some(Expected::At(Position::new(last))),
+    }
+}
+
+fn expected_revision(row: &Row<'_>, revision: u64) -> Option<ExpectedRevision> {
+    match (row.breaks("stated"), row.breaks("current")) {
+        (true, _) => None,
+        (false, true) => Some(ExpectedRevision::At(Revision::new(77))),
+        (false, false) => Some(ExpectedRevision::At(Revision::new(revision))),
+    }
+}
+
+#[test]
+fn grades_are_refused_in_the_order_of_the_table() {
+    check("SetGrade", |row| {
+        let mut past = given(&[opened()]);
+        let decider = if row.breaks("self") { person(2) } else { person(1) };
+        past.tell(&graded("staying-safe", word("good")), &act(2), decider);
+        let mut act = explained(3);
+        common(row, &mut act);
+        if row.breaks("source") {
+            act.origin = Origin::Transcribed { source: text("minutes"), sha256: None };
+        }
+        if row.breaks("backdated") {
+            act.effective_on = Some(YESTERDAY);
+        }
+        let grade = if row.breaks("level") { level("9") } else { level("adequate") };
+        let mut order = set(grade, expected(row, 2));
+        if let AssessmentOrder::SetGrade(order) = &mut order {
+            let area = match (row.breaks("area"), row.breaks("gradable")) {
+                (true, _) => "education",
+                (false, true) => "management",
+                (false, false) => "staying-safe",
+            };
+            order.area = judgement_ledger::judgement::AreaId::parse(area).unwrap();
+        }
+        finish(row, past, command(act, order))
+    });
+}
+
+#[test]
+fn entries_are_refused_in_the_order_of_the_table() {
+    check("RecordEntry", |row| {
+        let past = given(&[opened(), written("taken")]);
+        let mut act = act(3);
+        common(row, &mut act);
+        let mut content = narrative((!row.breaks("content")).then_some("something"));
+        if row.breaks("kind") {
+            content.kind = EntryKind::Strength;
+        }
+        if row.breaks("section") {
+            content.section = SectionId::parse("nowhere").unwrap();
+        }
+        if row.breaks("area") {
+            content.area = Some(judgement_ledger::judgement::AreaId::parse("education").unwrap());
+        }
+        if row.breaks("reference") {
+            content.relates_to = vec![entry_id("nowhere")];
+        }
+        let entry = entry_id(if row.breaks("taken") { "taken" } else { "new" });
+        let order = AssessmentOrder::RecordEntry(RecordEntry { entry, content });
+        finish(row, past, command(act, order))
+    });
+}
+
+#[test]
+fn revisions_are_refused_in_the_order_of_the_table() {
+    check("ReviseEntry", |row| {
+        let mut past = given(&[opened(), written("one")]);
+        let mut act = explained(3);
+        common(row, &mut act);
+        let mut content = Some(narrative((!row.breaks("content")).then_some("something")));
+        if row.breaks("kind") {
+            content = Some(EntryContent { kind: EntryKind::Evidence, ..narrative(None) });
+        }
+        let mut last = 2;
+        if row.breaks("struck") {
+            let struck = EntryRevised { entry: entry_id("one"), content: None };
+            past.tell(&Event::EntryRevised(struck), &act, person(1));
+            (content, last) = (None, 3);
+        }
+        let entry = entry_id(if row.breaks("entry") { "nowhere" } else { "one" });
+        let order = ReviseEntry { entry, content, expected: expected(row, last) };
+        finish(row, past, command(act, AssessmentOrder::ReviseEntry(order)))
+    });
+}
+
+#[test]
+fn addressees_are_refused_in_the_order_of_the_table() {
+    check("SetAddressee", |row| {
+        let mut act = act(3);
+        common(row, &mut act);
+        let order = SetAddressee { addressee: addressee(), expected: expected(row, 1) };
+        finish(row, given(&[opened()]), command(act, AssessmentOrder::SetAddressee(order)))
+    });
+}
+
+#[test]
+fn locking_is_refused_in_the_order_of_the_table() {
+    check("Lock", |row| {
+        let mut past = given(&[opened()]);
+        if !row.breaks("complete") {
+            past.tell(&graded("staying-safe", word("good")), &act(2), person(1));
+        }
+        let mut act = act(3);
+        common(row, &mut act);
+        let digest = if row.breaks("digest") { leaf_hash(b"other") } else { past.digest() };
+        let expected = expected_revision(row, past.records);
+        let order = AssessmentOrder::Lock(LockAssessment { digest, expected });
+        finish(row, past, command(act, order))
+    });
+}
+
+fn locked(row: &Row<'_>, signed: &[&str]) -> Past {
+    let mut past = given(&[opened(), graded("staying-safe", word("good"))]);
+    let digest = past.digest();
+    if !row.breaks("locked") {
+        let locked = Event::AssessmentLocked(AssessmentLocked { edition: 1, digest });
+        past.tell(&locked, &act(4), person(1));
+    }
+    for signer in signed {
+        let signed = SignedOff {
+            organisation: organisation(signer),
+            edition: 1,
+            digest,
+            signature: signature(),
+        };
+        past.tell(&Event::SignedOff(signed), &act(5), person(1));
+    }
+    past
+}
+
+fn signature() -> Signature<Text> {
+    Signature { name: text("FLO HADLEY"), role: None, organisation: None, transcribed: None }
+}
+
+#[test]
+fn signatures_are_refused_in_the_order_of_the_table() {
+    check("SignOff", |row| {
+        let signed: &[&str] = if row.breaks("twice") { &["ofsted"] } else { &[] };
+        let past = locked(row, signed);
+        let mut act = act(6);
+        common(row, &mut act);
+        let order = SignOff {
+            organisation: organisation(if row.breaks("own") { "csci" } else { "ofsted" }),
+            edition: if row.breaks("edition") { 2 } else { 1 },
+            digest: if row.breaks("digest") { leaf_hash(b"other") } else { past.digest() },
+            signature: signature(),
+            expected: None,
+        };
+        finish(row, past, command(act, AssessmentOrder::SignOff(order)))
+    });
+}
+
+#[test]
+fn publication_is_refused_in_the_order_of_the_table() {
+    check("Publish", |row| {
+        let signed: &[&str] = if row.breaks("signed") { &["ofsted"] } else { &["ofsted", "csci"] };
+        let past = locked(row, signed);
+        let mut act = act(6);
+        common(row, &mut act);
+        let order = PublishAssessment {
+            edition: if row.breaks("edition") { 2 } else { 1 },
+            letter_date: jiff::civil::date(2006, 11, 1),
+            expected: expected_revision(row, past.records),
+        };
+        finish(row, past, command(act, AssessmentOrder::Publish(order)))
+    });
+}
+
+#[test]
+fn opening_is_refused_in_the_order_of_the_table() {
+    check("Open", |row| {
+        let framework = framework();
+        let other = AssessmentId::parse("subjects/leicester-city/assessments/other").unwrap();
+        let mut act = act(1);
+        common(row, &mut act);
+        let mut opening = opening();
+        if row.breaks("period") {
+            opening.periods = vec![Period { from: TODAY, to: YESTERDAY }];
+        }
+        let mut command = command(act, AssessmentOrder::Open(opening));
+        if row.breaks("role") {
+            command.caller.roles = vec![Role::Inspector];
+        }
+        let known = Known::Opening {
+            framework: (!row.breaks("framework")).then_some(&framework),
+            subject: !row.breaks("subject"),
+            taken: row.breaks("taken"),
+            same_cycle: row.breaks("cycle").then_some(&other),
+        };
+        ask(known, &command)
+    });
+}
+
+#[test]
+fn registration_is_refused_in_the_order_of_the_table() {
+    check("Register", |row| {
+        let order = RegisterSubject {
+            subject: SubjectId::parse("leicester-city").unwrap(),
+            name: Label::parse("Leicester City Council").unwrap(),
+            kind: Label::parse("local authority").unwrap(),
+        };
+        let roles = vec![if row.breaks("role") { Role::Inspector } else { Role::FrameworkAdmin }];
+        let caller = Caller { person: person(2), organisation: organisation("ofsted"), roles };
+        let command = Command { caller, act: act(1), order: Order::RegisterSubject(order) };
+        ask(Known::Name { taken: row.breaks("taken") }, &command)
+    });
+}
+
+/// Sets `now` over `before` in an area where 1 is best, and says how that changed the grade.
+fn change(before: Grade, now: Grade) -> ChangeKind {
+    let standing = |grade: &Grade| match grade {
+        Grade::Level(_, code) => Standing::Level {
+            scale: ScaleId::parse("one-is-best").unwrap(),
+            level: code.clone(),
+            word: None,
+        },
+        Grade::Word(_) => unreachable!("this area takes no word"),
+        Grade::NotGraded(value) => Standing::NotGraded(*value),
+    };
+    let past = given(&[opened(), graded("behaviour", standing(&before))]);
+    let mut order = set(now, Some(Expected::Any));
+    if let AssessmentOrder::SetGrade(order) = &mut order {
+        order.area = judgement_ledger::judgement::AreaId::parse("behaviour").unwrap();
+    }
+    match past.decide(&command(explained(3), order)).unwrap() {
+        Event::GradeSet(event) => {
+            assert_eq!(event.before, Some(standing(&before)));
+            event.change
+        }
+        other => panic!("{} is no grade", other.name()),
+    }
+}
+
+#[test]
+fn direction_comes_from_rank_where_1_is_best() {
+    assert_eq!(change(level("3"), level("1")), ChangeKind::Raised);
+    assert_eq!(change(level("1"), level("4")), ChangeKind::Lowered);
+    assert_eq!(change(level("2"), level("2")), ChangeKind::Reaffirmed);
+}
+
+#[test]
+fn a_level_taken_away_is_vacated_and_one_given_after_that_is_awarded() {
+    let none = || Grade::NotGraded(NonGrade::SubjectToReview);
+    assert_eq!(change(level("2"), none()), ChangeKind::Vacated);
+    assert_eq!(change(none(), level("2")), ChangeKind::Awarded);
+    assert_eq!(change(none(), none()), ChangeKind::Reaffirmed);
+}
+
+#[test]
+fn a_first_grade_needs_neither_reason_nor_expectation() {
+    let order = set(Grade::Word(Label::parse("good").unwrap()), None);
+    let event = given(&[opened()]).decide(&command(act(2), order)).unwrap();
+    assert_eq!(event, graded("staying-safe", word("good")));
+}
+
+#[test]
+fn a_word_of_another_scale_is_refused_with_the_valid_ones() {
+    let order = set(Grade::Word(Label::parse("satisfactory").unwrap()), None);
+    let refusal = given(&[opened()]).decide(&command(act(2), order)).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "\"satisfactory\" is not on the scale of staying-safe; it takes good, adequate, \
+         NOT_JUDGED, SUBJECT_TO_REVIEW"
+    );
+}
+
+#[test]
+fn history_may_be_told_by_a_records_officer_alone() {
+    let order = || set(level("good"), None);
+    let origin = Origin::Transcribed { source: text("minutes"), sha256: None };
+    let act = Act { origin, decided_on: Some(YESTERDAY), ..act(2) };
+    let mut inspector = command(act.clone(), order());
+    inspector.caller.roles = vec![Role::Inspector];
+    let past = given(&[opened()]);
+    assert_eq!(
+        past.decide(&inspector).unwrap_err(),
+        Refusal::NotPermitted { needs: &[Role::RecordsOfficer] }
+    );
+    let mut officer = command(act, order());
+    officer.caller.roles = vec![Role::RecordsOfficer];
+    assert!(past.decide(&officer).is_ok());
+}
+
+#[test]
+fn the_digest_changes_with_every_item_and_with_nothing_else() {
+    let one = given(&[opened(), graded("staying-safe", word("good"))]);
+    let two = given(&[opened(), graded("staying-safe", word("good")), written("one")]);
+    assert_eq!(one.digest(), given(&[opened(), graded("staying-safe", word("good"))]).digest());
+    assert_ne!(one.digest(), two.digest());
+    let other = edition_digest(two.assessment.as_ref().unwrap(), &framework(), &[8; 32]);
+    assert_ne!(two.digest(), other, "the framework's document is part of it");
+}

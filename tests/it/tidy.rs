@@ -1,0 +1,272 @@
+//! The house keeps its order: layers, sizes, names, and tests that can fail.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A room of the house: its path under `src`, and which rooms and crates it may name. A trailing
+/// `*` in the list of crates means all.
+struct Room {
+    path: &'static str,
+    rooms: &'static [&'static str],
+    crates: &'static [&'static str],
+}
+
+const LAYERS: &[Room] = &[
+    Room {
+        path: "judgement",
+        rooms: &["judgement", "merkle"],
+        crates: &["thiserror", "jiff", "uuid", "imbl"],
+    },
+    Room { path: "merkle", rooms: &["merkle"], crates: &["sha2", "ed25519_dalek", "thiserror"] },
+    Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
+    Room { path: "disk", rooms: &["disk"], crates: &[] },
+    Room {
+        path: "record",
+        rooms: &["record", "judgement", "merkle", "pb"],
+        crates: &[
+            "prost",
+            "prost_types",
+            "prost_reflect",
+            "serde_json",
+            "hmac",
+            "sha2",
+            "uuid",
+            "jiff",
+            "bytes",
+            "thiserror",
+            "zeroize",
+            "imbl",
+        ],
+    },
+    Room {
+        path: "journal",
+        rooms: &["journal", "disk"],
+        crates: &["bytes", "crc32c", "sha2", "lru", "thiserror", "tokio", "tracing"],
+    },
+    Room {
+        path: "vault",
+        rooms: &["vault", "disk", "judgement", "record"],
+        crates: &[
+            "chacha20poly1305",
+            "zeroize",
+            "bytes",
+            "thiserror",
+            "uuid",
+            "lru",
+            "getrandom",
+            "tracing",
+        ],
+    },
+    Room {
+        path: "views",
+        rooms: &["views", "record", "judgement", "merkle"],
+        crates: &["sled", "lru", "jiff", "uuid", "thiserror", "tracing", "crc32c", "imbl"],
+    },
+    Room {
+        path: "ledger",
+        rooms: &["ledger", "views", "vault", "journal", "record", "judgement", "merkle"],
+        crates: &[
+            "tokio",
+            "arc_swap",
+            "bytes",
+            "imbl",
+            "jiff",
+            "lru",
+            "thiserror",
+            "tracing",
+            "uuid",
+            "zeroize",
+        ],
+    },
+    Room {
+        path: "rpc",
+        rooms: &["rpc", "ledger", "journal", "record", "judgement", "merkle", "pb"],
+        crates: &["*"],
+    },
+    Room { path: "cli", rooms: &["*"], crates: &["*"] },
+    Room { path: "telemetry", rooms: &["telemetry"], crates: &["*"] },
+];
+
+/// The one name that a lower room may take from a higher one: positions are what journals count.
+const EXCEPTIONS: &[(&str, &str)] = &[("journal", "crate::judgement::Position")];
+
+const LINES_MAX: usize = 500;
+const BANNED_NAMES: &[&str] =
+    &["util", "utils", "helpers", "common", "misc", "types", "models", "manager", "handler"];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let inside = path.strip_prefix(&root).unwrap().to_owned();
+                files.push((inside, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    assert!(files.len() > 20, "the sources were not found");
+    files
+}
+
+/// What a file says outside its tests, without comments.
+fn code(source: &str) -> String {
+    let before_tests = source.split("\n#[cfg(test)]\nmod ").next().unwrap();
+    let lines = before_tests.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every `crate::x` that the code names, also inside `use crate::{…}`.
+fn rooms_named(code: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        if let Some(list) = after.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            let mut fresh = true;
+            for letter in list.chars() {
+                match letter {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => fresh = true,
+                    letter
+                        if depth == 0 && fresh && (letter.is_alphanumeric() || letter == '_') =>
+                    {
+                        word.push(letter);
+                        continue;
+                    }
+                    _ => {}
+                }
+                if !word.is_empty() {
+                    named.insert(std::mem::take(&mut word));
+                    fresh = false;
+                }
+            }
+        } else {
+            let word: String =
+                after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            named.insert(word);
+        }
+    }
+    named.remove("");
+    named
+}
+
+/// The crates of `Cargo.toml`, as code names them.
+fn dependencies() -> BTreeSet<String> {
+    let manifest = include_str!("../../Cargo.toml");
+    let section = manifest.split("[dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let names = section.lines().filter_map(|line| line.split_once(" = "));
+    names.map(|(name, _)| name.trim().replace('-', "_")).collect()
+}
+
+fn room_of(path: &Path) -> Option<&'static Room> {
+    let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
+    let name = first.strip_suffix(".rs").unwrap_or(first);
+    LAYERS.iter().find(|room| room.path == name)
+}
+
+/// What a file names that its room may not.
+fn breaches(path: &Path, code: &str) -> Vec<String> {
+    let Some(room) = room_of(path) else { return vec!["belongs to no room".to_owned()] };
+    let mut code = code.to_owned();
+    for (from, name) in EXCEPTIONS {
+        if *from == room.path {
+            code =
+                code.replace(&format!("{name};"), ";").replace("judgement::Position", "Position");
+        }
+    }
+    let rooms = rooms_named(&code);
+    let strange =
+        rooms.iter().filter(|it| !room.rooms.contains(&"*") && !room.rooms.contains(&it.as_str()));
+    let mut found: Vec<String> = strange.map(|it| format!("names crate::{it}")).collect();
+    if !room.crates.contains(&"*") {
+        for name in dependencies() {
+            let called =
+                code.contains(&format!("{name}::")) && !room.crates.contains(&name.as_str());
+            let local =
+                code.contains(&format!("::{name}::")) || room.rooms.contains(&name.as_str());
+            if called && !local {
+                found.push(format!("names the crate {name}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_names_only_what_its_layer_allows() {
+    let mut found = Vec::new();
+    for (path, source) in sources() {
+        let top = path.to_str().unwrap();
+        if top == "lib.rs" || top == "main.rs" {
+            continue;
+        }
+        found.extend(breaches(&path, &code(&source)).iter().map(|it| format!("{top} {it}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_breach_of_the_layers_is_seen() {
+    let file = Path::new("judgement/decide/mod.rs");
+    for (smuggled, said) in [
+        ("use tokio::sync::mpsc;", "names the crate tokio"),
+        ("use crate::{merkle::Hash, views::{Term, Views}};", "names crate::views"),
+        ("fn f() { crate::journal::g() }", "names crate::journal"),
+    ] {
+        assert_eq!(breaches(file, smuggled), [said]);
+    }
+    assert!(breaches(file, "use crate::{judgement::Text, merkle::Hash};").is_empty());
+    assert_eq!(breaches(Path::new("attic/mod.rs"), ""), ["belongs to no room"]);
+}
+
+#[test]
+fn files_are_short_and_bear_honest_names() {
+    for (path, source) in sources() {
+        let lines = code(&source).lines().count();
+        assert!(lines <= LINES_MAX, "{} has {lines} lines of code", path.display());
+        for part in path.components() {
+            let name = part.as_os_str().to_str().unwrap().trim_end_matches(".rs");
+            assert!(!BANNED_NAMES.contains(&name), "{}: {name} is no name", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    for (path, source) in sources() {
+        assert!(source.starts_with("//!"), "{} opens without a word", path.display());
+    }
+}
+
+#[test]
+fn every_dependency_says_what_it_is_for() {
+    let manifest = include_str!("../../Cargo.toml");
+    for section in ["[dependencies]", "[build-dependencies]", "[dev-dependencies]"] {
+        let lines = manifest.split(section).nth(1).unwrap().split("\n[").next().unwrap();
+        for line in lines.lines().filter(|line| line.contains(" = ")) {
+            assert!(line.contains(" # "), "{line}");
+        }
+    }
+}
+
+#[test]
+fn no_test_is_empty_talk() {
+    for (path, source) in sources() {
+        for line in source.lines() {
+            let line = line.trim_start();
+            assert!(!line.starts_with("matches!("), "{}: {line}", path.display());
+        }
+    }
+}
