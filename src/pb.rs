@@ -7,6 +7,8 @@
     unused_qualifications,
     clippy::all,
     clippy::pedantic,
+    clippy::as_conversions,
+    clippy::clone_on_ref_ptr,
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]

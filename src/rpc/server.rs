@@ -273,3 +273,6 @@ impl Health<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

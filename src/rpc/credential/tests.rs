@@ -34,9 +34,10 @@ fn claims() -> Value {
 fn signed(header: &Header, replaced: &Value, key: &[u8]) -> String {
     let mut claims = claims();
     for (name, value) in replaced.as_object().unwrap() {
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value.clone(),
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
         }
     }
     jsonwebtoken::encode(header, &claims, &EncodingKey::from_secret(key)).unwrap()
@@ -48,7 +49,7 @@ fn with(replaced: &Value) -> String {
 
 #[test]
 fn what_is_minted_is_taken_until_it_expires() {
-    let token = credentials().mint(&inspector(), now(), Duration::from_secs(60)).unwrap();
+    let token = credentials().mint(&inspector(), now(), Duration::from_mins(1)).unwrap();
     let at = |second| credentials().verify(&token, Timestamp::from_second(second).unwrap());
     assert_eq!(at(NOW), Ok(inspector()));
     assert_eq!(at(NOW + 89), Ok(inspector()), "clocks may differ by 30 s");
@@ -59,7 +60,7 @@ fn what_is_minted_is_taken_until_it_expires() {
 fn nothing_is_minted_that_would_not_be_taken() {
     let minted = |roles| {
         let identity = Identity { roles, ..inspector() };
-        credentials().mint(&identity, now(), Duration::from_secs(60)).map(drop)
+        credentials().mint(&identity, now(), Duration::from_mins(1)).map(drop)
     };
     assert_eq!(minted(vec![]), Err(CredentialError::NoRole));
     assert_eq!(minted(vec![Role::Service]), Err(CredentialError::BadRole));

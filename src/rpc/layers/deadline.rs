@@ -144,8 +144,8 @@ mod tests {
             headers.insert(GRPC_TIMEOUT_HEADER, header.parse().unwrap());
             stated(&headers)
         };
-        assert_eq!(read("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(read("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(read("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(read("3M"), Some(Duration::from_mins(3)));
         assert_eq!(read("5S"), Some(Duration::from_secs(5)));
         assert_eq!(read("100m"), Some(Duration::from_millis(100)));
         assert_eq!(read("99999999u"), Some(Duration::from_micros(99_999_999)));

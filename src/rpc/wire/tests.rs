@@ -7,8 +7,9 @@ use crate::{
     judgement::{
         AssessmentId, AssessmentOrder, Basis, Citation, ComparatorKind, Decider, Deciding, Decimal,
         EntryContent, EntryId, EntryKind, EvidenceRef, Expected, ExpectedRevision, FigureValue,
-        FollowUpStatus, Grade, Label, LetterPart, LevelCode, NonGrade, Order, OrganisationId,
-        Origin, PartialDate, PersonId, Position, Revision, Role, ScaleId, Text,
+        FollowUp, FollowUpStatus, Grade, Label, LetterPart, LevelCode, NonGrade, Order,
+        OrganisationId, Origin, PartialDate, PersonId, Position, PublishAssessment,
+        RegisterSubject, Revision, Role, ScaleId, StreamId, SubjectId, Text,
     },
     ledger::{Introductions, Mode},
     pb::{self, command::Order as Given, google::r#type as google},
@@ -26,6 +27,8 @@ fn words(words: &str) -> Text {
     Text::parse(words).unwrap()
 }
 
+/// As the fields of messages hold it.
+#[expect(clippy::unnecessary_wraps, reason = "every field that takes it is optional")]
 fn text(words: &str) -> Option<pb::Text> {
     Some(pb::Text { state: Some(pb::text::State::Present(words.to_owned())) })
 }
@@ -91,12 +94,19 @@ fn faults(given: &Given) -> Vec<String> {
     faults.into_iter().map(|(path, what)| format!("{path} {what}")).collect()
 }
 
+/// What a good request orders, of which we know the kind.
+macro_rules! ordered {
+    ($arm:ident, $given:expr) => {{
+        let Order::Assess(_, AssessmentOrder::$arm(order)) = order(&$given).unwrap().order else {
+            panic!("another order");
+        };
+        order
+    }};
+}
+
 /// What is read of the content of an entry.
 fn entry(content: pb::EntryContent) -> EntryContent<Text> {
-    match order(&record_entry(content)).unwrap().order {
-        Order::Assess(_, AssessmentOrder::RecordEntry(order)) => order.content,
-        other => panic!("{other:?}"),
-    }
+    ordered!(RecordEntry, record_entry(content)).content
 }
 
 #[test]
@@ -104,10 +114,7 @@ fn a_grade_is_read_as_stated() {
     let stated = |award, scale: &str| {
         let grade = pb::Grade { award: Some(award), scale: scale.to_owned(), ..Default::default() };
         let request = pb::SetGradeRequest { grade: Some(grade), ..set_grade() };
-        match order(&Given::SetGrade(request)).unwrap().order {
-            Order::Assess(_, AssessmentOrder::SetGrade(order)) => order.grade,
-            other => panic!("{other:?}"),
-        }
+        ordered!(SetGrade, Given::SetGrade(request)).grade
     };
     let three = LevelCode::parse("3").unwrap();
     let level = pb::grade::Award::Level("3".to_owned());
@@ -121,32 +128,22 @@ fn a_grade_is_read_as_stated() {
 
 #[test]
 fn an_absent_expectation_is_none_and_a_stated_one_is_what_it_says() {
+    use pb::expectation::Last;
     let expected = |last| {
         let expected = Some(pb::Expectation { last: Some(last) });
         let request = pb::SetGradeRequest { expected, ..set_grade() };
-        match order(&Given::SetGrade(request)).unwrap().order {
-            Order::Assess(_, AssessmentOrder::SetGrade(order)) => order.expected,
-            other => panic!("{other:?}"),
-        }
+        ordered!(SetGrade, Given::SetGrade(request)).expected
     };
-    use pb::expectation::Last;
     assert_eq!(expected(Last::NoneYet(true)), Some(Expected::NoneYet));
     assert_eq!(expected(Last::Position(7)), Some(Expected::At(Position::new(7))));
     assert_eq!(expected(Last::PreviousInBatch(true)), Some(Expected::PreviousInBatch));
     assert_eq!(expected(Last::Any(true)), Some(Expected::Any));
-    let ordered = order(&Given::SetGrade(set_grade())).unwrap();
-    assert_eq!(ordered.mode, Mode::Record);
-    match ordered.order {
-        Order::Assess(id, AssessmentOrder::SetGrade(order)) => {
-            assert_eq!((id, order.expected), (AssessmentId::parse(&assessment()).unwrap(), None));
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(ordered!(SetGrade, Given::SetGrade(set_grade())).expected, None);
 }
 
 #[test]
 fn an_act_is_read_whole() {
-    let act = pb::Act {
+    let given = pb::Act {
         decided_by: Some(pb::StatedDecider {
             who: Some(pb::stated_decider::Who::Panel(pb::StatedPanel {
                 display_name: "consistency panel".to_owned(),
@@ -169,11 +166,10 @@ fn an_act_is_read_whole() {
         }),
         ..act()
     };
-    let request = pb::SetGradeRequest { act: Some(act), validate_only: true, ..set_grade() };
-    let ordered = order(&Given::SetGrade(request)).unwrap();
-    assert_eq!(ordered.mode, Mode::Validate);
-
-    let act = ordered.act;
+    let request = pb::SetGradeRequest { act: Some(given), validate_only: true, ..set_grade() };
+    let Ordered { act, order, mode } = order(&Given::SetGrade(request)).unwrap();
+    let on = StreamId::Assessment(AssessmentId::parse(&assessment()).unwrap());
+    assert_eq!((order.stream(), mode), (on, Mode::Validate));
     let Some(Decider { who: Deciding::Panel(panel), role, organisation: of }) = act.decided_by
     else {
         panic!("no panel");
@@ -221,9 +217,9 @@ fn an_entry_is_read_whole() {
     });
     assert_eq!((read.kind, read.order), (EntryKind::Evidence, 4));
     assert_eq!(read.text, Some(words("More play areas than planned.")));
-    let figure = &read.figures[0];
-    assert_eq!(figure.value, FigureValue::Decimal(Decimal::parse("16").unwrap()));
-    let comparator = &figure.comparators[0];
+    let first = &read.figures[0];
+    assert_eq!(first.value, FigureValue::Decimal(Decimal::parse("16").unwrap()));
+    let comparator = &first.comparators[0];
     assert_eq!(comparator.kind, ComparatorKind::parse("target").unwrap());
     assert_eq!(comparator.value, FigureValue::NotStated);
     assert_eq!(comparator.due, PartialDate::new(2006, 0, 0));
@@ -239,18 +235,14 @@ fn kinds_with_data_of_their_own_carry_it() {
     };
     let given =
         pb::EntryContent { follow_up: Some(follow_up.clone()), ..content(pb::EntryKind::FollowUp) };
-    match entry(given).kind {
-        EntryKind::FollowUp(read) => {
-            assert_eq!((read.status, read.carried_to), (FollowUpStatus::Remains, None));
-            let label = Some(words("last year's APA"));
-            let cited = Citation { assessment: None, item: None, label, kind: None, words: None };
-            assert_eq!(read.cited, cited);
-        }
-        other => panic!("{other:?}"),
-    }
+    let label = Some(words("last year's APA"));
+    let cited = Citation { assessment: None, item: None, label, kind: None, words: None };
+    let status = FollowUpStatus::Remains;
+    let kind = EntryKind::FollowUp(FollowUp { cited, status, carried_to: None });
+    assert_eq!(entry(given).kind, kind);
     let title = i32::from(pb::LetterPart::Title);
-    let given = pb::EntryContent { letter_part: title, ..content(pb::EntryKind::LetterPart) };
-    assert_eq!(entry(given).kind, EntryKind::LetterPart(LetterPart::Title));
+    let titled = pb::EntryContent { letter_part: title, ..content(pb::EntryKind::LetterPart) };
+    assert_eq!(entry(titled).kind, EntryKind::LetterPart(LetterPart::Title));
 
     let misplaced = pb::EntryContent {
         follow_up: Some(follow_up),
@@ -319,7 +311,7 @@ fn all_violations_of_a_request_are_told_at_once() {
             "act.basis has no value -1 in this version".to_owned(),
             "act.instructed_by needs a person or a panel".to_owned(),
             "act.reason must be 1 to 63 of A-Z, 0-9 and '_', beginning with a letter".to_owned(),
-            "act.rationale the text has 65537 bytes; at most 65536 are kept".to_owned(),
+            "act.rationale has 65537 bytes; at most 65536 are kept".to_owned(),
             "act.evidence[1].entry is required".to_owned(),
             "act.transcription.source is required".to_owned(),
             "act.transcription.source_sha256 must be 32 bytes, not 31".to_owned(),
@@ -333,8 +325,8 @@ fn all_violations_of_a_request_are_told_at_once() {
 
 #[test]
 fn violations_deep_inside_an_entry_have_their_path() {
-    let value = |stated| Some(pb::FigureValue { stated: Some(stated) });
     use pb::{figure_value::Stated, text::State};
+    let value = |stated| Some(pb::FigureValue { stated: Some(stated) });
     let redacted = pb::Text { state: Some(State::Redacted(pb::text::Redacted::default())) };
     let figures = vec![
         pb::Figure { measure: text("a"), ..pb::Figure::default() },
@@ -422,7 +414,7 @@ fn an_empty_request_lacks_all_that_is_required_of_it() {
 #[test]
 fn an_assessment_is_opened_signed_and_published_as_stated() {
     let addressee = pb::Addressee { name: text("A. Director"), ..pb::Addressee::default() };
-    let opened = order(&Given::OpenAssessment(pb::OpenAssessmentRequest {
+    let opened = Given::OpenAssessment(pb::OpenAssessmentRequest {
         assessment: assessment(),
         act: Some(act()),
         framework: "frameworks/apa/versions/2006".to_owned(),
@@ -434,32 +426,24 @@ fn an_assessment_is_opened_signed_and_published_as_stated() {
         addressee: Some(addressee),
         earlier: vec!["subjects/leicester-city/assessments/apa-2005".to_owned()],
         validate_only: false,
-    }));
-    match opened.unwrap().order {
-        Order::Assess(_, AssessmentOrder::Open(order)) => {
-            assert_eq!(order.periods[0].to, date(2006, 3, 31));
-            assert_eq!(order.addressee.unwrap().name, words("A. Director"));
-            assert_eq!(order.earlier[0].name(), "apa-2005");
-        }
-        other => panic!("{other:?}"),
-    }
+    });
+    let opened = ordered!(Open, opened);
+    assert_eq!(opened.periods[0].to, date(2006, 3, 31));
+    assert_eq!(opened.addressee.unwrap().name, words("A. Director"));
+    assert_eq!(opened.earlier[0].name(), "apa-2005");
+
     let state = Some(pb::revision_expectation::State::Revision(9));
-    let published = order(&Given::PublishAssessment(pb::PublishAssessmentRequest {
+    let published = Given::PublishAssessment(pb::PublishAssessmentRequest {
         assessment: assessment(),
         act: Some(act()),
         edition: 1,
         letter_date: Some(day(2006, 11, 1)),
         expected: Some(pb::RevisionExpectation { state }),
         validate_only: false,
-    }));
-    match published.unwrap().order {
-        Order::Assess(_, AssessmentOrder::Publish(order)) => {
-            let expected = Some(ExpectedRevision::At(Revision::new(9)));
-            assert_eq!((order.edition, order.letter_date), (1, date(2006, 11, 1)));
-            assert_eq!(order.expected, expected);
-        }
-        other => panic!("{other:?}"),
-    }
+    });
+    let expected = Some(ExpectedRevision::At(Revision::new(9)));
+    let order = PublishAssessment { edition: 1, letter_date: date(2006, 11, 1), expected };
+    assert_eq!(ordered!(Publish, published), order);
 }
 
 #[test]
@@ -480,8 +464,7 @@ fn a_batch_is_on_one_assessment_and_says_itself_whether_it_is_recorded() {
     ];
     let (commands, mode) = batch(good.clone(), true).unwrap();
     assert_eq!((commands.len(), mode), (2, Mode::Validate));
-    let (_, mode) = batch(good.clone(), false).unwrap();
-    assert_eq!(mode, Mode::Record);
+    assert_eq!(batch(good.clone(), false).unwrap().1, Mode::Record);
 
     let mut bad = good;
     bad.push(command(Given::SetGrade(elsewhere)));
@@ -497,7 +480,7 @@ fn a_batch_is_on_one_assessment_and_says_itself_whether_it_is_recorded() {
 }
 
 #[test]
-fn a_subject_and_a_framework_are_registered_under_what_they_are_called() {
+fn a_subject_is_registered_under_what_it_is_called() {
     let good = pb::RegisterSubjectRequest {
         act: Some(act()),
         validate_only: false,
@@ -505,20 +488,26 @@ fn a_subject_and_a_framework_are_registered_under_what_they_are_called() {
         display_name: "Leicester City Council".to_owned(),
         kind: "local authority".to_owned(),
     };
-    let ordered = with_names(|at, names| register_subject(at, &good, names)).unwrap();
-    match ordered.order {
-        Order::RegisterSubject(order) => assert_eq!(order.subject.as_str(), "leicester-city"),
-        other => panic!("{other:?}"),
-    }
-    let empty = pb::RegisterSubjectRequest::default();
-    let told = with_names(|at, names| register_subject(at, &empty, names)).unwrap_err();
-    let paths: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
-    assert_eq!(paths, ["act", "subject", "display_name", "kind"]);
+    let order = RegisterSubject {
+        subject: SubjectId::parse("leicester-city").unwrap(),
+        name: Label::parse("Leicester City Council").unwrap(),
+        kind: Label::parse("local authority").unwrap(),
+    };
+    let read = with_names(|at, names| register_subject(at, &good, names)).unwrap();
+    assert_eq!(read.order, Order::RegisterSubject(order));
+}
 
-    let empty = pb::RegisterFrameworkRequest::default();
-    let told = with_names(|at, names| register_framework(at, &empty, names)).unwrap_err();
-    let paths: Vec<_> = told.iter().map(|it| it.0.as_str()).collect();
-    assert_eq!(paths, ["act", "framework"]);
+#[test]
+fn an_empty_registration_lacks_all_that_is_required_of_it() {
+    let paths = |read: Result<Ordered, Faults>| -> Vec<_> {
+        read.unwrap_err().into_iter().map(|it| it.0).collect()
+    };
+    let subject = pb::RegisterSubjectRequest::default();
+    let read = with_names(|at, names| register_subject(at, &subject, names));
+    assert_eq!(paths(read), ["act", "subject", "display_name", "kind"]);
+    let framework = pb::RegisterFrameworkRequest::default();
+    let registered = with_names(|at, names| register_framework(at, &framework, names));
+    assert_eq!(paths(registered), ["act", "framework"]);
 }
 
 #[test]
@@ -542,7 +531,7 @@ fn every_number_of_a_closed_set_is_read_and_none_beyond() {
 #[test]
 fn a_receipt_says_how_it_came_about() {
     use crate::{
-        judgement::{ChangeKind, RecordId, StreamId},
+        judgement::{ChangeKind, RecordId},
         ledger::{Outcome, Receipt},
     };
     let given = Receipt {

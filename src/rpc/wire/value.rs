@@ -4,7 +4,9 @@ use jiff::civil::Date;
 
 use super::{At, Read};
 use crate::{
-    judgement::{BadId, Expected, ExpectedRevision, PartialDate, Position, Revision, Text},
+    judgement::{
+        BadId, Expected, ExpectedRevision, PartialDate, Position, Revision, TEXT_BYTES_MAX, Text,
+    },
     merkle::Hash,
     pb::{self, expectation::Last, google::r#type as google, revision_expectation::State, text},
 };
@@ -28,7 +30,9 @@ pub(super) fn id_if_any<T>(
 /// Something typed that must be there.
 pub(super) fn typed(at: &At<'_>, given: &str) -> Read<Text> {
     at.required((!given.is_empty()).then_some(given))?;
-    Text::parse(given).map_err(|long| at.violated(long))
+    Text::parse(given).map_err(|long| {
+        at.violated(format_args!("has {} bytes; at most {TEXT_BYTES_MAX} are kept", long.bytes))
+    })
 }
 
 /// Something typed, if there is anything.

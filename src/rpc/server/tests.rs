@@ -1,0 +1,547 @@
+//! The layers and standard services against real sockets, around a service that only echoes.
+
+use std::net::SocketAddr;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use prost::Message;
+use tokio::{net::TcpStream, task::JoinHandle};
+use tokio_stream::Stream;
+use tonic::{
+    Code, Request, Response, Status, Streaming,
+    client::Grpc,
+    codec::Codec,
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus as Answered,
+    health_client::HealthClient,
+};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::{v1, v1alpha};
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    pb::{
+        self, assessment_service_server::AssessmentService,
+        framework_service_client::FrameworkServiceClient,
+        framework_service_server::FrameworkService,
+    },
+    rpc::{Credentials, Identity, Limits, Now},
+};
+
+const GET: &str = "/judgement.ledger.v1.FrameworkService/GetFramework";
+const APPLY: &str = "/judgement.ledger.v1.AssessmentService/ApplyStream";
+
+/// Answers with the caller's login; does as badly as it is told to.
+struct Echo;
+
+macro_rules! unasked {
+    ($($name:ident($request:ident) -> $answer:ident;)+) => {
+        $(
+            fn $name<'s, 'f>(
+                &'s self,
+                _: Request<pb::$request>,
+            ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response<pb::$answer>, Status>> + Send + 'f>>
+            where
+                's: 'f,
+                Self: 'f,
+            {
+                Box::pin(async { Err(Status::internal("unasked")) })
+            }
+        )+
+    };
+}
+
+#[tonic::async_trait]
+impl FrameworkService for Echo {
+    async fn get_framework(
+        &self,
+        request: Request<pb::GetFrameworkRequest>,
+    ) -> Result<Response<pb::Framework>, Status> {
+        let identity = Identity::of(&request)?;
+        match request.get_ref().name.as_str() {
+            "slow" => std::future::pending().await,
+            "panic" => panic!("as told"),
+            _ => {}
+        }
+        let title = identity.login.as_str().to_owned();
+        Ok(Response::new(pb::Framework { title, ..pb::Framework::default() }))
+    }
+
+    unasked! {
+        register_framework(RegisterFrameworkRequest) -> Receipt;
+        register_subject(RegisterSubjectRequest) -> Receipt;
+        list_frameworks(ListFrameworksRequest) -> ListFrameworksResponse;
+        get_subject(GetSubjectRequest) -> Subject;
+        list_subjects(ListSubjectsRequest) -> ListSubjectsResponse;
+    }
+}
+
+type Outcomes = Result<pb::ApplyStreamResponse, Status>;
+
+#[tonic::async_trait]
+impl AssessmentService for Echo {
+    type ApplyStreamStream = std::pin::Pin<Box<dyn Stream<Item = Outcomes> + Send>>;
+
+    async fn apply_stream(
+        &self,
+        request: Request<Streaming<pb::ApplyStreamRequest>>,
+    ) -> Result<Response<Self::ApplyStreamStream>, Status> {
+        let answers =
+            request.into_inner().map(|command| command.map(|_| pb::ApplyStreamResponse::default()));
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    unasked! {
+        open_assessment(OpenAssessmentRequest) -> Receipt;
+        set_addressee(SetAddresseeRequest) -> Receipt;
+        set_grade(SetGradeRequest) -> Receipt;
+        record_entry(RecordEntryRequest) -> Receipt;
+        revise_entry(ReviseEntryRequest) -> Receipt;
+        lock_assessment(LockAssessmentRequest) -> Receipt;
+        sign_off_assessment(SignOffAssessmentRequest) -> Receipt;
+        publish_assessment(PublishAssessmentRequest) -> Receipt;
+        apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
+        get_assessment(GetAssessmentRequest) -> Assessment;
+        list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
+    }
+}
+
+/// A server under test.
+struct Running {
+    address: SocketAddr,
+    channel: Channel,
+    token: String,
+    ledger_stopped: CancellationToken,
+    shutdown: CancellationToken,
+    ended: JoinHandle<Result<(), ServeError>>,
+}
+
+const LIMITS: Limits = Limits {
+    calls_max: 8,
+    streams_max: 2,
+    unary_max: Duration::from_secs(5),
+    drain_delay: Duration::ZERO,
+    drain_max: Duration::from_secs(20),
+};
+
+async fn running(limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let credentials = Credentials::new(&[7; 32]).unwrap();
+    let caller = Identity {
+        login: Text::parse("j.smith").unwrap(),
+        organisation: OrganisationId::parse("ofsted").unwrap(),
+        roles: vec![Role::Inspector],
+    };
+    let token = credentials.mint(&caller, Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
+    let ledger_stopped = CancellationToken::new();
+    let options = ServeOptions {
+        credentials: Arc::new(credentials),
+        now,
+        origins: vec![HeaderValue::from_static("https://page.example")],
+        reflection: Reflection::Offered,
+        limits,
+        ledger_stopped: ledger_stopped.clone(),
+    };
+    let routes = Routes::new(
+        compressed!(FrameworkServiceServer::new(Echo)).max_decoding_message_size(1_024),
+    )
+    .add_service(compressed!(AssessmentServiceServer::new(Echo)).max_decoding_message_size(1_024));
+    let shutdown = CancellationToken::new();
+    let until = shutdown.clone().cancelled_owned();
+    let ended = tokio::spawn(async move {
+        let serving = Serving {
+            listener,
+            options,
+            draining: CancellationToken::new(),
+            services: &[FrameworkServiceServer::<Echo>::NAME],
+            find: Arc::new(|_| None),
+        };
+        serving.run(routes, until).await
+    });
+    let channel =
+        Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    Running { address, channel, token, ledger_stopped, shutdown, ended }
+}
+
+impl Running {
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = format!("Bearer {}", self.token).parse().unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+    }
+
+    async fn get(&self, name: &str) -> Result<String, Status> {
+        let asked = pb::GetFrameworkRequest { name: name.to_owned() };
+        let answer = FrameworkServiceClient::new(self.channel.clone())
+            .get_framework(self.request(asked))
+            .await;
+        answer.map(|answer| answer.into_inner().title)
+    }
+
+    /// Sends any message to any method, as a client that does not know better.
+    async fn send<M>(&self, path: &'static str, message: M) -> Result<(), Status>
+    where
+        M: Message + Send + Sync + 'static,
+    {
+        let codec = ProstCodec::<M, pb::Framework>::default();
+        self.send_as(path, message, codec).await
+    }
+
+    async fn send_as<M, C>(&self, path: &'static str, message: M, codec: C) -> Result<(), Status>
+    where
+        M: Send + Sync + 'static,
+        C: Codec<Encode = M> + Send + Sync + 'static,
+        C::Decode: Send + Sync + 'static,
+    {
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static(path);
+        client.unary(self.request(message), path, codec).await.map(drop)
+    }
+
+    /// Sends messages over a stream and answers how it ended.
+    async fn stream<M>(&self, path: &'static str, messages: Vec<M>) -> Result<usize, Status>
+    where
+        M: Message + Send + Sync + 'static,
+    {
+        let codec = ProstCodec::<M, pb::ApplyStreamResponse>::default();
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static(path);
+        let request = self.request(tokio_stream::iter(messages));
+        let mut answers = client.streaming(request, path, codec).await?.into_inner();
+        let mut count = 0_usize;
+        while answers.message().await?.is_some() {
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+}
+
+fn told<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
+    let status = answer.unwrap_err();
+    let reason = status.get_details_error_info().map_or_else(String::new, |info| info.reason);
+    (status.code(), reason)
+}
+
+fn is(code: Code, reason: &str) -> (Code, String) {
+    (code, reason.to_owned())
+}
+
+/// Its first field is a number, where every method has a message or a string.
+fn malformed() -> pb::ReadToken {
+    pb::ReadToken { position: 7, recorded_at: None }
+}
+
+fn oversize() -> pb::GetFrameworkRequest {
+    pb::GetFrameworkRequest { name: "x".repeat(2_000) }
+}
+
+#[tokio::test]
+async fn a_call_with_a_credential_is_answered() {
+    let server = running(LIMITS).await;
+    assert_eq!(server.get("").await.unwrap(), "j.smith");
+}
+
+#[tokio::test]
+async fn a_call_without_a_credential_is_not() {
+    let server = running(LIMITS).await;
+    let mut client = FrameworkServiceClient::new(server.channel.clone());
+    let answer = client.get_framework(pb::GetFrameworkRequest::default()).await;
+    assert_eq!(told(answer), is(Code::Unauthenticated, "CREDENTIAL_MISSING"));
+    // Nor is it told whether a method exists.
+    let mut anybody = Grpc::new(server.channel.clone());
+    anybody.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/judgement.ledger.v1.Nothing/AtAll");
+    let codec = ProstCodec::<pb::ReadToken, pb::ReadToken>::default();
+    let made_up = anybody.unary(Request::new(malformed()), path, codec).await;
+    assert_eq!(told(made_up), is(Code::Unauthenticated, "CREDENTIAL_MISSING"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_message_are_an_invalid_argument() {
+    let server = running(LIMITS).await;
+    let unary = server.send(GET, malformed()).await;
+    assert_eq!(told(unary), is(Code::InvalidArgument, "MALFORMED"));
+    let streamed = server.stream(APPLY, vec![malformed()]).await;
+    assert_eq!(told(streamed), is(Code::InvalidArgument, "MALFORMED"));
+}
+
+#[tokio::test]
+async fn no_message_at_all_is_an_invalid_argument() {
+    let server = running(LIMITS).await;
+    // A stream without a message, to a method that takes exactly one.
+    let answer = server.stream::<pb::ReadToken>(GET, vec![]).await;
+    assert_eq!(told(answer), is(Code::InvalidArgument, "MALFORMED"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_exhausts_a_resource() {
+    let server = running(LIMITS).await;
+    let too_large = is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+    assert_eq!(told(server.send(GET, oversize()).await), too_large);
+    assert_eq!(told(server.stream(APPLY, vec![oversize()]).await), too_large);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_once_decompressed_is_refused_alike() {
+    let server = running(LIMITS).await;
+    for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
+        let mut client = FrameworkServiceClient::new(server.channel.clone())
+            .send_compressed(encoding)
+            .accept_compressed(encoding);
+        let answer = client.get_framework(server.request(oversize())).await;
+        assert_eq!(told(answer), is(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+        let small = pb::GetFrameworkRequest { name: "x".repeat(900) };
+        let taken = client.get_framework(server.request(small)).await.unwrap();
+        assert_eq!(taken.get_ref().title, "j.smith");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_named_as_such() {
+    let server = running(LIMITS).await;
+    let path = "/judgement.ledger.v1.FrameworkService/Forget";
+    let answer = server.send(path, malformed()).await;
+    assert_eq!(told(answer), is(Code::Unimplemented, "METHOD_UNKNOWN"));
+    let elsewhere = server.send("/no.such.Service/Method", malformed()).await;
+    assert_eq!(told(elsewhere), is(Code::Unimplemented, "METHOD_UNKNOWN"));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_answered_as_one() {
+    let patient = running(LIMITS).await;
+    let slow = pb::GetFrameworkRequest { name: "slow".to_owned() }.encode_to_vec();
+    let mut framed = vec![0, 0, 0, 0, u8::try_from(slow.len()).unwrap()];
+    framed.extend(slow);
+    // Stated by a client that keeps no time itself: then tonic's timer and ours race here.
+    let head = format!("{}grpc-timeout: 20m\r\n", web_call(&patient.token));
+    for _ in 0..6 {
+        let answer = browser(&patient, &head, &framed).await;
+        assert!(answer.contains("grpc-status: 4\r\n"), "{answer}");
+    }
+    let hasty = running(Limits { unary_max: Duration::from_millis(20), ..LIMITS }).await;
+    let answer = hasty.get("slow").await;
+    assert_eq!(told(answer), is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+}
+
+/// Opens a stream of commands that stays open as long as the sender lives.
+async fn open_stream(
+    server: &Running,
+    timeout: Option<&str>,
+) -> Result<
+    (tokio::sync::mpsc::Sender<pb::ApplyStreamRequest>, Streaming<pb::ApplyStreamResponse>),
+    Status,
+> {
+    let (sender, commands) = tokio::sync::mpsc::channel(1);
+    let commands = tokio_stream::wrappers::ReceiverStream::new(commands);
+    let mut request = server.request(commands);
+    if let Some(timeout) = timeout {
+        request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
+    }
+    let mut client =
+        pb::assessment_service_client::AssessmentServiceClient::new(server.channel.clone());
+    let answers = client.apply_stream(request).await?;
+    Ok((sender, answers.into_inner()))
+}
+
+#[tokio::test]
+async fn a_stream_ends_at_its_deadline_too() {
+    let server = running(LIMITS).await;
+    let (_sender, mut answers) = open_stream(&server, Some("50m")).await.unwrap();
+    let answer = answers.message().await;
+    assert_eq!(told(answer), is(Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_defect_and_the_connection_lives_on() {
+    let server = running(LIMITS).await;
+    assert_eq!(told(server.get("panic").await), is(Code::Internal, "INTERNAL"));
+    assert_eq!(server.get("").await.unwrap(), "j.smith");
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_told_to_come_back_and_health_is_answered_all_the_same() {
+    let server = running(LIMITS).await;
+    let first = open_stream(&server, None).await.unwrap();
+    let _second = open_stream(&server, None).await.unwrap();
+    let refused = open_stream(&server, None).await.map(drop).unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let details = refused.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "BUSY");
+    assert!(details.retry_info().is_some());
+    // Unary calls and health have their own room.
+    assert_eq!(server.get("").await.unwrap(), "j.smith");
+    assert_eq!(health(&server, "").await, Ok(Answered::Serving));
+
+    drop(first);
+    // The place is free once the server has seen the stream end; until then it says so.
+    loop {
+        match open_stream(&server, None).await {
+            Ok(_) => break,
+            Err(status) => assert_eq!(status.code(), Code::ResourceExhausted),
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_call_too_many_is_told_to_come_back() {
+    let server = running(Limits { calls_max: 0, ..LIMITS }).await;
+    assert_eq!(told(server.get("").await), is(Code::ResourceExhausted, "BUSY"));
+    assert_eq!(health(&server, "").await, Ok(Answered::Serving));
+}
+
+async fn health(server: &Running, service: &str) -> Result<Answered, Code> {
+    let asked = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(server.channel.clone())
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .check(asked)
+        .await;
+    answer.map(|answer| answer.into_inner().status()).map_err(|status| status.code())
+}
+
+#[tokio::test]
+async fn health_is_told_to_anybody_in_gzip_for_each_service() {
+    let server = running(LIMITS).await;
+    assert_eq!(health(&server, "").await, Ok(Answered::Serving));
+    let service = "judgement.ledger.v1.FrameworkService";
+    assert_eq!(health(&server, service).await, Ok(Answered::Serving));
+    assert_eq!(health(&server, "no.such.Service").await, Err(Code::NotFound));
+
+    server.ledger_stopped.cancel();
+    // Turned by another task: health itself says when.
+    while health(&server, service).await == Ok(Answered::Serving) {}
+    assert_eq!(health(&server, service).await, Ok(Answered::NotServing));
+    assert_eq!(health(&server, "").await, Ok(Answered::NotServing));
+    assert_eq!(server.get("").await.unwrap(), "j.smith", "calls are answered all the same");
+}
+
+#[tokio::test]
+async fn reflection_is_told_to_anybody_in_gzip() {
+    let server = running(LIMITS).await;
+    let gzip = CompressionEncoding::Gzip;
+
+    let asked = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
+            String::new(),
+        )),
+    };
+    let mut client =
+        v1::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
+            .send_compressed(gzip)
+            .accept_compressed(gzip);
+    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap();
+    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
+        answer.message_response
+    else {
+        panic!("no list");
+    };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for name in ["AssessmentService", "AuditService", "FrameworkService"] {
+        assert!(names.contains(&format!("judgement.ledger.v1.{name}")), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn reflection_speaks_the_older_version_that_many_tools_need() {
+    let server = running(LIMITS).await;
+    let gzip = CompressionEncoding::Gzip;
+    let asked = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+                "judgement.ledger.v1.SetGradeRequest".to_owned(),
+            ),
+        ),
+    };
+    let mut client =
+        v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
+            .send_compressed(gzip)
+            .accept_compressed(gzip);
+    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap();
+    assert!(
+        matches!(
+            answer.message_response,
+            Some(v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_))
+        ),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_server_goes_down_in_order() {
+    let server = running(LIMITS).await;
+    let (_sender, mut answers) = open_stream(&server, None).await.unwrap();
+    server.shutdown.cancel();
+    // A stream that does not end by itself is ended, and told why.
+    let answer = answers.message().await;
+    assert_eq!(told(answer), is(Code::Unavailable, "DRAINING"));
+    drop((answers, server.channel));
+    assert!(matches!(server.ended.await.unwrap(), Ok(())));
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn calls_that_do_not_end_are_cut() {
+    let limits = Limits { drain_max: Duration::from_millis(50), ..LIMITS };
+    let server = running(limits).await;
+    let _stuck = open_stream(&server, None).await.unwrap();
+    server.shutdown.cancel();
+    let ended = server.ended.await.unwrap();
+    assert!(matches!(ended, Err(ServeError::Cut { after_s: 0 })), "{ended:?}");
+}
+
+/// The head of a call from a page.
+fn web_call(token: &str) -> String {
+    format!(
+        "POST {GET} HTTP/1.1\r\nOrigin: https://page.example\r\n\
+         Content-Type: application/grpc-web+proto\r\nX-Grpc-Web: 1\r\n\
+         Authorization: Bearer {token}\r\n"
+    )
+}
+
+/// One HTTP/1.1 exchange, as a browser has it.
+async fn browser(server: &Running, head: &str, body: &[u8]) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut connection = TcpStream::connect(server.address).await.unwrap();
+    let head = format!("{head}Host: ledger.example\r\nConnection: close\r\n");
+    let head = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call_and_see_details() {
+    let server = running(LIMITS).await;
+    let preflight = |origin: &str| {
+        format!(
+            "OPTIONS {GET} HTTP/1.1\r\nOrigin: {origin}\r\n\
+             Access-Control-Request-Method: POST\r\n\
+             Access-Control-Request-Headers: x-grpc-web,content-type,authorization\r\n"
+        )
+    };
+    let allowed = browser(&server, &preflight("https://page.example"), b"").await;
+    assert!(allowed.contains("access-control-allow-origin: https://page.example"), "{allowed}");
+    let other = browser(&server, &preflight("https://other.example"), b"").await;
+    assert!(!other.contains("access-control-allow-origin"), "{other}");
+
+    let answered = browser(&server, &web_call(&server.token), &[0; 5]).await;
+    assert!(answered.contains("j.smith") && answered.contains("grpc-status:0"), "{answered}");
+    let refused = browser(&server, &web_call("nobody"), &[0; 5]).await;
+    let exposed = "access-control-expose-headers: grpc-status,grpc-message,grpc-status-details-bin";
+    assert!(refused.contains(exposed) && refused.contains("grpc-status: 16"), "{refused}");
+}
