@@ -97,6 +97,8 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         segment_mib: 4,
         cache_mib: 16,
         allow_origins: Vec::new(),
+        // Nobody spreads load over a demonstration.
+        limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
     }
 }
 
