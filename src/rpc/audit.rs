@@ -12,7 +12,7 @@ mod wanted;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 
 use super::{
     asked::Asked,
@@ -21,12 +21,12 @@ use super::{
     reads::{self, known_at},
     show,
     sight::Sight,
-    status,
+    status::{self, Problem, Reason},
 };
 use crate::{
     journal::Page,
     judgement::{AreaId, AssessmentId, Framework, Position},
-    ledger::{AsOf, Filter, KnownAt, Ledger, Order, View},
+    ledger::{Filter, KnownAt, Ledger, Order},
     pb::{
         self, audit_service_server::AuditService,
         get_grade_history_request::KnownAt as HistoryKnownAt,
@@ -43,18 +43,14 @@ use wanted::Wanted;
 const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 1024 * 1024 };
 
 /// Answers auditors.
-pub struct AuditApi {
-    ledger: Ledger,
-    cancel: CancellationToken,
+pub(super) struct AuditApi {
+    /// What it answers from.
+    pub(super) ledger: Ledger,
+    /// Cancelled when the server goes down: streams end and tell where to go on.
+    pub(super) cancel: CancellationToken,
 }
 
 impl AuditApi {
-    /// Answers from `ledger`; on `cancel`, streams end and tell where to go on.
-    #[must_use]
-    pub fn new(ledger: Ledger, cancel: CancellationToken) -> Self {
-        Self { ledger, cancel }
-    }
-
     /// Begins a stream: a task that reads, and what it fills, from which the transport takes.
     fn begin(&self, feed: Feed, until: Until) -> Readout {
         let (messages, queue) = mpsc::channel(QUEUE);
@@ -88,7 +84,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::GetGradeHistoryRequest>,
     ) -> Result<Response<pb::GetGradeHistoryResponse>, Status> {
-        Sight::of(caller(&request)?).must_be_all("grade histories")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("grade histories")?;
         grade_history(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -96,7 +93,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::QueryAuditRequest>,
     ) -> Result<Response<pb::QueryAuditResponse>, Status> {
-        Sight::of(caller(&request)?).must_be_all("audit queries")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("audit queries")?;
         query(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -106,7 +104,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::StreamRecordsRequest>,
     ) -> Result<Response<Readout>, Status> {
-        Sight::of(caller(&request)?).must_be_all("record streams")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("record streams")?;
         let request = request.into_inner();
         let mut asked = Asked::default();
         let wanted = Wanted::take(&mut asked, &request);
@@ -118,14 +117,6 @@ impl AuditService for AuditApi {
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
         Ok(Response::new(self.begin(feed, until)))
     }
-}
-
-/// Who calls, as the credential says.
-fn caller<T>(request: &Request<T>) -> Result<&Identity, Status> {
-    request.extensions().get::<Identity>().ok_or_else(|| {
-        let message = "this needs a credential";
-        status::refused("UNAUTHENTICATED", Code::Unauthenticated, message, Vec::new())
-    })
 }
 
 /// Every change of one area's grade, or of all. (Spec §5, `GetGradeHistory`)
@@ -154,13 +145,7 @@ async fn grade_history(
 
     reads::reach(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, paging.known(known)).await?;
-    let as_of = AsOf {
-        view: View::Working,
-        known: KnownAt::Position(moment.position),
-        effective: None,
-        stated: None,
-    };
-    let read = reads::assessment(ledger, &name, as_of).await?;
+    let read = reads::assessment(ledger, &name, moment).await?;
     if let Some(area) = &area {
         check_area(area, &read.framework.framework)?;
     }
@@ -185,9 +170,11 @@ fn check_area(area: &AreaId, framework: &Framework) -> Result<(), Status> {
     if framework.area(area).is_some() {
         return Ok(());
     }
-    let areas: Vec<_> = framework.areas.iter().map(|known| known.id.as_str()).collect();
-    let what = format!("is no area of {}; it has {}", framework.id, areas.join(", "));
-    Err(status::bad_request(vec![("area".to_owned(), what)]))
+    let areas: Vec<_> = framework.areas.iter().map(|known| &known.id).collect();
+    let message = format!("{} has no area {area}", framework.id);
+    let problem = Problem::new(Reason::AreaNotInFramework, message).at("area");
+    let problem = problem.with("area", area).with("framework", &framework.id);
+    Err(problem.with_list("areas", &areas).status())
 }
 
 /// Records across assessments, filtered. (Spec §5, `QueryAudit`)

@@ -6,14 +6,14 @@
 mod listing;
 mod question;
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     asked::Asked,
     caller::Identity,
     show::{self, Records, Scope},
     sight::Sight,
-    status,
+    status::{self, Problem, Reason},
 };
 use crate::{
     judgement::{AssessmentId, FrameworkId, Position, StreamId, SubjectId},
@@ -31,10 +31,14 @@ pub(crate) use question::known_at;
 /// signers, so that one look is enough.
 const SIGNATURES_PAGE: usize = 50;
 
+/// What is said of an assessment that cannot be found.
+const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
+
 /// What stands in an assessment. (Spec §5, `GetAssessment`)
 ///
 /// # Errors
-/// `NOT_PERMITTED`, `BadRequest`, `UNKNOWN_ASSESSMENT`, or why the ledger cannot be read.
+/// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`, or why the ledger
+/// cannot be read.
 pub(crate) async fn get_assessment(
     ledger: &Ledger,
     who: &Identity,
@@ -51,7 +55,9 @@ pub(crate) async fn get_assessment(
 
     reach(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
-    let read = assessment(ledger, &name, question.as_of).await?;
+    let Some(read) = opened(ledger, &name, question.as_of).await? else {
+        return Err(absent(ledger, &name, question.as_of, &sight).await);
+    };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };
     shown(ledger, &read, &scope, Vec::new()).await
@@ -60,7 +66,7 @@ pub(crate) async fn get_assessment(
 /// A framework as it was registered. Registered reference data is for everybody to see.
 ///
 /// # Errors
-/// `BadRequest` or `UNKNOWN_FRAMEWORK`.
+/// `BadRequest` or `FRAMEWORK_NOT_FOUND`.
 pub(crate) fn get_framework(
     ledger: &Ledger,
     _who: &Identity,
@@ -69,16 +75,16 @@ pub(crate) fn get_framework(
     let mut asked = Asked::default();
     let name = asked.required("name", FrameworkId::parse(&request.name));
     let name = asked.settle(name)?;
-    let registered = ledger
-        .framework(&name)
-        .ok_or_else(|| unknown("UNKNOWN_FRAMEWORK", "framework", &name, "is not registered"))?;
+    let registered = ledger.framework(&name).ok_or_else(|| {
+        unknown(Reason::FrameworkNotFound, "framework", &name, "is not registered")
+    })?;
     show::framework(&registered).map_err(|error| status::of_read(&error))
 }
 
 /// A subject. Registered reference data is for everybody to see.
 ///
 /// # Errors
-/// `BadRequest`, `UNKNOWN_SUBJECT`, or why the ledger cannot be read.
+/// `BadRequest`, `SUBJECT_NOT_FOUND`, or why the ledger cannot be read.
 pub(crate) async fn get_subject(
     ledger: &Ledger,
     _who: &Identity,
@@ -89,7 +95,7 @@ pub(crate) async fn get_subject(
     let name = asked.settle(name)?;
     let read = ledger.subject(&name).await.map_err(|error| status::of_read(&error))?;
     let name = StreamId::Subject(name);
-    let unknown = || unknown("UNKNOWN_SUBJECT", "subject", &name, "is not registered");
+    let unknown = || unknown(Reason::SubjectNotFound, "subject", &name, "is not registered");
     Ok(show::subject(&read.ok_or_else(unknown)?))
 }
 
@@ -113,18 +119,50 @@ pub(crate) async fn moment(ledger: &Ledger, known: KnownAt) -> Result<Moment, St
     moment.await.map_err(|error| status::of_read(&error))
 }
 
-/// An assessment, or that there is none. Whether it was never opened, was not by then, or has no
-/// such edition, is the same to who asks: what is not published does not exist for the public.
+/// An assessment with all that was recorded, as known at a moment; or that it was not opened.
 pub(crate) async fn assessment(
     ledger: &Ledger,
     name: &AssessmentId,
-    as_of: AsOf,
+    known: Moment,
 ) -> Result<AssessmentRead, Status> {
-    let read = ledger.assessment(name, as_of).await.map_err(|error| status::of_read(&error))?;
-    read.ok_or_else(|| {
-        let what = "was not opened, or has no such edition, at the moment read";
-        unknown("UNKNOWN_ASSESSMENT", "assessment", name, what)
-    })
+    let known = KnownAt::Position(known.position);
+    let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
+    let read = opened(ledger, name, as_of).await?;
+    read.ok_or_else(|| unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED))
+}
+
+/// An assessment as it is asked for; `None` if it was not opened by then, or has no such edition.
+pub(crate) async fn opened(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    as_of: AsOf,
+) -> Result<Option<AssessmentRead>, Status> {
+    ledger.assessment(name, as_of).await.map_err(|error| status::of_read(&error))
+}
+
+/// Why an assessment cannot be shown as it is asked for. Only who may see working views learns
+/// that it is there and has no such edition: what is not published does not exist for the public.
+async fn absent(ledger: &Ledger, name: &AssessmentId, asked: AsOf, sight: &Sight) -> Status {
+    let unopened = || unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED);
+    match (asked.view, sight) {
+        (View::Edition(number), Sight::All) => {
+            let working = AsOf { view: View::Working, ..asked };
+            match opened(ledger, name, working).await {
+                Ok(Some(_)) => no_edition(name, number),
+                Ok(None) => unopened(),
+                Err(status) => status,
+            }
+        }
+        (View::Working | View::Published | View::Edition(_), Sight::All | Sight::Published(_)) => {
+            unopened()
+        }
+    }
+}
+
+fn no_edition(name: &AssessmentId, number: u32) -> Status {
+    let message = format!("{name} had no edition {number} published at the moment read");
+    let problem = Problem::new(Reason::EditionNotFound, message);
+    problem.with("assessment", name).with("edition", number).status()
 }
 
 /// Reads what is in scope of an assessment, but for the records in hand, and shows it.
@@ -169,8 +207,7 @@ async fn signatures(ledger: &Ledger, read: &AssessmentRead) -> Result<Vec<ReadRe
 }
 
 /// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.
-fn unknown(reason: &'static str, key: &'static str, name: &impl ToString, what: &str) -> Status {
+fn unknown(reason: Reason, key: &'static str, name: &impl ToString, what: &str) -> Status {
     let name = name.to_string();
-    let message = format!("{name} {what}");
-    status::refused(reason, Code::NotFound, message, vec![(key, name)])
+    Problem::new(reason, format!("{name} {what}")).with(key, name).status()
 }

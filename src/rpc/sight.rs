@@ -4,9 +4,12 @@
 //! that judges. Everybody else sees what is published, and of that only what the framework shows
 //! to their organisation. **Default deny: a hidden area is absent, never blank.**
 
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::{caller::Identity, status};
+use super::{
+    caller::Identity,
+    status::{Problem, Reason},
+};
 use crate::judgement::{Area, AudienceId, Role};
 
 /// The roles that see all: the auditor, and every role that writes. (Spec §5.3, §6)
@@ -55,10 +58,9 @@ impl Sight {
         match self {
             Self::All => Ok(()),
             Self::Published(_) => {
-                let needs = SEE_ALL.map(Role::as_str).join(", ");
-                let message = format!("{what} need one of the roles {needs}");
-                let metadata = vec![("roles", needs)];
-                Err(status::refused("NOT_PERMITTED", Code::PermissionDenied, message, metadata))
+                let needs = SEE_ALL.map(Role::as_str);
+                let message = format!("{what} need one of the roles {}", needs.join(", "));
+                Err(Problem::new(Reason::NotPermitted, message).with_list("roles", &needs).status())
             }
         }
     }
@@ -113,7 +115,7 @@ mod tests {
     #[test]
     fn who_has_no_role_that_sees_all_is_told_so() {
         let refusal = Sight::of(&identity(&[])).must_be_all("working views").unwrap_err();
-        assert_eq!(refusal.code(), Code::PermissionDenied);
+        assert_eq!(refusal.code(), tonic::Code::PermissionDenied);
         assert!(refusal.message().starts_with("working views need one of the roles auditor, "));
     }
 }

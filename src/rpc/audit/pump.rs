@@ -10,16 +10,17 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::Status;
 
-use super::{
-    feed::{Feed, Told},
-    show, status,
-};
+use super::feed::{Feed, Told};
 use crate::{
     judgement::Position,
     ledger::{Moment, ReadError, Streamed},
     pb::{self, stream_records_response::Message},
+    rpc::{
+        show,
+        status::{self, Problem, Reason},
+    },
 };
 
 /// How many messages wait for a reader: enough to keep the transport busy while the next page is
@@ -156,15 +157,15 @@ impl Outlet {
     /// What the reader is told of the end. Everything up to the position that it names was
     /// queued before and is taken first: so nothing is lost or doubled by going on after it.
     fn status(&self, cut: &Cut) -> Result<(), Status> {
-        let (reason, code, why) = match cut {
+        let (reason, why) = match cut {
             Cut::Gone => return Ok(()),
             Cut::Unreadable(error) => return Err(status::of_read(error)),
-            Cut::Slow => ("SLOW_READER", Code::ResourceExhausted, "nothing was taken for too long"),
-            Cut::Stopping => ("STOPPING", Code::Unavailable, "the server stops"),
+            Cut::Slow => (Reason::SlowReader, "nothing was taken for too long"),
+            Cut::Stopping => (Reason::Draining, "the server is going down"),
         };
         let after = self.resume_after;
         let message = format!("{why}: go on after position {after}");
-        Err(status::refused(reason, code, message, vec![("resume_after", after.to_string())]))
+        Err(Problem::new(reason, message).with("resume_after", after).status())
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::status;
 use crate::pb::StreamRecordsResponse;
@@ -17,7 +17,7 @@ use crate::pb::StreamRecordsResponse;
 /// that a reader who is cut off because the queue is full still learns why and where to go on,
 /// after everything that was queued before.
 #[derive(Debug)]
-pub struct Readout {
+pub(in crate::rpc) struct Readout {
     messages: mpsc::Receiver<StreamRecordsResponse>,
     end: Option<oneshot::Receiver<Result<(), Status>>>,
 }
@@ -48,13 +48,9 @@ impl Stream for Readout {
             Poll::Pending => Poll::Pending,
             Poll::Ready(outcome) => {
                 self.end = None;
-                Poll::Ready(outcome.unwrap_or_else(|_| Err(broken())).err().map(Err))
+                // A stream that ends without saying how has failed: it must not look complete.
+                Poll::Ready(outcome.unwrap_or_else(|_| Err(status::defect())).err().map(Err))
             }
         }
     }
-}
-
-/// A stream that ends without saying how has failed: it must not look complete.
-fn broken() -> Status {
-    status::refused("STREAM_BROKEN", Code::Internal, "the stream broke off", Vec::new())
 }

@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use super::{moment, shown};
+use super::{moment, opened, shown};
 use crate::{
     judgement::{Position, StreamId, SubjectId},
     ledger::{AsOf, Filter, Found, KnownAt, Ledger, Moment, Order, ReadRecord, View},
@@ -42,9 +42,9 @@ pub(crate) async fn list_assessments(
     let (found, moment) = find(ledger, &filter, &paging).await?;
     let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
     let mut page = Page::new(found.next);
-    for opened in found.records {
-        let at = opened.record.position;
-        if let Some(assessment) = listed_assessment(ledger, opened, &scope, moment).await?
+    for opening in found.records {
+        let at = opening.record.position;
+        if let Some(assessment) = listed_assessment(ledger, opening, &scope, moment).await?
             && page.take(at, assessment).is_break()
         {
             break;
@@ -58,11 +58,11 @@ pub(crate) async fn list_assessments(
 /// all.
 async fn listed_assessment(
     ledger: &Ledger,
-    opened: ReadRecord,
+    opening: ReadRecord,
     scope: &Scope,
     moment: Moment,
 ) -> Result<Option<pb::Assessment>, Status> {
-    let StreamId::Assessment(id) = &opened.record.stream else {
+    let StreamId::Assessment(id) = &opening.record.stream else {
         return Ok(None);
     };
     let view = match scope.sight {
@@ -71,9 +71,8 @@ async fn listed_assessment(
     };
     let known = KnownAt::Position(moment.position);
     let as_of = AsOf { view, known, effective: None, stated: None };
-    let read = ledger.assessment(id, as_of).await.map_err(|error| status::of_read(&error))?;
-    match read {
-        Some(read) => shown(ledger, &read, scope, vec![opened]).await.map(Some),
+    match opened(ledger, id, as_of).await? {
+        Some(read) => shown(ledger, &read, scope, vec![opening]).await.map(Some),
         None => Ok(None),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_stream::StreamExt;
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{super::readout::Readout, *};
@@ -177,7 +178,7 @@ async fn a_reader_that_is_slow_but_takes_is_not_cut_off() {
 #[tokio::test(start_paused = true)]
 async fn when_the_server_stops_a_reader_learns_where_to_go_on() {
     let source = Source::new(6);
-    let stopping = |after: &str| Cut(Code::Unavailable, "STOPPING".to_owned(), after.to_owned());
+    let stopping = |after: &str| Cut(Code::Unavailable, "DRAINING".to_owned(), after.to_owned());
     // Live and waiting.
     let (mut stream, cancel) = source.stream(5, Until::Cancelled, 64);
     assert_eq!(take(&mut stream, 2).await, [Record, CaughtUp(6)]);
@@ -207,6 +208,6 @@ async fn a_task_that_breaks_off_does_not_look_complete() {
     let (end, ended) = oneshot::channel();
     drop((messages, end));
     let mut stream = Readout::new(queued, ended);
-    let broken = Cut(Code::Internal, "STREAM_BROKEN".to_owned(), String::new());
+    let broken = Cut(Code::Internal, "INTERNAL".to_owned(), String::new());
     assert_eq!(take(&mut stream, 2).await, [broken, End]);
 }
