@@ -90,10 +90,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
-    pub async fn open(
-        options: EngineOptions,
-        progress: Progress<'_>,
-    ) -> Result<Self, EngineError> {
+    pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
         let disk = Arc::new(disk_at(&data.join("journal"))?);
         let mut ledger_id = [0; 16];
@@ -163,10 +160,8 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
-    RealDisk::at(path).map_err(|source| EngineError::Directory {
-        path: path.display().to_string(),
-        source,
-    })
+    RealDisk::at(path)
+        .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

@@ -130,8 +130,7 @@ impl Failure {
             | Self::Incomplete { .. }
             | Self::Output(_)
             | Self::Json(_)
-            | Self::Start { .. }
- => 1,
+            | Self::Start { .. } => 1,
         }
     }
 

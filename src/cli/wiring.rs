@@ -214,8 +214,7 @@ fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
         Keys::Files { token, .. } => credentials_in(token),
         Keys::ThrowAway => {
             let mut key = Zeroizing::new([0; 32]);
-            system_entropy()(key.as_mut())
-                .map_err(|error| Failure::start("draw a key", error))?;
+            system_entropy()(key.as_mut()).map_err(|error| Failure::start("draw a key", error))?;
             Credentials::new(key.as_ref()).map_err(|error| Failure::start("make a key", error))
         }
     }

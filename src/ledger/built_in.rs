@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{Ledger, Mode, Submission, SubmitError};
 use crate::{
     judgement::{
-        Act, BadId, Caller, Command, Framework, Order, OrganisationId, RegisterFramework, RequestId, Role,
-        Text, TextTooLong,
+        Act, BadId, Caller, Command, Framework, Order, OrganisationId, RegisterFramework,
+        RequestId, Role, Text, TextTooLong,
     },
     record::{BadJson, Fault, built_in, document_of, read_framework},
 };
