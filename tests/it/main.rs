@@ -23,5 +23,7 @@
 mod faulty_journal;
 mod journal;
 mod rules;
+mod scenarios;
+mod served;
 mod sim_disk;
 mod tidy;
