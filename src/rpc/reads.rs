@@ -75,9 +75,9 @@ pub(crate) fn get_framework(
     let mut asked = Asked::default();
     let name = asked.required("name", FrameworkId::parse(&request.name));
     let name = asked.settle(name)?;
-    let registered = ledger
-        .framework(&name)
-        .ok_or_else(|| unknown(Reason::FrameworkNotFound, "framework", &name, "is not registered"))?;
+    let registered = ledger.framework(&name).ok_or_else(|| {
+        unknown(Reason::FrameworkNotFound, "framework", &name, "is not registered")
+    })?;
     show::framework(&registered).map_err(|error| status::of_read(&error))
 }
 

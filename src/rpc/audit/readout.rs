@@ -54,4 +54,3 @@ impl Stream for Readout {
         }
     }
 }
-
