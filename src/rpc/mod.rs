@@ -12,7 +12,6 @@ mod batch;
 mod bulk;
 mod caller;
 mod credential;
-mod framework_document;
 mod frameworks;
 mod layers;
 mod options;

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
-use tokio_util::sync::CancellationToken;
 
 use super::{Credentials, Now};
 
@@ -21,9 +20,6 @@ pub struct ServeOptions {
     pub reflection: Reflection,
     /// How much it takes at once, and for how long.
     pub limits: Limits,
-    /// Cancelled by whoever opened the ledger when it stops taking commands for good: health
-    /// turns to `NOT_SERVING`, reads go on.
-    pub ledger_stopped: CancellationToken,
 }
 
 /// Whether a server tells what services it has, to anybody who asks.

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding,
@@ -99,6 +99,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let draining = CancellationToken::new();
     let routes = routes(&ledger, &draining);
+    let ledger_stopped = ledger.stopped();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -109,7 +110,8 @@ pub async fn serve(
         let person = introductions.person(&identity.organisation, &identity.login);
         introductions.knows(person).then_some(person)
     });
-    let serving = Serving { listener, options, draining, services: &services, find };
+    let serving =
+        Serving { listener, options, draining, ledger_stopped, services: &services, find };
     serving.run(routes, shutdown).await
 }
 
@@ -147,6 +149,8 @@ pub(super) struct Serving<'s> {
     pub(super) options: ServeOptions,
     /// Cancelled when the server goes down.
     pub(super) draining: CancellationToken,
+    /// Whether the ledger has stopped taking commands: reads go on, health says so.
+    pub(super) ledger_stopped: watch::Receiver<bool>,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
@@ -177,8 +181,10 @@ impl Serving<'_> {
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
+        let mut ledger_stopped = self.ledger_stopped;
         let ledger_stops = async {
-            self.options.ledger_stopped.cancelled().await;
+            // Who drops the other end without a word has stopped as well.
+            drop(ledger_stopped.wait_for(|stopped| *stopped).await);
             health.set(ServingStatus::NotServing).await;
             std::future::pending::<Infallible>().await
         };

@@ -20,6 +20,7 @@
     reason = "a test that opens a journal twice calls it a journal twice"
 )]
 
+mod face;
 mod faulty_journal;
 mod journal;
 mod rules;

@@ -115,7 +115,7 @@ struct Running {
     address: SocketAddr,
     channel: Channel,
     token: String,
-    ledger_stopped: CancellationToken,
+    ledger_stopped: watch::Sender<bool>,
     shutdown: CancellationToken,
     ended: JoinHandle<Result<(), ServeError>>,
 }
@@ -139,14 +139,13 @@ async fn running(limits: Limits) -> Running {
     };
     let token = credentials.mint(&caller, Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
-    let ledger_stopped = CancellationToken::new();
+    let (ledger_stopped, stopped) = watch::channel(false);
     let options = ServeOptions {
         credentials: Arc::new(credentials),
         now,
         origins: vec![HeaderValue::from_static("https://page.example")],
         reflection: Reflection::Offered,
         limits,
-        ledger_stopped: ledger_stopped.clone(),
     };
     let routes = Routes::new(
         compressed!(FrameworkServiceServer::new(Echo)).max_decoding_message_size(1_024),
@@ -159,6 +158,7 @@ async fn running(limits: Limits) -> Running {
             listener,
             options,
             draining: CancellationToken::new(),
+            ledger_stopped: stopped,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
         };
@@ -416,7 +416,7 @@ async fn health_is_told_to_anybody_in_gzip_for_each_service() {
     assert_eq!(health(&server, service).await, Ok(Answered::Serving));
     assert_eq!(health(&server, "no.such.Service").await, Err(Code::NotFound));
 
-    server.ledger_stopped.cancel();
+    server.ledger_stopped.send_replace(true);
     // Turned by another task: health itself says when.
     while health(&server, service).await == Ok(Answered::Serving) {}
     assert_eq!(health(&server, service).await, Ok(Answered::NotServing));

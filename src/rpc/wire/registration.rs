@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use prost::Message;
-
 use super::{At, Names, Ordered, Read, act::act, order::mode, value::id};
 use crate::{
     judgement::{Label, Order, RegisterFramework, RegisterSubject, SubjectId},
     pb,
-    rpc::framework_document::framework_of,
+    record::{Fault, document_of, framework_of},
 };
 
 /// The document is the message as the ledger encodes it: what it does not know is not kept.
@@ -22,11 +20,12 @@ pub(in crate::rpc) fn register_framework(
     let message = at_framework.required(given.framework.as_ref());
     let order = message.and_then(|message| {
         let framework = framework_of(message).map_err(|faults| {
-            let noted = |fault: &(String, String)| at_framework.violated_below(&fault.0, &fault.1);
+            let noted = |fault: &Fault| at_framework.violated_below(&fault.path, &fault.what);
             let whole = || at_framework.violated("is not a framework");
             faults.iter().map(noted).reduce(|_, last| last).unwrap_or_else(whole)
         })?;
-        let document = Arc::from(message.encode_to_vec());
+        let (bytes, _) = document_of(message);
+        let document = Arc::from(bytes.as_ref());
         Ok(Order::RegisterFramework(RegisterFramework { framework: Arc::new(framework), document }))
     });
     Ok(Ordered { act: act?, order: order?, mode: mode(given.validate_only) })
