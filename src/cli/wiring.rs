@@ -150,7 +150,6 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         origins: setup.allow_origins,
         reflection: Reflection::Offered,
         limits: setup.limits,
-        ledger_stopped: engine.ledger().stopped(),
     };
     let stop = CancellationToken::new();
     let ended = tokio::spawn(run(listener, engine, serving, stop.clone()));

@@ -6,7 +6,10 @@ use proptest::{collection::vec, option, prelude::*};
 use uuid::Uuid;
 
 use super::{Committed, Opening, Previous, Record, commit};
-use crate::{judgement::*, merkle::Hash};
+use crate::{
+    judgement::*,
+    merkle::{Hash, sha256},
+};
 
 /// An act and an event with their texts, and the record made of them.
 #[derive(Debug, Clone)]
@@ -17,6 +20,9 @@ pub(crate) struct Sample {
     pub(crate) record: Record,
 }
 
+/// The document of every framework that a sample registers.
+pub(crate) const DOCUMENT: &[u8] = b"a framework's document";
+
 /// The opening of the `index`-th text of every sample.
 pub(crate) fn opening(index: usize) -> Opening {
     Opening::new([u8::try_from(index % 256).unwrap(); 32])
@@ -25,8 +31,8 @@ pub(crate) fn opening(index: usize) -> Opening {
 /// The sample of an act and an event in the frame of a record.
 pub(crate) fn sample(frame: Record, act: Act<Text>, event: Event<Text>) -> Sample {
     let mut openings = (0..).map(opening);
-    let mut draw = || openings.next().unwrap();
-    let committed = commit(frame.id, act.clone(), event.clone(), &mut draw);
+    let mut draw = || openings.next().ok_or(());
+    let committed = commit(frame.id, act.clone(), event.clone(), &mut draw).unwrap();
     let (held, happened) = (committed.act.clone(), committed.event.clone());
     let record = Record { act: held, event: happened, ..frame };
     Sample { act, event, committed, record }
@@ -313,7 +319,8 @@ fn registrations() -> impl Strategy<Value = Event<Text>> {
         (person(), organisation(), text()).prop_map(|(person, organisation, name)| {
             Event::PersonRegistered(PersonRegistered { person, organisation, name })
         }),
-        (id(FrameworkId::parse), any::<[u8; 32]>()).prop_map(|(framework, document)| {
+        id(FrameworkId::parse).prop_map(|framework| {
+            let document = *sha256(&[DOCUMENT]).as_bytes();
             Event::FrameworkRegistered(FrameworkRegistered { framework, document })
         }),
         (id(SubjectId::parse), label(), label()).prop_map(|(subject, name, kind)| {

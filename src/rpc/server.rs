@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding,
@@ -150,7 +150,7 @@ pub(super) struct Serving<'s> {
     /// Cancelled when the server goes down.
     pub(super) draining: CancellationToken,
     /// Whether the ledger has stopped taking commands: reads go on, health says so.
-    pub(super) ledger_stopped: watch::Receiver<bool>,
+    pub(super) ledger_stopped: CancellationToken,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
@@ -181,10 +181,10 @@ impl Serving<'_> {
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
-        let mut ledger_stopped = self.ledger_stopped;
+        let ledger_stopped = self.ledger_stopped;
         let ledger_stops = async {
             // Who drops the other end without a word has stopped as well.
-            drop(ledger_stopped.wait_for(|stopped| *stopped).await);
+            ledger_stopped.cancelled().await;
             health.set(ServingStatus::NotServing).await;
             std::future::pending::<Infallible>().await
         };

@@ -101,7 +101,6 @@ impl Served {
             origins: Vec::new(),
             reflection: Reflection::Offered,
             limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
-            ledger_stopped: engine.ledger().stopped(),
         };
         let (shutdown, told) = oneshot::channel();
         let ended = tokio::spawn(async move {

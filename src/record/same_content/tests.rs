@@ -13,7 +13,7 @@ use crate::{
     merkle::Hash,
     record::{
         built_in, framework_of,
-        samples::{Sample, any_sample, bare_frame, opening, sample_of},
+        samples::{DOCUMENT, Sample, any_sample, bare_frame, opening, sample_of},
     },
 };
 
@@ -32,7 +32,7 @@ fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
         Event::PersonRegistered(_) => return None,
         Event::FrameworkRegistered(it) => {
             let framework = Arc::new(Framework { id: it.framework, ..framework() });
-            let order = RegisterFramework { framework, document: it.document };
+            let order = RegisterFramework { framework, document: Arc::from(DOCUMENT) };
             return Some(Order::RegisterFramework(order));
         }
         Event::SubjectRegistered(it) => {
