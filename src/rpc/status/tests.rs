@@ -319,7 +319,12 @@ fn what_was_not_recorded_says_whether_to_try_again() {
             false,
         ),
         (SubmitError::Full, Code::ResourceExhausted, "DISK_FULL", false),
-        (SubmitError::ClockUntrusted(ClockUntrusted { ahead_s: 61 }), Code::Unavailable, "CLOCK_UNTRUSTED", false),
+        (
+            SubmitError::ClockUntrusted(ClockUntrusted { ahead_s: 61 }),
+            Code::Unavailable,
+            "CLOCK_UNTRUSTED",
+            false,
+        ),
         (SubmitError::Unavailable, Code::Unavailable, "JOURNAL_UNAVAILABLE", true),
         (SubmitError::OutcomeUnknown, Code::Unavailable, "OUTCOME_UNKNOWN", true),
         (SubmitError::Stopped, Code::Unavailable, "STOPPED", false),
