@@ -97,12 +97,14 @@ pub enum Failure {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The server is not part of this build.
-    #[error("not wired yet: the server is not part of this build")]
-    NotWired,
 }
 
 impl Failure {
+    /// Something that could not be started, or ended badly.
+    pub(crate) fn start(doing: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Start { doing, source: Box::new(source) }
+    }
+
     /// A misuse of the flags.
     pub(crate) fn misused(what: impl Into<String>) -> Self {
         Self::Misused { what: what.into() }
@@ -128,8 +130,7 @@ impl Failure {
             | Self::Incomplete { .. }
             | Self::Output(_)
             | Self::Json(_)
-            | Self::Start { .. }
-            | Self::NotWired => 1,
+            | Self::Start { .. } => 1,
         }
     }
 

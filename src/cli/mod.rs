@@ -8,6 +8,7 @@ mod assessment;
 mod audit;
 mod client;
 mod demo;
+pub mod engine;
 mod failure;
 mod flags;
 mod framework;

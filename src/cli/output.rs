@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use super::failure::Failure;
 
 /// As wide as tables are where no terminal says otherwise, and at most.
@@ -59,4 +61,34 @@ pub(super) fn note(text: &str) {
 /// Whether somebody watches stderr.
 pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// A progress bar of the opening of a ledger, shown once that takes more than a moment.
+pub(super) struct Rebuilding {
+    bar: ProgressBar,
+}
+
+/// A bar that nobody sees yet.
+pub(super) fn rebuilding() -> Rebuilding {
+    Rebuilding { bar: ProgressBar::hidden() }
+}
+
+impl Rebuilding {
+    /// So many of so many records are folded.
+    pub(super) fn show(&self, at: u64, head: u64) {
+        if self.bar.length() != Some(head) && is_watched() {
+            let template = "rebuilding the views {wide_bar} {pos}/{len} records, {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.set_length(head);
+        }
+        self.bar.set_position(at);
+    }
+
+    /// The ledger is open.
+    pub(super) fn done(&self) {
+        self.bar.finish_and_clear();
+    }
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     judgement::{OrganisationId, Role, Text},
+    rpc::Limits,
     telemetry::{self, LogFormat},
 };
 
@@ -197,6 +198,7 @@ fn setup(flags: &ServeFlags, home: &Home) -> Setup {
         segment_mib: flags.segment_mib,
         cache_mib: flags.cache_mib,
         allow_origins: flags.allow_origins.clone(),
+        limits: Limits::STANDARD,
     }
 }
 

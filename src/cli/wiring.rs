@@ -1,22 +1,31 @@
 //! The composition root: where flags become a running server. Everything that a server is made
 //! of is chosen, opened and joined here, and nowhere else.
-//!
-//! NOT WIRED YET: [`start`] and [`mint`] answer [`Failure::NotWired`] until the ledger's core and
-//! `rpc` are part of the crate. All that calls them is complete.
-#![expect(dead_code, reason = "read by `start` once it is wired; the compiler then says so here")]
 
 use std::{
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use jiff::tz::TimeZone;
-use tokio::task::JoinHandle;
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
-use super::{demo::DemonstrationClock, failure::Failure};
-use crate::judgement::{OrganisationId, Role, Text};
+use super::{
+    demo::DemonstrationClock,
+    engine::{Engine, EngineError, EngineOptions},
+    failure::Failure,
+    output,
+};
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    ledger::{self, Reading, Stop, system_clock},
+    rpc::{self, Credentials, Identity, Limits, Reflection, ServeOptions},
+    vault::system_entropy,
+};
 
 /// What a server is started with.
 #[derive(Debug)]
@@ -37,6 +46,8 @@ pub(super) struct Setup {
     pub(super) cache_mib: u32,
     /// From which origins browsers may call.
     pub(super) allow_origins: Vec<http::HeaderValue>,
+    /// How much it takes at once, and how long it takes to go down.
+    pub(super) limits: Limits,
 }
 
 /// What time it is.
@@ -109,17 +120,127 @@ pub(super) async fn ended(server: JoinHandle<Result<(), Failure>>) -> Result<(),
 ///
 /// # Errors
 /// If the ledger cannot be opened or the address not bound.
-#[expect(clippy::unused_async, reason = "opening a ledger waits for its recovery")]
 pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
-    drop(setup);
-    Err(Failure::NotWired)
+    let opening = |source: EngineError| Failure::start("open the ledger", source);
+    let binding = |source: io::Error| Failure::start("listen", source);
+    let (clock, now) = clocks(&setup.clock);
+    let credentials = Arc::new(credentials(&setup)?);
+    let listener = TcpListener::bind(setup.listen).await.map_err(binding)?;
+    let address = listener.local_addr().map_err(binding)?;
+    let options = EngineOptions {
+        master_key: match &setup.keys {
+            Keys::Files { master, .. } => master.clone(),
+            Keys::ThrowAway => setup.data.join("master.key"),
+        },
+        data: setup.data,
+        clock,
+        entropy: system_entropy(),
+        zone: setup.time_zone,
+        segment_bytes: u64::from(setup.segment_mib).saturating_mul(MIB),
+        cache_bytes: u64::from(setup.cache_mib).saturating_mul(MIB),
+    };
+    let rebuilding = output::rebuilding();
+    let engine = Engine::open(options, &|at, head| rebuilding.show(at.get(), head.get()))
+        .await
+        .map_err(opening)?;
+    rebuilding.done();
+    let serving = ServeOptions {
+        credentials: Arc::clone(&credentials),
+        now: Arc::clone(&now),
+        origins: setup.allow_origins,
+        reflection: Reflection::Offered,
+        limits: setup.limits,
+        ledger_stopped: engine.ledger().stopped(),
+    };
+    let stop = CancellationToken::new();
+    let ended = tokio::spawn(run(listener, engine, serving, stop.clone()));
+    let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
+    Ok(Running { address, mint, stop, ended })
 }
 
-/// Makes a credential with the key in `key_file`, as `crate::rpc::credential` does.
+/// Serves until told to stop, or until the ledger stops by itself.
+async fn run(
+    listener: TcpListener,
+    engine: Engine,
+    options: ServeOptions,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let stopped = engine.ledger().stopped();
+    let told = {
+        let stop = stop.clone();
+        async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = stopped.cancelled() => {}
+            }
+        }
+    };
+    let served = rpc::serve(listener, engine.ledger().clone(), options, told).await;
+    stop.cancel();
+    let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
+    served.map_err(|error| Failure::start("serve", error))?;
+    match why {
+        Stop::Closed => Ok(()),
+        Stop::Unknown(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
+            Err(Failure::start("go on", why))
+        }
+    }
+}
+
+const MIB: u64 = 1 << 20;
+
+/// The ledger's clock, and the time against which credentials expire.
+fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
+    match clock {
+        Clock::System => (system_clock(), Arc::new(Timestamp::now)),
+        Clock::Demonstration(demonstration) => {
+            tracing::warn!("this server runs on a demonstration clock: its times are not real");
+            let (time, now) = (demonstration.clone(), demonstration.clone());
+            let read = move || {
+                let wall = time.now();
+                // Its own monotonic clock: its jumps are on purpose.
+                let since = wall.duration_since(Timestamp::UNIX_EPOCH);
+                let monotonic = Duration::try_from(since).unwrap_or(Duration::ZERO);
+                Reading { wall, monotonic }
+            };
+            (Arc::new(read), Arc::new(move || now.now()))
+        }
+    }
+}
+
+/// The key that credentials are checked with.
+fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
+    match &setup.keys {
+        Keys::Files { token, .. } => credentials_in(token),
+        Keys::ThrowAway => {
+            let mut key = Zeroizing::new([0; 32]);
+            system_entropy()(key.as_mut()).map_err(|error| Failure::start("draw a key", error))?;
+            Credentials::new(key.as_ref()).map_err(|error| Failure::start("make a key", error))
+        }
+    }
+}
+
+fn credentials_in(path: &Path) -> Result<Credentials, Failure> {
+    let failed = |source| Failure::File { doing: "read the key", path: path.to_owned(), source };
+    let key = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+    Credentials::new(&key).map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
+}
+
+/// Makes a credential with the key in `key_file`.
 ///
 /// # Errors
-/// If the file holds no key.
+/// If the file holds no key, or nobody may bear such a credential.
 pub(super) fn mint(login: &Login, key_file: &Path) -> Result<String, Failure> {
-    let _ = (login, key_file);
-    Err(Failure::NotWired)
+    mint_with(&credentials_in(key_file)?, login, Timestamp::now())
+}
+
+fn mint_with(credentials: &Credentials, login: &Login, now: Timestamp) -> Result<String, Failure> {
+    let identity = Identity {
+        login: login.name.clone(),
+        organisation: login.organisation.clone(),
+        roles: login.roles.clone(),
+    };
+    credentials
+        .mint(&identity, now, login.valid)
+        .map_err(|error| Failure::misused(error.to_string()))
 }

@@ -11,6 +11,7 @@
 //!   again tells what became of it.
 
 mod as_of;
+mod built_in;
 mod catalogue;
 mod clock;
 mod directory;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     journal::{Entry, Filing, Journal},
@@ -40,9 +42,10 @@ use crate::{
     merkle::Hash,
     record::Record,
     vault::Vault,
-    views::Views,
+    views::{Views, ViewsError},
 };
 
+pub use built_in::BuiltInError;
 pub use catalogue::Registered;
 pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use directory::{Introduction, Introductions};
@@ -67,7 +70,8 @@ pub struct Ledger {
 /// What the sequencer publishes and readers see.
 struct Shared {
     head: watch::Sender<Moment>,
-    stopped: watch::Sender<bool>,
+    closing: CancellationToken,
+    stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,
     directory: ArcSwap<directory::Directory>,
     journal: Arc<dyn Journal>,
@@ -128,20 +132,31 @@ impl Ledger {
         answered.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
-    /// Whether the sequencer has stopped: then nothing more is recorded.
+    /// Cancelled when the sequencer has stopped: then nothing more is recorded.
     #[must_use]
-    pub fn stopped(&self) -> watch::Receiver<bool> {
-        self.shared.stopped.subscribe()
+    pub fn stopped(&self) -> CancellationToken {
+        self.shared.stopped.clone()
+    }
+
+    /// Closes the views, so that the next opening has nothing to fold. Blocks. If this is not the
+    /// last handle, they close unsealed when that one goes: the next opening takes longer.
+    ///
+    /// # Errors
+    /// [`ViewsError`] if not everything could be written.
+    pub fn close_views(self) -> Result<(), ViewsError> {
+        let views = Arc::into_inner(self.shared).and_then(|shared| Arc::into_inner(shared.views));
+        views.map_or(Ok(()), Views::close)
+    }
+
+    /// Tells the sequencer to stop after the group in hand. What waits in the queue is surely not
+    /// recorded.
+    pub fn close(&self) {
+        self.shared.closing.cancel();
     }
 }
 
 impl Shared {
     fn head(&self) -> Moment {
         *self.head.borrow()
-    }
-
-    /// Says that nothing more is recorded.
-    fn stopped(&self) {
-        self.stopped.send_replace(true);
     }
 }

@@ -8,6 +8,7 @@ use imbl::HashMap as SharedMap;
 use jiff::tz::TimeZone;
 use lru::LruCache;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Keep, Ledger, Moment, ReadError, Registered, Sequencer, Shared, Shown,
@@ -119,7 +120,8 @@ impl Ledger {
         let (submissions, queue) = mpsc::channel(QUEUE_MAX);
         let shared = Arc::new(Shared {
             head: watch::Sender::new(moment),
-            stopped: watch::Sender::new(false),
+            closing: CancellationToken::new(),
+            stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
             directory: ArcSwap::from_pointee(directory),
             journal: Arc::clone(&journal),

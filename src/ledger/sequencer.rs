@@ -103,14 +103,21 @@ impl Sequencer {
                 break stop;
             }
         };
-        self.shared.stopped();
+        self.shared.stopped.cancel();
         stop
     }
 
     async fn next(&mut self) -> Option<Pending> {
-        match self.held.pop_front() {
-            Some(held) => Some(held),
-            None => self.queue.recv().await,
+        if self.shared.closing.is_cancelled() {
+            return None;
+        }
+        if let Some(held) = self.held.pop_front() {
+            return Some(held);
+        }
+        tokio::select! {
+            biased;
+            first = self.queue.recv() => first,
+            () = self.shared.closing.cancelled() => None,
         }
     }
 

@@ -84,7 +84,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::GetGradeHistoryRequest>,
     ) -> Result<Response<pb::GetGradeHistoryResponse>, Status> {
-        Sight::of(&*Identity::of(&request)?).must_be_all("grade histories")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("grade histories")?;
         grade_history(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -92,7 +93,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::QueryAuditRequest>,
     ) -> Result<Response<pb::QueryAuditResponse>, Status> {
-        Sight::of(&*Identity::of(&request)?).must_be_all("audit queries")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("audit queries")?;
         query(&self.ledger, request.into_inner()).await.map(Response::new)
     }
 
@@ -102,7 +104,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<pb::StreamRecordsRequest>,
     ) -> Result<Response<Readout>, Status> {
-        Sight::of(&*Identity::of(&request)?).must_be_all("record streams")?;
+        let who = Identity::of(&request)?;
+        Sight::of(&who).must_be_all("record streams")?;
         let request = request.into_inner();
         let mut asked = Asked::default();
         let wanted = Wanted::take(&mut asked, &request);

@@ -37,7 +37,8 @@ const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
 /// What stands in an assessment. (Spec §5, `GetAssessment`)
 ///
 /// # Errors
-/// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`, or why the ledger cannot be read.
+/// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`, or why the ledger
+/// cannot be read.
 pub(crate) async fn get_assessment(
     ledger: &Ledger,
     who: &Identity,
@@ -54,9 +55,8 @@ pub(crate) async fn get_assessment(
 
     reach(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
-    let read = match opened(ledger, &name, question.as_of).await? {
-        Some(read) => read,
-        None => return Err(absent(ledger, &name, question.as_of, &sight).await),
+    let Some(read) = opened(ledger, &name, question.as_of).await? else {
+        return Err(absent(ledger, &name, question.as_of, &sight).await);
     };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };

@@ -61,3 +61,38 @@ impl Cache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::tests::some_assessments;
+
+    #[test]
+    fn the_cache_stays_within_its_bytes_and_drops_what_was_read_longest_ago() {
+        let mut cache = Cache::new(100, Position::START);
+        let [one, two, three, ..] = some_assessments();
+        cache.keep(&one, 40, Position::START);
+        cache.keep(&two, 40, Position::START);
+        assert_eq!(cache.get(&one.id), Some(Arc::clone(&one)));
+        cache.keep(&three, 40, Position::START);
+        assert_eq!((cache.get(&two.id), cache.bytes), (None, 80));
+        cache.keep(&three, 61, Position::START);
+        assert_eq!((cache.get(&one.id), cache.bytes), (None, 61));
+        cache.keep(&two, 101, Position::START);
+        assert_eq!((cache.kept.len(), cache.bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_was_read_before_a_part_came_in_is_not_kept() {
+        let mut cache = Cache::new(100, Position::START);
+        let [one, two, ..] = some_assessments();
+        cache.keep(&one, 1, Position::START);
+        cache.keep(&two, 1, Position::START);
+        cache.forget([&one.id], Position::new(9));
+        assert_eq!((cache.get(&one.id), cache.bytes), (None, 1));
+        cache.keep(&one, 1, Position::START);
+        assert_eq!(cache.get(&one.id), None);
+        cache.keep(&one, 1, Position::new(9));
+        assert!(cache.get(&one.id).is_some() && cache.get(&two.id).is_some());
+    }
+}

@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(contained(|| 1), Ok(1));
         let panicked = contained(|| -> u8 { panic!("at {}", 7) });
         assert_eq!(panicked, Err(Escape::Panicked("at 7".to_owned())));
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         let elsewhere = within(long, || -> u8 { panic!("there") });
         assert_eq!(elsewhere, Err(Escape::Panicked("there".to_owned())));
         assert_eq!(within(long, || 2), Ok(2));

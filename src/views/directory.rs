@@ -31,8 +31,8 @@ const SEAL_TITLE: &str = "judgement-ledger views, seal 1";
 const READ_BYTES: usize = 256 * 1024;
 
 /// How often and how many times the database's lock is tried: sled lets go of it a moment after it
-/// was closed. Ten seconds in all.
-const LOCK_TRIES: u32 = 2_000;
+/// was closed. Two seconds in all.
+const LOCK_TRIES: u32 = 400;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// A directory in which the views are kept.
@@ -118,9 +118,12 @@ pub(super) fn remove(database: &Path) {
     }
 }
 
-/// Waits until nobody has `database` open any more. Whether that is so.
+/// Waits until nobody has `database` open any more, for a while. Whether that is so.
 pub(super) fn wait_until_closed(database: &Path) -> bool {
-    let Ok(file) = File::open(database.join("db")) else { return false };
+    let file = match File::open(database.join("db")) {
+        Ok(file) => file,
+        Err(error) => return error.kind() == io::ErrorKind::NotFound,
+    };
     (0..LOCK_TRIES).any(|_| {
         let free = file.try_lock().is_ok();
         if !free {

@@ -14,6 +14,11 @@ use super::{
 /// on meanwhile. With the filling one, at most three parts are in memory.
 pub(super) const WAITING_MAX: usize = 2;
 
+/// The room that the first part is made with; those after it get what the one before them took. A
+/// few megabytes, which are touched only when they are used.
+const FIRST_TERMS: usize = 100_000;
+const FIRST_ASSESSMENTS: usize = 4_000;
+
 /// The records after `written`, in order: first the sealed parts, then the filling one. Together
 /// with the store, which answers for the records up to `written`, they are the views.
 ///
@@ -47,7 +52,7 @@ pub(super) enum Found<T> {
 impl Memory {
     /// Nothing in memory yet.
     pub(super) fn new(store: Arc<Store>, written: Position, part_records: u64) -> Self {
-        let filling = Part::after(written, None);
+        let filling = Part::after(written, FIRST_TERMS, FIRST_ASSESSMENTS);
         let (store, condemned, waiting) = (Ok(store), None, VecDeque::new());
         Self { written, store, condemned, waiting, filling, part_records }
     }
@@ -100,7 +105,7 @@ impl Memory {
         if !self.can_seal(self.head()) {
             return false;
         }
-        let next = Part::after(self.head(), Some(&self.filling));
+        let next = self.filling.next();
         self.waiting.push_back(Arc::new(std::mem::replace(&mut self.filling, next)));
         true
     }

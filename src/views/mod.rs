@@ -57,6 +57,11 @@ mod term;
 mod writing;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::shadow_unrelated,
+    reason = "a test that overflows fails, and views are opened again under their old name"
+)]
 mod tests;
 
 use std::{fmt, io, path::Path, sync::Arc, thread, time::Duration};
@@ -71,7 +76,7 @@ use cache::Cache;
 use indexer::Shared;
 use memory::{Found, Memory};
 use opening::Open;
-use store::In;
+use store::{In, Store};
 
 pub use postings::{Postings, Range};
 pub use search::{Page, Search};
@@ -171,6 +176,9 @@ pub enum Reason {
     /// They do not hold what was written.
     #[error("the views are damaged: {0}")]
     Damaged(&'static str),
+    /// Another process, or other views in this one, have them open. These are not deleted.
+    #[error("the views are in use")]
+    InUse,
     /// They belong to another ledger.
     #[error("the views are those of another ledger")]
     OtherLedger,
@@ -231,6 +239,16 @@ pub enum Health {
     Broken(Reason),
 }
 
+/// What reading an assessment from the store came to.
+#[derive(Debug)]
+enum Stored {
+    /// What there is of it.
+    Found(Option<Arc<Assessment>>),
+    /// Parts came in meanwhile. The store keeps two snapshots of an assessment, so the one that
+    /// was wanted may have been deleted before it was read: look again.
+    Moved,
+}
+
 /// The views of one ledger, kept in one directory. The [module](self) says how.
 pub struct Views {
     shared: Arc<Shared>,
@@ -252,7 +270,8 @@ impl Views {
     /// it takes to read every key. From the first call on, panics of sled go to the log.
     ///
     /// # Errors
-    /// [`ViewsError::Unopened`] if not even empty views can be made there, as on a full disk.
+    /// [`ViewsError::Unopened`] if not even empty views can be made there, as on a full disk, or
+    /// if somebody has these views open: nothing of theirs was touched.
     pub fn open(path: &Path, options: &ViewsOptions) -> Result<(Self, Opened), ViewsError> {
         let (directory, Open { store, saved, database, rebuilt }) = opening::open(path, options)?;
         let opened = Opened { applied: saved.written, hash: saved.hash, rebuilt };
@@ -337,35 +356,35 @@ impl Views {
             if let Some(assessment) = self.shared.cache().get(id) {
                 return Ok(Some(assessment));
             }
-            let name = Term::Assessment(id.clone()).key();
-            let found = store.last(In::Assessments, &name, written);
-            drop(store);
-            // Of an assessment the store keeps two snapshots. If parts came in meanwhile, the
-            // right one may have been deleted before it was read: then a newer one is to be had.
-            if self.written() != written {
-                continue;
-            }
-            return match found.and_then(|found| self.decode(found, written)) {
-                Ok(found) => Ok(found),
+            match self.stored(&store, id, written) {
+                Ok(Stored::Found(assessment)) => return Ok(assessment),
+                Ok(Stored::Moved) => {}
                 Err(reason) => {
                     self.shared.condemn(reason.clone());
-                    Err(ViewsError::Broken(reason))
+                    return Err(ViewsError::Broken(reason));
                 }
-            };
+            }
         }
     }
 
-    fn decode(
+    /// The assessment as the store has it after the records up to `written`.
+    fn stored(
         &self,
-        found: Option<(sled::IVec, sled::IVec)>,
+        store: &Store,
+        id: &AssessmentId,
         written: Position,
-    ) -> Result<Option<Arc<Assessment>>, Reason> {
-        let Some((key, value)) = found else { return Ok(None) };
+    ) -> Result<Stored, Reason> {
+        let name = Term::Assessment(id.clone()).key();
+        let found = store.last(In::Assessments, &name, written);
+        if self.written() != written {
+            return Ok(Stored::Moved);
+        }
+        let Some((key, value)) = found? else { return Ok(Stored::Found(None)) };
         let body = frame::open(&key, &value);
         let assessment = body.and_then(self.shared.codec.decode);
         let assessment = Arc::new(assessment.ok_or(Reason::Damaged("an assessment"))?);
         self.shared.cache().keep(&assessment, value.len(), written);
-        Ok(Some(assessment))
+        Ok(Stored::Found(Some(assessment)))
     }
 
     /// The positions in `range` that carry the term.

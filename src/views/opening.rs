@@ -10,13 +10,13 @@ use std::{
 use super::{
     Reason, ViewsError, ViewsOptions,
     contain::within,
-    directory::Directory,
+    directory::{Directory, wait_until_closed},
     indexer::close,
     store::{Saved, Store},
 };
 
-/// How long a database may take to open, every key read if need be. Measured, that is a million
-/// keys a second or two; so this is for a ledger of hundreds of millions of records, or a hang.
+/// How long a database may take to open, every key read if need be. Measured, a million keys take
+/// about a second; so this is for a ledger of hundreds of millions of records, or a hang.
 const OPEN_PATIENCE: Duration = Duration::from_mins(5);
 
 /// How long an empty database may take.
@@ -43,15 +43,22 @@ impl From<io::Error> for Reason {
 pub(super) fn open(path: &Path, options: &ViewsOptions) -> Result<(Directory, Open), ViewsError> {
     let directory = Directory::at(path).map_err(|error| ViewsError::Unopened(error.into()))?;
     let open = present(&directory, options).or_else(|reason| {
+        if matches!(reason, Reason::InUse) {
+            return Err(reason);
+        }
         tracing::info!(%reason, "the views are rebuilt");
-        anew(&directory, options, reason).map_err(ViewsError::Unopened)
-    })?;
+        anew(&directory, options, reason)
+    });
+    let open = open.map_err(ViewsError::Unopened)?;
     Ok((directory, open))
 }
 
 /// The present database, if it can be believed.
 fn present(directory: &Directory, options: &ViewsOptions) -> Result<Open, Reason> {
     let database = directory.present()?.ok_or(Reason::Absent)?;
+    if !wait_until_closed(&database) {
+        return Err(Reason::InUse);
+    }
     let sealed = match directory.break_seal(&database)? {
         Some(true) => true,
         // Not even shown to sled, which can hang on damaged files.

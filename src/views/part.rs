@@ -51,8 +51,12 @@ impl Postings {
     }
 }
 
+/// How many terms a record has, and how many bytes their keys, about: what room is made for.
+const KEYS: usize = 16;
+const KEYS_BYTES: usize = 384;
+
 /// The keys of the terms of some records, made before the lock is taken under which a part grows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Keys {
     bytes: Vec<u8>,
     filed: Vec<(Position, Range<usize>)>,
@@ -61,7 +65,10 @@ pub(super) struct Keys {
 impl Keys {
     /// The keys of all terms of `batch`.
     pub(super) fn of(batch: &[Applied]) -> Self {
-        let mut keys = Self::default();
+        let mut keys = Self {
+            bytes: Vec::with_capacity(batch.len().saturating_mul(KEYS_BYTES)),
+            filed: Vec::with_capacity(batch.len().saturating_mul(KEYS)),
+        };
         for applied in batch {
             for term in terms_of(&applied.record, applied.concept.as_ref()) {
                 let start = keys.bytes.len();
@@ -79,11 +86,9 @@ impl Keys {
 }
 
 impl Part {
-    /// An empty part that continues after a record. Room is made ahead for `like` as many terms
-    /// and assessments, so that folding does not stop to make it.
-    pub(super) fn after(after: Position, like: Option<&Self>) -> Self {
-        let terms = like.map_or(0, |part| part.postings.len());
-        let assessments = like.map_or(0, |part| part.assessments.len());
+    /// An empty part that continues after a record, with room for `terms` and `assessments`: making
+    /// more of it while a batch is folded takes milliseconds.
+    pub(super) fn after(after: Position, terms: usize, assessments: usize) -> Self {
         Self {
             after,
             last: after,
@@ -91,6 +96,11 @@ impl Part {
             postings: HashMap::with_capacity(terms),
             assessments: HashMap::with_capacity(assessments),
         }
+    }
+
+    /// An empty part that continues after this one, with as much room as this one took.
+    pub(super) fn next(&self) -> Self {
+        Self::after(self.last, self.postings.len(), self.assessments.len())
     }
 
     /// How many records were folded in.

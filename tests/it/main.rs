@@ -24,5 +24,7 @@ mod face;
 mod faulty_journal;
 mod journal;
 mod rules;
+mod scenarios;
+mod served;
 mod sim_disk;
 mod tidy;

@@ -3,7 +3,7 @@
 use judgement_ledger::pb;
 use tonic::Code;
 
-use crate::served::{Served, act, assessment, date, explained, grade, last, reason_of, text};
+use crate::served::{Served, act, assessment, date, explained, grade, last, reason_of, text, time};
 
 const GOOD: &str = "good";
 const ADEQUATE: &str = "adequate";
@@ -40,7 +40,7 @@ async fn scenario_2_a_grades_history_has_a_row_for_each_change() {
         }
         pb::decider::Who::Person(person) => panic!("{person:?} is no panel"),
     }
-    assert_eq!(lowered.recorded_at.as_ref().unwrap().to_string(), "2006-10-11T14:30:00Z");
+    assert_eq!(lowered.recorded_at, Some(time("2006-10-11T14:30:00Z")));
     assert_eq!(lowered.decided_on, Some(date(2006, 10, 11)));
     served.stop().await;
 }
@@ -54,7 +54,7 @@ async fn scenario_3_a_read_knows_what_was_known_then() {
     served.at("2006-10-11T14:30:00Z");
     served.moderate(&name, ENJOYING, ADEQUATE, first.position).await;
 
-    let then = pb::get_assessment_request::KnownAt::KnownAtTime("2006-10-10T00:00:00Z".parse().unwrap());
+    let then = pb::get_assessment_request::KnownAt::KnownAtTime(time("2006-10-10T00:00:00Z"));
     let at_position = pb::get_assessment_request::KnownAt::KnownAtPosition(first.position);
     for known_at in [then, at_position] {
         let read = served
@@ -86,7 +86,7 @@ async fn scenario_4_a_backdated_grade_holds_from_its_day_and_is_known_from_its_r
     served.set_as("inspector", &name, capacity, "3", act_2, expected).await.unwrap();
 
     let read = |known: &str, effective| pb::GetAssessmentRequest {
-        known_at: Some(pb::get_assessment_request::KnownAt::KnownAtTime(known.parse().unwrap())),
+        known_at: Some(pb::get_assessment_request::KnownAt::KnownAtTime(time(known))),
         effective_at: Some(effective),
         ..assessment(&name)
     };
@@ -141,7 +141,10 @@ async fn scenario_7_an_ungraded_area_takes_writing_but_no_number() {
     let name = served.open("apa-2006").await;
     let status =
         served.set_as("inspector", &name, "management", "3", act(), None).await.unwrap_err();
-    assert_eq!((status.code(), reason_of(&status).0.as_str()), (Code::InvalidArgument, "AREA_NOT_GRADABLE"));
+    assert_eq!(
+        (status.code(), reason_of(&status).0.as_str()),
+        (Code::InvalidArgument, "AREA_NOT_GRADABLE")
+    );
     let receipt = served.narrate(&name, "management", "leadership is strong").await.unwrap();
     assert!(receipt.position > 0);
     served.stop().await;
@@ -198,10 +201,7 @@ async fn scenario_9_a_retry_gets_the_first_answer_and_another_content_is_refused
 
     // For ever: also after the ledger was closed and opened again.
     let served = served.restart().await;
-    let again = served
-        .set_as("inspector", &name, "social-care", "3", same, None)
-        .await
-        .unwrap();
+    let again = served.set_as("inspector", &name, "social-care", "3", same, None).await.unwrap();
     assert_eq!(again, pb::Receipt { replayed: true, ..first });
     served.stop().await;
 }

@@ -29,7 +29,6 @@ impl DemonstrationClock {
     }
 
     /// What it says.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by `wiring::start` once it is wired"))]
     pub(in crate::cli) fn now(&self) -> Timestamp {
         let microseconds = self.microseconds.load(Ordering::Relaxed);
         // Only what was a time is ever stored.

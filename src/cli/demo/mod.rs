@@ -10,7 +10,7 @@ mod clock;
 mod screen;
 mod script;
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, path::PathBuf};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -29,7 +29,10 @@ use super::{
     wiring::{self, Clock, Keys, Login, Running, Setup},
     wording,
 };
-use crate::pb::{self, get_assessment_request::KnownAt};
+use crate::{
+    pb::{self, get_assessment_request::KnownAt},
+    rpc::Limits,
+};
 pub(super) use clock::DemonstrationClock;
 use screen::Screen;
 use script::{Cast, Script};
@@ -97,6 +100,8 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         segment_mib: 4,
         cache_mib: 16,
         allow_origins: Vec::new(),
+        // Nobody spreads load over a demonstration.
+        limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
     }
 }
 

@@ -13,7 +13,7 @@ fn crash(directory: &Path, world: &World, to: usize, steps: usize) -> bool {
     let (_, open) = opening::open(directory, &options(1_000)).unwrap();
     assert!(open.rebuilt.is_none(), "{:?}", open.rebuilt);
     let from = usize::try_from(open.saved.written.get()).unwrap();
-    let mut part = Part::after(open.saved.written, None);
+    let mut part = Part::after(open.saved.written, 0, 0);
     let batch = &world.records[from..to];
     part.fold(&Keys::of(batch), batch);
     let mut writing = Writing::begin(&open.store, codec(), &part, open.saved);
@@ -27,8 +27,10 @@ fn crash(directory: &Path, world: &World, to: usize, steps: usize) -> bool {
 
 #[test]
 fn a_crash_between_any_two_transactions_changes_no_answer() {
-    let mut world =
-        World::new(9, world::Size { assessments: 60, areas: 9, entries: 50, persons: 3 });
+    let mut world = World::new(
+        9,
+        world::Size { assessments: 60, records_each: 1_000, areas: 9, entries: 50, persons: 3 },
+    );
     world.grow(3_000);
     let mut random = Random::new(10);
     for steps in 0.. {

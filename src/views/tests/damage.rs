@@ -230,6 +230,21 @@ fn deleted_views_and_those_of_another_ledger_are_rebuilt() {
 }
 
 #[test]
+fn views_that_are_in_use_are_left_alone() {
+    let world = World::small(38, 2_400);
+    let directory = tempfile::tempdir().unwrap();
+    let (views, _) = Views::open(directory.path(), &options(300)).unwrap();
+    apply(&views, &world, 2_000, &mut Random::new(1));
+    let second = Views::open(directory.path(), &options(300));
+    assert!(matches!(second, Err(ViewsError::Unopened(Reason::InUse))), "{second:?}");
+    apply(&views, &world, 2_400, &mut Random::new(1));
+    views.close().unwrap();
+    let (views, opened) = Views::open(directory.path(), &options(300)).unwrap();
+    assert_eq!((opened.applied.get(), opened.rebuilt.is_none()), (2_400, true));
+    world.agrees(&views, 2_400, &mut Random::new(1)).unwrap();
+}
+
+#[test]
 fn views_that_are_discarded_begin_from_nothing() {
     let world = World::small(37, 2_400);
     let directory = tempfile::tempdir().unwrap();

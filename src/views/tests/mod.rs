@@ -12,7 +12,7 @@ use super::*;
 use world::{Random, World, codec};
 
 /// Far more than anything here takes.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 fn options(part_records: u64) -> ViewsOptions {
     ViewsOptions {
@@ -47,4 +47,15 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(&path, &target).unwrap();
         }
     }
+}
+
+/// Three different assessments.
+pub(super) fn some_assessments() -> [Arc<Assessment>; 3] {
+    let world = World::small(1, 200);
+    let states = world.records.iter().filter_map(|applied| applied.assessment.clone());
+    let mut states: Vec<_> = states.collect();
+    states.sort_by(|one, other| one.id.cmp(&other.id));
+    states.dedup_by(|one, other| one.id == other.id);
+    states.truncate(3);
+    states.try_into().unwrap()
 }

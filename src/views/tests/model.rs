@@ -109,6 +109,26 @@ fn readers_see_each_position_once_and_in_order_while_parts_are_written() {
 }
 
 #[test]
+fn who_reads_the_store_as_it_was_looks_again() {
+    let world = World::small(78, 900);
+    let directory = tempfile::tempdir().unwrap();
+    let (views, _) = Views::open(directory.path(), &options(10_000)).unwrap();
+    let id = world.records[0].assessment.as_ref().unwrap().id.clone();
+    let store = views.shared.memory().store().unwrap();
+    let mut random = Random::new(1);
+    let mut before = Position::START;
+    for count in [300, 600, 900] {
+        apply(&views, &world, count, &mut random);
+        views.flush(LONG).unwrap();
+        let stored = views.stored(&store, &id, before).unwrap();
+        assert!(matches!(stored, Stored::Moved), "{stored:?}");
+        before = views.head();
+        let stored = views.stored(&store, &id, before).unwrap();
+        assert!(matches!(stored, Stored::Found(Some(_))), "{stored:?}");
+    }
+}
+
+#[test]
 fn a_batch_that_does_not_go_on_is_refused_whole() {
     let world = World::small(3, 20);
     let directory = tempfile::tempdir().unwrap();
@@ -150,8 +170,10 @@ fn three_parts_fill_the_memory_and_then_the_ledger_waits() {
 
 #[test]
 fn a_page_of_a_frequent_term_reads_two_blocks() {
-    let mut world =
-        World::new(1, world::Size { assessments: 40, areas: 9, entries: 99, persons: 1 });
+    let mut world = World::new(
+        1,
+        world::Size { assessments: 40, records_each: 1_000, areas: 9, entries: 99, persons: 1 },
+    );
     world.grow(9_000);
     let directory = tempfile::tempdir().unwrap();
     let (views, _) = Views::open(directory.path(), &options(4_000)).unwrap();

@@ -25,7 +25,7 @@ use crate::{
     record::{Commitment, Opening, Record},
 };
 
-/// SplitMix64: a seed printed is a run repeated.
+/// `SplitMix64`: a seed printed is a run repeated.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
@@ -87,7 +87,10 @@ fn decode(bytes: &[u8]) -> Option<Assessment> {
 /// How many different things there are in a world.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
+    /// So many are worked on at a time.
     pub(super) assessments: usize,
+    /// After so many records, the oldest of them gives way to a new one.
+    pub(super) records_each: usize,
     pub(super) areas: usize,
     pub(super) entries: usize,
     pub(super) persons: usize,
@@ -125,7 +128,10 @@ impl World {
 
     /// A world in which everything is often met again.
     pub(super) fn small(seed: u64, records: usize) -> Self {
-        let mut world = Self::new(seed, Size { assessments: 6, areas: 5, entries: 8, persons: 4 });
+        let mut world = Self::new(
+            seed,
+            Size { assessments: 6, records_each: 500, areas: 5, entries: 8, persons: 4 },
+        );
         world.grow(records);
         world
     }
@@ -133,7 +139,8 @@ impl World {
     /// Adds records.
     pub(super) fn grow(&mut self, count: usize) {
         for _ in 0..count {
-            let number = self.random.below(self.size.assessments);
+            let gone = self.records.len() / self.size.records_each;
+            let number = gone + self.random.below(self.size.assessments);
             if self.random.below(50) == 0 {
                 self.register(number);
             } else {
@@ -170,7 +177,8 @@ impl World {
 
     fn event(&mut self) -> (Event<Commitment>, Option<Concept>) {
         let area = self.random.below(self.size.areas);
-        let concept = (area % 2 == 0).then(|| Concept::parse(&name("ecm", area / 2)).unwrap());
+        let concept =
+            area.is_multiple_of(2).then(|| Concept::parse(&name("ecm", area / 2)).unwrap());
         let area = AreaId::parse(&name("area", area)).unwrap();
         let entry = EntryId::parse(&name("ev", self.random.below(self.size.entries))).unwrap();
         match self.random.below(4) {

@@ -1,0 +1,201 @@
+//! A ledger on this machine's disk: its directory, its keys, its stores and its sequencer, opened
+//! and joined.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use crate::{
+    disk::RealDisk,
+    journal::{
+        Journal, JournalError, Page,
+        file::{self, FileJournal, FileOptions},
+    },
+    judgement::Position,
+    ledger::{BuiltInError, Clock, Ledger, Parts, Progress, Stop, filing},
+    record::{Beside, read_snapshot, snapshot_of},
+    vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
+    views::{SnapshotCodec, Views, ViewsError, ViewsOptions},
+};
+
+/// What a ledger is opened with.
+pub struct EngineOptions {
+    /// The directory that holds the ledger; this process's alone while it is open.
+    pub data: PathBuf,
+    /// The file of the master key; made if it is not there.
+    pub master_key: PathBuf,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// In which time zone days begin.
+    pub zone: TimeZone,
+    /// The size of the journal's segments, in bytes.
+    pub segment_bytes: u64,
+    /// How much memory the caches of the views may take, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A directory or file cannot be used.
+    #[error("{path} cannot be used")]
+    Directory {
+        /// Which one.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("the journal cannot be opened")]
+    Journal(#[from] file::OpenError),
+    /// The journal cannot be read.
+    #[error("the journal cannot be read")]
+    Unreadable(#[from] JournalError),
+    /// The keyring cannot be opened.
+    #[error("the keyring cannot be opened")]
+    Vault(#[from] VaultError),
+    /// The views cannot be opened.
+    #[error("the views cannot be opened")]
+    Views(#[from] ViewsError),
+    /// The ledger cannot be opened.
+    #[error("the ledger cannot be opened")]
+    Ledger(#[from] crate::ledger::OpenError),
+    /// The built-in frameworks cannot be registered.
+    #[error("the built-in frameworks cannot be registered")]
+    BuiltIn(#[from] BuiltInError),
+    /// A thread cannot be started or ended badly.
+    #[error("a thread of the ledger failed")]
+    Thread,
+}
+
+/// An open ledger.
+pub struct Engine {
+    ledger: Ledger,
+    journal: Arc<FileJournal>,
+    sequencer: JoinHandle<Stop>,
+}
+
+impl Engine {
+    /// Opens the ledger in a directory, creating what is missing.
+    ///
+    /// # Errors
+    /// [`EngineError`]; a second process, a newer format or damage change nothing.
+    pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
+        let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
+        let disk = Arc::new(disk_at(&data.join("journal"))?);
+        let mut ledger_id = [0; 16];
+        entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
+        let file_options =
+            FileOptions { segment_bytes: options.segment_bytes, ..FileOptions::new(ledger_id) };
+        let journal = blocking(move || FileJournal::open(disk, filing(), file_options)).await??;
+        let journal = Arc::new(journal);
+        if let Some(discarded) = &journal.recovery().discarded {
+            tracing::warn!(?discarded, "an append that was never answered was cut off by a crash");
+        }
+        let id = Uuid::from_bytes(journal.ledger_id());
+        let vault = {
+            let last_slot = last_slot(&*journal).await?;
+            let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
+            let master = load_master_key(master_key, entropy)?;
+            let keys = Arc::new(disk_at(&data.join("keys"))?);
+            let entropy = Arc::clone(entropy);
+            blocking(move || Vault::open(keys, master, entropy, setup)).await??
+        };
+        let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
+        let views = move || Views::open(&path, &views_options(id, cache_bytes));
+        let parts = Parts {
+            journal: Arc::<FileJournal>::clone(&journal),
+            vault: Arc::new(vault),
+            views: Box::new(views),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            zone: zone.clone(),
+        };
+        let (ledger, sequencer) = Ledger::open(parts, progress).await?;
+        // Appends block the thread that awaits them: the sequencer has one of its own.
+        let runtime = Handle::current();
+        let thread = std::thread::Builder::new().name("sequencer".to_owned());
+        let sequencer = thread
+            .spawn(move || runtime.block_on(sequencer.run()))
+            .map_err(|_| EngineError::Thread)?;
+        ledger.register_built_in().await?;
+        Ok(Self { ledger, journal, sequencer })
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Closes the ledger after the group in hand: why its sequencer stopped. Every other handle
+    /// should be gone, so that the views can be sealed and the next start is quick.
+    ///
+    /// # Errors
+    /// [`EngineError`]; nothing that was answered is lost by it.
+    pub async fn close(self) -> Result<Stop, EngineError> {
+        let Self { ledger, journal, sequencer } = self;
+        ledger.close();
+        let stop = blocking(move || sequencer.join()).await?.map_err(|_| EngineError::Thread)?;
+        blocking(move || ledger.close_views()).await??;
+        journal.close().await?;
+        Ok(stop)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| EngineError::Thread)
+}
+
+fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
+    RealDisk::at(path)
+        .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
+}
+
+fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("master.key");
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let disk = disk_at(parent.unwrap_or(Path::new(".")))?;
+    Ok(MasterKey::load_or_create(&disk, name, entropy)?)
+}
+
+/// How far back to look for a text: one group.
+const LAST_ENTRIES: Page = Page { entries_max: 1_024, bytes_max: 16 << 20 };
+
+/// The highest slot that the journal's last records name: a keyring that does not reach it is
+/// older than the journal.
+async fn last_slot(journal: &dyn Journal) -> Result<Option<Slot>, EngineError> {
+    let head = journal.head().await?.position.get();
+    let back = u64::try_from(LAST_ENTRIES.entries_max).unwrap_or(u64::MAX);
+    let after = Position::new(head.saturating_sub(back));
+    let mut highest = None;
+    for stored in journal.read(after, LAST_ENTRIES).await? {
+        let beside = Beside::decode(stored.entry.sealed).unwrap_or_default();
+        highest = highest.max(slots_of(&beside.texts)?.into_iter().max());
+    }
+    Ok(highest)
+}
+
+/// One half of the caches for sled's pages, one quarter for assessments; the rest is what sled
+/// takes beyond what it is told.
+fn views_options(ledger: Uuid, cache_bytes: u64) -> ViewsOptions {
+    let codec = SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
+    let assessments = usize::try_from(cache_bytes / 4).unwrap_or(usize::MAX);
+    ViewsOptions {
+        pages_bytes: cache_bytes / 2,
+        assessments_bytes: assessments,
+        ..ViewsOptions::new(Arc::from(ledger.as_bytes().as_slice()), codec)
+    }
+}

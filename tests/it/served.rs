@@ -1,0 +1,435 @@
+//! A real server for tests: every store on a real disk, a port of its own, a hand-turned clock.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{Timestamp, tz::TimeZone};
+use judgement_ledger::{
+    cli::engine::{Engine, EngineOptions},
+    judgement::{OrganisationId, Role, Text},
+    ledger::{Reading, Stop},
+    pb::{
+        self, assessment_service_client::AssessmentServiceClient,
+        audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
+    },
+    rpc::{self, Credentials, Identity, Limits, Reflection, ServeOptions},
+    vault::system_entropy,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::{
+    Request, Status, Streaming,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+pub const SUBJECT: &str = "subjects/leicester-city";
+const APA_2006: &str = "frameworks/apa/versions/2006";
+const KEY: [u8; 32] = [42; 32];
+
+/// A server that runs until it is stopped.
+pub struct Served {
+    directory: Arc<TempDir>,
+    clock: Arc<AtomicI64>,
+    pub channel: Channel,
+    pub address: std::net::SocketAddr,
+    shutdown: oneshot::Sender<()>,
+    ended: JoinHandle<Stop>,
+}
+
+/// Sends a credential with every call.
+#[derive(Clone)]
+pub struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+pub type Authorised = InterceptedService<Channel, Bearer>;
+
+impl Served {
+    /// A server on a new ledger, with the subject of the tests registered.
+    pub async fn start() -> Self {
+        let directory = Arc::new(TempDir::new().unwrap());
+        let clock = Arc::new(AtomicI64::new(micros("2006-10-01T08:00:00Z")));
+        let served = Self::on(directory, clock).await;
+        let request = pb::RegisterSubjectRequest {
+            act: Some(act()),
+            subject: SUBJECT.to_owned(),
+            display_name: "Leicester City Council".to_owned(),
+            kind: "local authority".to_owned(),
+            ..pb::RegisterSubjectRequest::default()
+        };
+        served.frameworks("admin").register_subject(request).await.unwrap();
+        served
+    }
+
+    async fn on(directory: Arc<TempDir>, clock: Arc<AtomicI64>) -> Self {
+        let time = Arc::clone(&clock);
+        let read = move || {
+            let since = time.load(Ordering::Relaxed);
+            let monotonic = Duration::from_micros(since.unsigned_abs());
+            Reading { wall: Timestamp::from_microsecond(since).unwrap(), monotonic }
+        };
+        let options = EngineOptions {
+            data: directory.path().join("data"),
+            master_key: directory.path().join("master.key"),
+            clock: Arc::new(read.clone()),
+            entropy: system_entropy(),
+            zone: TimeZone::UTC,
+            segment_bytes: 1 << 20,
+            cache_bytes: 16 << 20,
+        };
+        let engine = Engine::open(options, &|_, _| {}).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = ServeOptions {
+            credentials: Arc::new(Credentials::new(&KEY).unwrap()),
+            now: Arc::new(move || read().wall),
+            origins: Vec::new(),
+            reflection: Reflection::Offered,
+            limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+            ledger_stopped: engine.ledger().stopped(),
+        };
+        let (shutdown, told) = oneshot::channel();
+        let ended = tokio::spawn(async move {
+            let ledger = engine.ledger().clone();
+            rpc::serve(listener, ledger, options, async { drop(told.await) }).await.unwrap();
+            engine.close().await.unwrap()
+        });
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.connect_lazy();
+        Self { directory, clock, channel, address, shutdown, ended }
+    }
+
+    /// Stops the server in order.
+    pub async fn stop(self) {
+        drop(self.channel);
+        self.shutdown.send(()).unwrap();
+        let stop = self.ended.await.unwrap();
+        assert!(matches!(stop, Stop::Closed), "{stop:?}");
+    }
+
+    /// Stops the server and starts another on the same ledger.
+    pub async fn restart(self) -> Self {
+        let (directory, clock) = (Arc::clone(&self.directory), Arc::clone(&self.clock));
+        self.stop().await;
+        Self::on(directory, clock).await
+    }
+
+    /// Where the ledger lies.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Sets the clock.
+    pub fn at(&self, time: &str) {
+        self.clock.store(micros(time), Ordering::Relaxed);
+    }
+
+    fn bearer(&self, login: &str) -> Bearer {
+        let (organisation, roles): (&str, &[Role]) = match login {
+            "inspector" => ("ofsted", &[Role::Inspector]),
+            "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
+            "lead" => ("ofsted", &[Role::LeadInspector]),
+            "ofsted" => ("ofsted", &[Role::Signatory]),
+            "csci" => ("csci", &[Role::Signatory]),
+            "publisher" => ("ofsted", &[Role::Publisher]),
+            "officer" => ("ofsted", &[Role::RecordsOfficer]),
+            "admin" => ("ofsted", &[Role::FrameworkAdmin]),
+            "auditor" => ("audit-office", &[Role::Auditor]),
+            "consumer" => ("audit-commission", &[Role::Consumer]),
+            other => panic!("{other} is nobody here"),
+        };
+        let identity = Identity {
+            login: Text::parse(format!("{login}@{organisation}")).unwrap(),
+            organisation: OrganisationId::parse(organisation).unwrap(),
+            roles: roles.to_vec(),
+        };
+        let now = Timestamp::from_microsecond(self.clock.load(Ordering::Relaxed)).unwrap();
+        let credentials = Credentials::new(&KEY).unwrap();
+        // Long enough for tests that move the clock by months.
+        let token = credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap();
+        Bearer(format!("Bearer {token}").parse().unwrap())
+    }
+
+    pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
+        AssessmentServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    pub fn audits(&self) -> AuditServiceClient<Authorised> {
+        AuditServiceClient::with_interceptor(self.channel.clone(), self.bearer("auditor"))
+    }
+
+    pub fn frameworks(&self, login: &str) -> FrameworkServiceClient<Authorised> {
+        FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    /// Opens an assessment under apa/2006; its name.
+    pub async fn open(&self, id: &str) -> String {
+        self.open_under(id, APA_2006, "2006").await
+    }
+
+    pub async fn open_under(&self, id: &str, framework: &str, cycle: &str) -> String {
+        let name = format!("{SUBJECT}/assessments/{id}");
+        let request = pb::OpenAssessmentRequest {
+            assessment: name.clone(),
+            act: Some(act()),
+            framework: framework.to_owned(),
+            cycle: cycle.to_owned(),
+            addressee: Some(pb::Addressee {
+                name: Some(present("Ms S Lock")),
+                ..pb::Addressee::default()
+            }),
+            ..pb::OpenAssessmentRequest::default()
+        };
+        self.assessments("lead").open_assessment(request).await.unwrap();
+        name
+    }
+
+    pub fn set_request(
+        &self,
+        name: &str,
+        area: &str,
+        grade: &str,
+        act: pb::Act,
+        expected: Option<pb::Expectation>,
+    ) -> pb::SetGradeRequest {
+        let award = if grade.bytes().all(|byte| byte.is_ascii_digit()) {
+            pb::grade::Award::Level(grade.to_owned())
+        } else {
+            pb::grade::Award::Word(grade.to_owned())
+        };
+        pb::SetGradeRequest {
+            assessment: name.to_owned(),
+            act: Some(act),
+            area: area.to_owned(),
+            grade: Some(pb::Grade { award: Some(award), ..pb::Grade::default() }),
+            expected,
+            ..pb::SetGradeRequest::default()
+        }
+    }
+
+    pub async fn set_as(
+        &self,
+        login: &str,
+        name: &str,
+        area: &str,
+        grade: &str,
+        act: pb::Act,
+        expected: Option<pb::Expectation>,
+    ) -> Result<pb::Receipt, Status> {
+        let request = self.set_request(name, area, grade, act, expected);
+        self.assessments(login).set_grade(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// A first grade.
+    pub async fn award(&self, name: &str, area: &str, grade: &str) -> pb::Receipt {
+        self.set_as("inspector", name, area, grade, act(), None).await.unwrap()
+    }
+
+    /// A grade set by a panel of moderators.
+    pub async fn moderate(&self, name: &str, area: &str, grade: &str, last_at: u64) -> pb::Receipt {
+        let panel = pb::StatedPanel {
+            display_name: "consistency panel".to_owned(),
+            members: vec!["moderator@ofsted".to_owned(), "second moderator".to_owned()],
+            ..pb::StatedPanel::default()
+        };
+        let decider = pb::StatedDecider {
+            who: Some(pb::stated_decider::Who::Panel(panel)),
+            role: pb::Role::Moderator.into(),
+            ..pb::StatedDecider::default()
+        };
+        let act = pb::Act {
+            decided_by: Some(decider),
+            decided_on: Some(date(2006, 10, 11)),
+            basis: pb::Basis::SameEvidence.into(),
+            rationale: "the panel weighed the key stage results again".to_owned(),
+            ..explained("MODERATION")
+        };
+        self.set_as("moderator", name, area, grade, act, Some(last(last_at))).await.unwrap()
+    }
+
+    pub async fn narrate(
+        &self,
+        name: &str,
+        section: &str,
+        said: &str,
+    ) -> Result<pb::Receipt, Status> {
+        let request = pb::RecordEntryRequest {
+            assessment: name.to_owned(),
+            act: Some(act()),
+            entry_id: format!("nar-{section}"),
+            content: Some(pb::EntryContent {
+                kind: pb::EntryKind::Narrative.into(),
+                section: section.to_owned(),
+                area: section.to_owned(),
+                order: 1,
+                text: Some(present(said)),
+                ..pb::EntryContent::default()
+            }),
+            ..pb::RecordEntryRequest::default()
+        };
+        let response = self.assessments("inspector").record_entry(request).await;
+        response.map(tonic::Response::into_inner)
+    }
+
+    pub async fn get(&self, request: pb::GetAssessmentRequest) -> pb::Assessment {
+        self.assessments("auditor").get_assessment(request).await.unwrap().into_inner()
+    }
+
+    pub async fn history(&self, name: &str, area: &str) -> Vec<pb::AuditRow> {
+        let request = pb::GetGradeHistoryRequest {
+            assessment: name.to_owned(),
+            area: area.to_owned(),
+            ..pb::GetGradeHistoryRequest::default()
+        };
+        self.audits().get_grade_history(request).await.unwrap().into_inner().rows
+    }
+
+    pub fn set_command(
+        &self,
+        name: &str,
+        area: &str,
+        grade: &str,
+        act: pb::Act,
+        expected: Option<pb::Expectation>,
+    ) -> pb::Command {
+        let request = self.set_request(name, area, grade, act, expected);
+        pb::Command { order: Some(pb::command::Order::SetGrade(request)) }
+    }
+
+    pub async fn batch(&self, commands: Vec<pb::Command>) -> Result<Vec<pb::Receipt>, Status> {
+        let request = pb::ApplyBatchRequest { commands, validate_only: false };
+        let response = self.assessments("inspector").apply_batch(request).await?;
+        Ok(response.into_inner().receipts)
+    }
+
+    async fn stream(
+        &self,
+        after: u64,
+        catch_up_only: bool,
+    ) -> Streaming<pb::StreamRecordsResponse> {
+        let request = pb::StreamRecordsRequest {
+            after_position: after,
+            catch_up_only,
+            ..pb::StreamRecordsRequest::default()
+        };
+        self.audits().stream_records(request).await.unwrap().into_inner()
+    }
+
+    /// The positions of all records after one.
+    pub async fn stream_to_end(&self, after: u64) -> Vec<u64> {
+        let mut stream = self.stream(after, true).await;
+        let (mut positions, mut caught_up) = (Vec::new(), 0);
+        while let Some(message) = stream.message().await.unwrap() {
+            match message.message.unwrap() {
+                pb::stream_records_response::Message::Record(record) => {
+                    positions.push(record.record.unwrap().position);
+                }
+                pb::stream_records_response::Message::CaughtUp(_) => caught_up += 1,
+                pb::stream_records_response::Message::Checkpoint(_) => {}
+            }
+        }
+        assert_eq!(caught_up, 1, "caught up once, and said so");
+        positions
+    }
+
+    /// A stream from the first record on that goes live.
+    pub async fn stream_live(&self) -> Live {
+        Live { stream: self.stream(0, false).await, seen: Vec::new() }
+    }
+
+    /// The position of the last record.
+    pub async fn head(&self) -> u64 {
+        self.stream_to_end(0).await.last().copied().unwrap_or(0)
+    }
+}
+
+/// A stream that goes live.
+pub struct Live {
+    stream: Streaming<pb::StreamRecordsResponse>,
+    seen: Vec<u64>,
+}
+
+impl Live {
+    /// All positions seen until `position` came.
+    pub async fn until(&mut self, position: u64) -> Vec<u64> {
+        while self.seen.last().copied().unwrap_or(0) < position {
+            let message = self.stream.message().await.unwrap().expect("the stream goes on");
+            if let Some(pb::stream_records_response::Message::Record(record)) = message.message {
+                self.seen.push(record.record.unwrap().position);
+            }
+        }
+        self.seen.clone()
+    }
+}
+
+fn micros(time: &str) -> i64 {
+    time.parse::<Timestamp>().unwrap().as_microsecond()
+}
+
+/// An act with a request id of its own.
+pub fn act() -> pb::Act {
+    pb::Act { request_id: Uuid::new_v4().to_string(), ..pb::Act::default() }
+}
+
+/// An act that says why.
+pub fn explained(reason: &str) -> pb::Act {
+    pb::Act { reason: reason.to_owned(), rationale: "weighed again".to_owned(), ..act() }
+}
+
+pub fn last(position: u64) -> pb::Expectation {
+    pb::Expectation { last: Some(pb::expectation::Last::Position(position)) }
+}
+
+pub fn assessment(name: &str) -> pb::GetAssessmentRequest {
+    pb::GetAssessmentRequest { name: name.to_owned(), ..pb::GetAssessmentRequest::default() }
+}
+
+/// The grade or word of an area.
+pub fn grade(assessment: &pb::Assessment, area: &str) -> String {
+    let judgement = assessment.judgements.iter().find(|it| it.area == area).unwrap();
+    let award = judgement.award.as_ref().unwrap();
+    if award.word.is_empty() { award.level.clone() } else { award.word.clone() }
+}
+
+pub fn date(year: i32, month: i32, day: i32) -> pb::google::r#type::Date {
+    pb::google::r#type::Date { year, month, day }
+}
+
+pub fn time(time: &str) -> prost_types::Timestamp {
+    let time: Timestamp = time.parse().unwrap();
+    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+pub fn present(text: &str) -> pb::Text {
+    pb::Text { state: Some(pb::text::State::Present(text.to_owned())) }
+}
+
+/// A text that is there.
+pub fn text(text: &Option<pb::Text>) -> &str {
+    match text.as_ref().unwrap().state.as_ref().unwrap() {
+        pb::text::State::Present(text) => text,
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+/// The reason and metadata of a refusal.
+pub fn reason_of(status: &Status) -> (String, HashMap<String, String>) {
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.domain, "judgement.ledger.v1");
+    (info.reason, info.metadata)
+}
