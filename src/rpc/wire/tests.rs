@@ -16,6 +16,8 @@ use crate::{
     rpc::batch::read_batch,
 };
 
+mod violations;
+
 const REQUEST: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const KNOWN: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -262,156 +264,6 @@ fn kinds_with_data_of_their_own_carry_it() {
 }
 
 #[test]
-fn all_violations_of_a_request_are_told_at_once() {
-    let slug = "must be 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
-    let request = pb::SetGradeRequest {
-        assessment: "leicester".to_owned(),
-        act: Some(pb::Act {
-            request_id: "0".to_owned(),
-            decided_by: Some(pb::StatedDecider {
-                who: Some(pb::stated_decider::Who::Person(REQUEST.to_owned())),
-                role: 99,
-                organisation: "Ofsted".to_owned(),
-            }),
-            decided_on: Some(day(2006, 2, 29)),
-            effective_on: Some(day(2006, 0, 0)),
-            basis: -1,
-            instructed_by: Some(pb::StatedDecider::default()),
-            reason: "moderation".to_owned(),
-            rationale: "x".repeat(64 * 1024 + 1),
-            evidence: vec![
-                pb::EvidenceCited { entry: "ev-01".to_owned(), position: 1 },
-                pb::EvidenceCited::default(),
-            ],
-            transcription: Some(pb::Transcription {
-                source: String::new(),
-                source_sha256: vec![7; 31].into(),
-            }),
-        }),
-        area: String::new(),
-        grade: Some(pb::Grade {
-            award: Some(pb::grade::Award::NotGraded(0)),
-            scale: "apa-1-4".to_owned(),
-            qualifier: String::new(),
-        }),
-        expected: Some(pb::Expectation { last: Some(pb::expectation::Last::Any(false)) }),
-        validate_only: false,
-    };
-    let day = "must be a day of the calendar: year, month and day";
-    assert_eq!(
-        faults(&Given::SetGrade(request)),
-        [
-            "assessment must be subjects/{subject}/assessments/{assessment}".to_owned(),
-            "act.request_id must be a UUID in hyphenated form that is not nil".to_owned(),
-            "act.decided_by.role has no value 99 in this version".to_owned(),
-            format!("act.decided_by.organisation {slug}"),
-            "act.decided_by.person is a person's id that the directory does not know".to_owned(),
-            format!("act.decided_on {day}"),
-            format!("act.effective_on {day}"),
-            "act.basis has no value -1 in this version".to_owned(),
-            "act.instructed_by needs a person or a panel".to_owned(),
-            "act.reason must be 1 to 63 of A-Z, 0-9 and '_', beginning with a letter".to_owned(),
-            "act.rationale has 65537 bytes; at most 65536 are kept".to_owned(),
-            "act.evidence[1].entry is required".to_owned(),
-            "act.transcription.source is required".to_owned(),
-            "act.transcription.source_sha256 must be 32 bytes, not 31".to_owned(),
-            "area is required".to_owned(),
-            "grade.not_graded is required".to_owned(),
-            "grade.scale is for a level only".to_owned(),
-            "expected.any must be true".to_owned(),
-        ]
-    );
-}
-
-#[test]
-fn violations_deep_inside_an_entry_have_their_path() {
-    use pb::{figure_value::Stated, text::State};
-    let value = |stated| Some(pb::FigureValue { stated: Some(stated) });
-    let redacted = pb::Text { state: Some(State::Redacted(pb::text::Redacted::default())) };
-    let figures = vec![
-        pb::Figure { measure: text("a"), ..pb::Figure::default() },
-        pb::Figure { value: Some(pb::FigureValue::default()), ..pb::Figure::default() },
-        pb::Figure {
-            measure: text("b"),
-            value: value(Stated::Decimal(google::Decimal { value: "1e3".to_owned() })),
-            comparators: vec![pb::Comparator {
-                value: value(Stated::Words(pb::Text::default())),
-                due: Some(day(2006, 0, 1)),
-                ..pb::Comparator::default()
-            }],
-            ..pb::Figure::default()
-        },
-    ];
-    let content = pb::EntryContent {
-        kind: 0,
-        section: String::new(),
-        text: text(""),
-        quote: Some(redacted),
-        figures,
-        relates_to: vec!["ok".to_owned(), "Not ok".to_owned()],
-        ..pb::EntryContent::default()
-    };
-    assert_eq!(
-        faults(&record_entry(content)),
-        [
-            "content.kind is required",
-            "content.section is required",
-            "content.text.present is required",
-            "content.quote is a command's text: only `present` may be set",
-            "content.figures[1].measure is required",
-            "content.figures[1].value is required",
-            "content.figures[2].value.decimal must be digits with an optional sign and point, at \
-             most 40",
-            "content.figures[2].comparators[0].kind is required",
-            "content.figures[2].comparators[0].value.words.present is required",
-            "content.figures[2].comparators[0].due must be a date of the calendar; month and day, \
-             or the day, may be 0",
-            "content.relates_to[1] must be 1 to 63 of a-z, 0-9 and '-', beginning and ending with \
-             a letter or digit",
-        ]
-    );
-}
-
-#[test]
-fn an_empty_request_lacks_all_that_is_required_of_it() {
-    let rows: [(Given, &[&str]); 8] = [
-        (
-            Given::OpenAssessment(pb::OpenAssessmentRequest::default()),
-            &["assessment", "act", "framework", "cycle"],
-        ),
-        (
-            Given::SetAddressee(pb::SetAddresseeRequest::default()),
-            &["assessment", "act", "addressee"],
-        ),
-        (Given::SetGrade(pb::SetGradeRequest::default()), &["assessment", "act", "area", "grade"]),
-        (
-            Given::RecordEntry(pb::RecordEntryRequest::default()),
-            &["assessment", "act", "entry_id", "content"],
-        ),
-        (
-            Given::ReviseEntry(pb::ReviseEntryRequest::default()),
-            &["assessment", "act", "entry_id", "content"],
-        ),
-        (
-            Given::LockAssessment(pb::LockAssessmentRequest::default()),
-            &["assessment", "act", "digest"],
-        ),
-        (
-            Given::SignOffAssessment(pb::SignOffAssessmentRequest::default()),
-            &["assessment", "act", "organisation", "edition", "digest", "signature"],
-        ),
-        (
-            Given::PublishAssessment(pb::PublishAssessmentRequest::default()),
-            &["assessment", "act", "edition", "letter_date"],
-        ),
-    ];
-    for (given, required) in rows {
-        let told: Vec<_> = order(&given).unwrap_err().into_iter().map(|it| it.0).collect();
-        assert_eq!(told, required, "{given:?}");
-    }
-}
-
-#[test]
 fn an_assessment_is_opened_signed_and_published_as_stated() {
     let addressee = pb::Addressee { name: text("A. Director"), ..pb::Addressee::default() };
     let opened = Given::OpenAssessment(pb::OpenAssessmentRequest {
@@ -495,37 +347,6 @@ fn a_subject_is_registered_under_what_it_is_called() {
     };
     let read = with_names(|at, names| register_subject(at, &good, names)).unwrap();
     assert_eq!(read.order, Order::RegisterSubject(order));
-}
-
-#[test]
-fn an_empty_registration_lacks_all_that_is_required_of_it() {
-    let paths = |read: Result<Ordered, Faults>| -> Vec<_> {
-        read.unwrap_err().into_iter().map(|it| it.0).collect()
-    };
-    let subject = pb::RegisterSubjectRequest::default();
-    let read = with_names(|at, names| register_subject(at, &subject, names));
-    assert_eq!(paths(read), ["act", "subject", "display_name", "kind"]);
-    let framework = pb::RegisterFrameworkRequest::default();
-    let registered = with_names(|at, names| register_framework(at, &framework, names));
-    assert_eq!(paths(registered), ["act", "framework"]);
-}
-
-#[test]
-fn every_number_of_a_closed_set_is_read_and_none_beyond() {
-    use super::closed::{
-        basis_if_any, follow_up_status, letter_part_if_any, non_grade, role_if_any,
-    };
-    let taken = |reads: fn(&At<'_>, i32) -> bool| -> Vec<i32> {
-        (-1..=11).filter(|number| read(|at| Ok(reads(&at, *number))).is_ok_and(|it| it)).collect()
-    };
-    let roles = taken(|at, it| role_if_any(at, it).is_ok_and(|it| it.is_some()));
-    assert_eq!(roles, [1, 2, 3, 4, 5, 6, 7, 8, 9], "nobody decides as the service");
-    let bases = taken(|at, it| basis_if_any(at, it).is_ok_and(|it| it.is_some()));
-    assert_eq!(bases, [1, 2, 3, 4, 5]);
-    let parts = taken(|at, it| letter_part_if_any(at, it).is_ok_and(|it| it.is_some()));
-    assert_eq!(parts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(taken(|at, it| follow_up_status(at, it).is_ok()), [1, 2, 3, 4, 5]);
-    assert_eq!(taken(|at, it| non_grade(at, it).is_ok()), [1, 2, 3]);
 }
 
 #[test]

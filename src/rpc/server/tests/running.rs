@@ -1,0 +1,230 @@
+//! A server under test, with all its layers, around a service that only echoes.
+
+use std::{net::SocketAddr, pin::Pin};
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use prost::Message;
+use tokio::task::JoinHandle;
+use tokio_stream::Stream;
+use tonic::{
+    Request, Response, Status, Streaming,
+    client::Grpc,
+    codec::Codec,
+    transport::{Channel, Endpoint},
+};
+use tonic_prost::ProstCodec;
+
+use super::super::*;
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    pb::{
+        self, assessment_service_server::AssessmentService,
+        framework_service_client::FrameworkServiceClient,
+        framework_service_server::FrameworkService,
+    },
+    rpc::{Credentials, Identity, Limits, Now},
+};
+
+pub(super) const GET: &str = "/judgement.ledger.v1.FrameworkService/GetFramework";
+pub(super) const APPLY: &str = "/judgement.ledger.v1.AssessmentService/ApplyStream";
+
+/// Answers with the caller's login; does as badly as it is told to.
+struct Echo;
+
+macro_rules! unasked {
+    ($($name:ident($request:ident) -> $answer:ident;)+) => {
+        $(
+            fn $name<'s, 'f>(
+                &'s self,
+                _: Request<pb::$request>,
+            ) -> Pin<Box<dyn Future<Output = Result<Response<pb::$answer>, Status>> + Send + 'f>>
+            where
+                's: 'f,
+                Self: 'f,
+            {
+                Box::pin(async { Err(Status::internal("unasked")) })
+            }
+        )+
+    };
+}
+
+#[tonic::async_trait]
+impl FrameworkService for Echo {
+    async fn get_framework(
+        &self,
+        request: Request<pb::GetFrameworkRequest>,
+    ) -> Result<Response<pb::Framework>, Status> {
+        let identity = Identity::of(&request)?;
+        match request.get_ref().name.as_str() {
+            "slow" => std::future::pending().await,
+            "panic" => panic!("as told"),
+            _ => {}
+        }
+        let title = identity.login.as_str().to_owned();
+        Ok(Response::new(pb::Framework { title, ..pb::Framework::default() }))
+    }
+
+    unasked! {
+        register_framework(RegisterFrameworkRequest) -> Receipt;
+        register_subject(RegisterSubjectRequest) -> Receipt;
+        list_frameworks(ListFrameworksRequest) -> ListFrameworksResponse;
+        get_subject(GetSubjectRequest) -> Subject;
+        list_subjects(ListSubjectsRequest) -> ListSubjectsResponse;
+    }
+}
+
+type Outcomes = Result<pb::ApplyStreamResponse, Status>;
+
+#[tonic::async_trait]
+impl AssessmentService for Echo {
+    type ApplyStreamStream = Pin<Box<dyn Stream<Item = Outcomes> + Send>>;
+
+    async fn apply_stream(
+        &self,
+        request: Request<Streaming<pb::ApplyStreamRequest>>,
+    ) -> Result<Response<Self::ApplyStreamStream>, Status> {
+        let answers =
+            request.into_inner().map(|command| command.map(|_| pb::ApplyStreamResponse::default()));
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    unasked! {
+        open_assessment(OpenAssessmentRequest) -> Receipt;
+        set_addressee(SetAddresseeRequest) -> Receipt;
+        set_grade(SetGradeRequest) -> Receipt;
+        record_entry(RecordEntryRequest) -> Receipt;
+        revise_entry(ReviseEntryRequest) -> Receipt;
+        lock_assessment(LockAssessmentRequest) -> Receipt;
+        sign_off_assessment(SignOffAssessmentRequest) -> Receipt;
+        publish_assessment(PublishAssessmentRequest) -> Receipt;
+        apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
+        get_assessment(GetAssessmentRequest) -> Assessment;
+        list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
+    }
+}
+
+/// A server under test.
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) channel: Channel,
+    pub(super) token: String,
+    pub(super) ledger_stopped: watch::Sender<bool>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) ended: JoinHandle<Result<(), ServeError>>,
+}
+
+pub(super) const LIMITS: Limits = Limits {
+    calls_max: 8,
+    streams_max: 2,
+    unary_max: Duration::from_secs(5),
+    drain_delay: Duration::ZERO,
+    drain_max: Duration::from_secs(20),
+};
+
+/// Starts one.
+pub(super) async fn running(limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let credentials = Credentials::new(&[7; 32]).unwrap();
+    let caller = Identity {
+        login: Text::parse("j.smith").unwrap(),
+        organisation: OrganisationId::parse("ofsted").unwrap(),
+        roles: vec![Role::Inspector],
+    };
+    let token = credentials.mint(&caller, Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
+    let (ledger_stopped, stopped) = watch::channel(false);
+    let options = ServeOptions {
+        credentials: Arc::new(credentials),
+        now,
+        origins: vec![HeaderValue::from_static("https://page.example")],
+        reflection: Reflection::Offered,
+        limits,
+    };
+    let routes = Routes::new(
+        compressed!(FrameworkServiceServer::new(Echo)).max_decoding_message_size(1_024),
+    )
+    .add_service(compressed!(AssessmentServiceServer::new(Echo)).max_decoding_message_size(1_024));
+    let shutdown = CancellationToken::new();
+    let until = shutdown.clone().cancelled_owned();
+    let ended = tokio::spawn(async move {
+        let serving = Serving {
+            listener,
+            options,
+            draining: CancellationToken::new(),
+            ledger_stopped: stopped,
+            services: &[FrameworkServiceServer::<Echo>::NAME],
+            find: Arc::new(|_| None),
+        };
+        serving.run(routes, until).await
+    });
+    let channel =
+        Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    Running { address, channel, token, ledger_stopped, shutdown, ended }
+}
+
+impl Running {
+    pub(super) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = format!("Bearer {}", self.token).parse().unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+    }
+
+    pub(super) async fn get(&self, name: &str) -> Result<String, Status> {
+        let asked = pb::GetFrameworkRequest { name: name.to_owned() };
+        let answer = FrameworkServiceClient::new(self.channel.clone())
+            .get_framework(self.request(asked))
+            .await;
+        answer.map(|answer| answer.into_inner().title)
+    }
+
+    /// Sends any message to any method, as a client that does not know better.
+    pub(super) async fn send<M>(&self, path: &'static str, message: M) -> Result<(), Status>
+    where
+        M: Message + Send + Sync + 'static,
+    {
+        let codec = ProstCodec::<M, pb::Framework>::default();
+        self.send_as(path, message, codec).await
+    }
+
+    pub(super) async fn send_as<M, C>(
+        &self,
+        path: &'static str,
+        message: M,
+        codec: C,
+    ) -> Result<(), Status>
+    where
+        M: Send + Sync + 'static,
+        C: Codec<Encode = M> + Send + Sync + 'static,
+        C::Decode: Send + Sync + 'static,
+    {
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static(path);
+        client.unary(self.request(message), path, codec).await.map(drop)
+    }
+
+    /// Sends messages over a stream and answers how it ended.
+    pub(super) async fn stream<M>(
+        &self,
+        path: &'static str,
+        messages: Vec<M>,
+    ) -> Result<usize, Status>
+    where
+        M: Message + Send + Sync + 'static,
+    {
+        let codec = ProstCodec::<M, pb::ApplyStreamResponse>::default();
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.unwrap();
+        let path = http::uri::PathAndQuery::from_static(path);
+        let request = self.request(tokio_stream::iter(messages));
+        let mut answers = client.streaming(request, path, codec).await?.into_inner();
+        let mut count = 0_usize;
+        while answers.message().await?.is_some() {
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+}
