@@ -50,6 +50,12 @@ pub struct Served {
 #[derive(Clone)]
 pub struct Bearer(MetadataValue<Ascii>);
 
+impl Bearer {
+    pub fn new(token: &str) -> Self {
+        Self(format!("Bearer {token}").parse().unwrap())
+    }
+}
+
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         request.metadata_mut().insert("authorization", self.0.clone());
@@ -128,11 +134,6 @@ impl Served {
         Self::on(directory, clock).await
     }
 
-    /// Where the ledger lies.
-    pub fn data(&self) -> std::path::PathBuf {
-        self.directory.path().join("data")
-    }
-
     /// Sets the clock.
     pub fn at(&self, time: &str) {
         self.clock.store(micros(time), Ordering::Relaxed);
@@ -161,7 +162,7 @@ impl Served {
         let credentials = Credentials::new(&KEY).unwrap();
         // Long enough for tests that move the clock by months.
         let token = credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap();
-        Bearer(format!("Bearer {token}").parse().unwrap())
+        Bearer::new(&token)
     }
 
     pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {

@@ -211,7 +211,7 @@ async fn health_is_told_to_anybody_in_gzip_for_each_service() {
     assert_eq!(health(&server, service).await, Ok(Answered::Serving));
     assert_eq!(health(&server, "no.such.Service").await, Err(Code::NotFound));
 
-    server.ledger_stopped.send_replace(true);
+    server.ledger_stopped.cancel();
     // Turned by another task: health itself says when.
     while health(&server, service).await == Ok(Answered::Serving) {}
     assert_eq!(health(&server, service).await, Ok(Answered::NotServing));
