@@ -29,7 +29,7 @@ impl Ledger {
     ) -> Result<Option<AssessmentRead>, ReadError> {
         let now = as_of.known == KnownAt::Now;
         let moment = self.moment(as_of.known).await?;
-        let known = if now { self.current(id).await? } else { self.known(id, moment).await? };
+        let known = if now { self.current(id)? } else { self.known(id, moment).await? };
         let Some(known) = known else { return Ok(None) };
         // The views may already hold a group that is durable and about to be published.
         let moment = if known.last.at > moment.position {
@@ -68,7 +68,7 @@ impl Ledger {
     }
 
     /// An assessment as of its last record.
-    async fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
+    fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
         Ok(self.shared.views.assessment(id)?.map(|found| found.as_ref().clone()))
     }
 
@@ -77,7 +77,7 @@ impl Ledger {
         id: &AssessmentId,
         moment: Moment,
     ) -> Result<Option<Assessment>, ReadError> {
-        let current = self.current(id).await?;
+        let current = self.current(id)?;
         if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
             return Ok(Some(current));
         }

@@ -19,7 +19,7 @@ pub(super) enum Found {
         same_cycle: Option<AssessmentId>,
     },
     /// For every other order on an assessment.
-    Assessment(Option<(Assessment, Arc<Registered>)>),
+    Assessment(Option<Box<(Assessment, Arc<Registered>)>>),
 }
 
 impl Found {
@@ -45,7 +45,7 @@ impl Found {
                 Ok(Self::Assessment(assessment.and_then(|assessment| {
                     let registered = stage.outlook.catalogue.get(&assessment.framework)?;
                     let registered = Arc::clone(registered);
-                    Some((assessment, registered))
+                    Some(Box::new((assessment, registered)))
                 })))
             }
         }
@@ -62,7 +62,7 @@ impl Found {
                 same_cycle: same_cycle.as_ref(),
             },
             Self::Assessment(found) => {
-                Known::Assessment(found.as_ref().map(|(assessment, registered)| {
+                Known::Assessment(found.as_deref().map(|(assessment, registered)| {
                     (assessment, &*registered.framework, &registered.document_sha256)
                 }))
             }
@@ -71,7 +71,8 @@ impl Found {
 
     /// Says which record is meant where evidence names an entry's last.
     pub(super) fn settle_evidence(&self, act: &mut Act<Text>) {
-        let Self::Assessment(Some((assessment, _))) = self else { return };
+        let Self::Assessment(Some(found)) = self else { return };
+        let (assessment, _) = &**found;
         for evidence in &mut act.evidence {
             if let (true, Some(last)) =
                 (evidence.is_of_last(), assessment.last_of_entry(&evidence.entry))

@@ -45,6 +45,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`ReadError`] if the views or the journal cannot be read.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a query is what, in which order, as of when, from where and how much"
+    )]
     pub async fn find(
         &self,
         filter: &Filter,
@@ -70,16 +74,15 @@ impl Ledger {
                     records.push(self.read_keep(keep));
                 }
                 if records.len() >= limit || work >= WORK_MAX {
-                    let next = (!span.is_empty()).then_some(position);
-                    return Ok(Found { records, next });
+                    let more = !span.is_empty();
+                    return Ok(Found { records, next: more.then_some(position) });
                 }
             }
-            let Some(next) = next else { break };
-            span = span.beyond(order, next);
+            let Some(edge) = next else { break };
+            span = span.beyond(order, edge);
             if work == 0 {
                 // Nothing was found among all the postings that one page may examine.
-                let next = (!span.is_empty()).then_some(next);
-                return Ok(Found { records, next });
+                return Ok(Found { records, next: (!span.is_empty()).then_some(edge) });
             }
         }
         Ok(Found { records, next: None })
@@ -174,7 +177,16 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
     };
     let change = match &record.event {
         Event::GradeSet(event) => Some(event.change),
-        _ => None,
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
     };
     let deciders = fact.deciders();
     let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
@@ -182,22 +194,22 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
     let effective_on = fact.effective_on();
     let (from, to) = filter.effective;
 
-    same(&filter.assessment, assessment)
-        && same(&filter.subject, subject)
-        && same(&filter.area, area_of(&record.event))
+    same(filter.assessment.as_ref(), assessment)
+        && same(filter.subject.as_ref(), subject)
+        && same(filter.area.as_ref(), area_of(&record.event))
         && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
         && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
         && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
-        && same(&filter.reason, record.act.reason.as_ref())
-        && same(&filter.basis, record.act.basis.as_ref())
-        && same(&filter.change, change.as_ref())
+        && same(filter.reason.as_ref(), record.act.reason.as_ref())
+        && same(filter.basis.as_ref(), record.act.basis.as_ref())
+        && same(filter.change.as_ref(), change.as_ref())
         && filter.event.is_none_or(|name| name == record.event.name())
         && from.is_none_or(|day| effective_on >= day)
         && to.is_none_or(|day| effective_on <= day)
 }
 
-fn same<T: PartialEq>(asked: &Option<T>, found: Option<&T>) -> bool {
-    asked.as_ref().is_none_or(|asked| found == Some(asked))
+fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
+    asked.is_none() || asked == found
 }
 
 /// The area that an event speaks of.

@@ -42,7 +42,7 @@ impl Random {
         self.bytes().map(Opening::new)
     }
 
-    /// A fresh UUIDv4.
+    /// A fresh random UUID.
     pub(super) fn uuid_v4(&mut self) -> Result<Uuid, EntropyError> {
         self.bytes().map(|bytes| Builder::from_random_bytes(bytes).into_uuid())
     }

@@ -65,7 +65,7 @@ impl Streamed {
     }
 }
 
-/// How a client names a moment. (Spec §2, known_at)
+/// How a client names a moment. (Spec §2, `known_at`)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownAt {
     /// Now.
@@ -207,9 +207,9 @@ impl Ledger {
     /// [`ReadError`] if the journal cannot be read.
     pub async fn records(&self, after: Position, page: Page) -> Result<Vec<Streamed>, ReadError> {
         let head = self.head().position;
-        let stored = self.shared.journal.read(after, page).await?;
+        let found = self.shared.journal.read(after, page).await?;
         // The journal may hold a group that is durable and about to be published.
-        let visible = stored.into_iter().filter(|stored| stored.position <= head);
+        let visible = found.into_iter().filter(|stored| stored.position <= head);
         visible
             .map(|stored| match Record::decode(&stored.entry.record) {
                 Ok(record) => {
@@ -282,14 +282,14 @@ impl Ledger {
         let meant = |record: &Record| record.stream == stream;
         let key = filing::of_stream(&stream);
         let found = fold::latest(&*self.shared.journal, key, head, meant).await?;
-        Ok(found.and_then(|keep| match keep.record.event {
-            Event::SubjectRegistered(event) => Some(SubjectRead {
+        Ok(found.and_then(|keep| {
+            let Event::SubjectRegistered(event) = keep.record.event else { return None };
+            Some(SubjectRead {
                 subject: event.subject,
                 name: event.name.to_string(),
                 kind: event.kind.to_string(),
                 position: keep.record.position,
-            }),
-            _ => None,
+            })
         }))
     }
 

@@ -160,8 +160,8 @@ async fn matching_views(
     tracing::warn!(applied = %opened.applied, %head, "the views are those of another journal");
     views.discard();
     drop(views);
-    let (views, opened) = open()?;
-    Ok((Arc::new(views), opened.applied))
+    let (rebuilt, from) = open()?;
+    Ok((Arc::new(rebuilt), from.applied))
 }
 
 async fn is_of(journal: &dyn Journal, head: Position, opened: &Opened) -> Result<bool, OpenError> {
@@ -313,10 +313,10 @@ fn registered(keep: &Keep) -> Result<Registered, OpenError> {
     let document = Arc::from(document.as_ref());
     let order = RegisterFramework { framework: Arc::new(framework), document };
     let registered = Registered::new(&order, keep.item());
-    match &keep.record.event {
-        Event::FrameworkRegistered(event) if event.document == registered.document_sha256 => {
-            Ok(registered)
-        }
-        _ => Err(bad("its document is not the one that was registered".to_owned())),
+    if let Event::FrameworkRegistered(event) = &keep.record.event
+        && event.document == registered.document_sha256
+    {
+        return Ok(registered);
     }
+    Err(bad("its document is not the one that was registered".to_owned()))
 }

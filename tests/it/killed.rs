@@ -126,7 +126,7 @@ async fn grade_on(
     mut client: Assessments,
     caller: usize,
     mut before: Option<u64>,
-    receipts: mpsc::UnboundedSender<(usize, pb::Receipt)>,
+    receipts: mpsc::Sender<(usize, pb::Receipt)>,
 ) -> pb::SetGradeRequest {
     for round in 0_u64.. {
         let level = if round % 2 == 0 { "2" } else { "3" };
@@ -144,7 +144,7 @@ async fn grade_on(
         match client.set_grade(request.clone()).await {
             Ok(receipt) => {
                 before = Some(receipt.get_ref().position);
-                drop(receipts.send((caller, receipt.into_inner())));
+                drop(receipts.send((caller, receipt.into_inner())).await);
             }
             Err(_) => return request,
         }
@@ -209,7 +209,7 @@ async fn what_was_acknowledged_survives_a_kill() {
         check(&channel, &acknowledged).await;
         settle(&channel, &mut retries, &mut lasts).await;
 
-        let (told, mut receipts) = mpsc::unbounded_channel();
+        let (told, mut receipts) = mpsc::channel(1 << 16);
         let mut callers = JoinSet::new();
         for caller in 0..CALLERS {
             let before = lasts.get(&caller).copied();

@@ -9,16 +9,20 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::too_many_lines,
+    clippy::too_many_arguments,
     clippy::shadow_unrelated,
     clippy::wildcard_enum_match_arm,
     unreachable_pub,
     reason = "a test fails by panicking, counts in small numbers, and is no part of any interface"
 )]
-#![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 #![allow(
-    clippy::shadow_unrelated,
-    reason = "a test that opens a journal twice calls it a journal twice"
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    clippy::needless_pass_by_value,
+    clippy::ref_option,
+    reason = "what helps a test is called as the test reads best"
 )]
+#![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
 mod face;
 mod faulty_journal;

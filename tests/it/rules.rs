@@ -535,7 +535,7 @@ fn registration_is_refused_in_the_order_of_the_table() {
 }
 
 /// Sets `now` over `before` in an area where 1 is best, and says how that changed the grade.
-fn change(before: Grade, now: Grade) -> ChangeKind {
+fn change(before: &Grade, now: Grade) -> ChangeKind {
     let standing = |grade: &Grade| match grade {
         Grade::Level(_, code) => Standing::Level {
             scale: ScaleId::parse("one-is-best").unwrap(),
@@ -545,14 +545,14 @@ fn change(before: Grade, now: Grade) -> ChangeKind {
         Grade::Word(_) => unreachable!("this area takes no word"),
         Grade::NotGraded(value) => Standing::NotGraded(*value),
     };
-    let past = given(&[opened(), graded("behaviour", standing(&before))]);
+    let past = given(&[opened(), graded("behaviour", standing(before))]);
     let mut order = set(now, Some(Expected::Any));
     if let AssessmentOrder::SetGrade(order) = &mut order {
         order.area = judgement_ledger::judgement::AreaId::parse("behaviour").unwrap();
     }
     match past.decide(&command(explained(3), order)).unwrap() {
         Event::GradeSet(event) => {
-            assert_eq!(event.before, Some(standing(&before)));
+            assert_eq!(event.before, Some(standing(before)));
             event.change
         }
         other => panic!("{} is no grade", other.name()),
@@ -561,17 +561,17 @@ fn change(before: Grade, now: Grade) -> ChangeKind {
 
 #[test]
 fn direction_comes_from_rank_where_1_is_best() {
-    assert_eq!(change(level("3"), level("1")), ChangeKind::Raised);
-    assert_eq!(change(level("1"), level("4")), ChangeKind::Lowered);
-    assert_eq!(change(level("2"), level("2")), ChangeKind::Reaffirmed);
+    assert_eq!(change(&level("3"), level("1")), ChangeKind::Raised);
+    assert_eq!(change(&level("1"), level("4")), ChangeKind::Lowered);
+    assert_eq!(change(&level("2"), level("2")), ChangeKind::Reaffirmed);
 }
 
 #[test]
 fn a_level_taken_away_is_vacated_and_one_given_after_that_is_awarded() {
     let none = || Grade::NotGraded(NonGrade::SubjectToReview);
-    assert_eq!(change(level("2"), none()), ChangeKind::Vacated);
-    assert_eq!(change(none(), level("2")), ChangeKind::Awarded);
-    assert_eq!(change(none(), none()), ChangeKind::Reaffirmed);
+    assert_eq!(change(&level("2"), none()), ChangeKind::Vacated);
+    assert_eq!(change(&none(), level("2")), ChangeKind::Awarded);
+    assert_eq!(change(&none(), none()), ChangeKind::Reaffirmed);
 }
 
 #[test]

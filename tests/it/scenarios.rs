@@ -75,7 +75,7 @@ async fn scenario_4_a_backdated_grade_holds_from_its_day_and_is_known_from_its_r
     let first_of_october = Some(date(2006, 10, 1));
     served.at("2006-10-10T09:00:00Z");
     let act_1 = pb::Act {
-        effective_on: first_of_october.clone(),
+        effective_on: first_of_october,
         rationale: "as agreed at the start of the round".to_owned(),
         ..act()
     };
@@ -91,7 +91,7 @@ async fn scenario_4_a_backdated_grade_holds_from_its_day_and_is_known_from_its_r
         ..assessment(&name)
     };
     let on_5 = date(2006, 10, 5);
-    let known_15 = served.get(read("2006-10-15T00:00:00Z", on_5.clone())).await;
+    let known_15 = served.get(read("2006-10-15T00:00:00Z", on_5)).await;
     assert_eq!(grade(&known_15, capacity), "2");
     let known_25 = served.get(read("2006-10-25T00:00:00Z", on_5)).await;
     assert_eq!(grade(&known_25, capacity), "3");

@@ -121,6 +121,7 @@ impl Served {
 
     /// Stops the server in order.
     pub async fn stop(self) {
+        assert!(self.address.ip().is_loopback(), "tests never leave this machine");
         drop(self.channel);
         self.shutdown.send(()).unwrap();
         let stop = self.ended.await.unwrap();

@@ -1,6 +1,6 @@
-//! Rules for what is written, and for whom. (Spec §4, EntryRecorded, EntryRevised, AddresseeSet)
+//! Rules for what is written, and for whom. (Spec §4)
 
-use super::{Case, check_dates};
+use super::{Case, check_dates, check_stated};
 use crate::judgement::{
     AddresseeSet, EntryContent, EntryId, EntryKind, EntryRecorded, EntryRevised, Event, Kind,
     RecordEntry, Refusal, ReviseEntry, SetAddressee, Text,
@@ -37,7 +37,7 @@ pub(super) fn revise(case: &Case<'_>, order: &ReviseEntry<Text>) -> Result<Event
     case.check_evidence()?;
     check_dates(case.situation, case.act)?;
     Refusal::RationaleRequired { needs }.when(unexplained)?;
-    case.check_stated(last, expected)?;
+    check_stated(last, expected)?;
     case.check_open()?;
     case.check_expected(|| format!("entry {entry}"), last, expected)?;
     Refusal::EntryStruck { entry: entry.clone() }.when(content.is_none() && written.struck)?;
@@ -51,7 +51,7 @@ pub(super) fn set_addressee(
     let last = case.assessment.addressee;
 
     check_dates(case.situation, case.act)?;
-    case.check_stated(last, order.expected)?;
+    check_stated(last, order.expected)?;
     case.check_open()?;
     case.check_expected(|| "the addressee".to_owned(), last, order.expected)?;
     Ok(Event::AddresseeSet(AddresseeSet { addressee: order.addressee.clone() }))

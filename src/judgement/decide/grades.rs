@@ -1,9 +1,11 @@
-//! Rules for grades. (Spec §4, GradeSet)
+//! Rules for grades. (Spec §4)
 
-use super::{Case, check_dates};
+use std::cmp::Ordering;
+
+use super::{Case, check_dates, check_stated};
 use crate::judgement::{
-    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, NonGrade, Refusal,
-    SelfModeration, SetGrade, Standing, Text,
+    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, Refusal,
+    Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
 };
 
 pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>, Refusal> {
@@ -23,7 +25,7 @@ pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>
     case.check_evidence()?;
     check_dates(case.situation, case.act)?;
     Refusal::RationaleRequired { needs }.when(reworded && unexplained)?;
-    case.check_stated(last, order.expected)?;
+    check_stated(last, order.expected)?;
     case.check_open()?;
     case.check_expected(|| format!("area {}", order.area), last, order.expected)?;
     Refusal::SelfModeration { area: order.area.clone() }.when(moderates_self(case, before))?;
@@ -95,27 +97,20 @@ fn is_level(standing: &Standing) -> bool {
 /// How a grade differs from the one before: by rank, never by number. (Spec §3.3)
 fn change(framework: &Framework, before: Option<&Standing>, now: &Standing) -> ChangeKind {
     match (before, now) {
-        (None, _) => ChangeKind::Awarded,
-        (Some(Standing::NotGraded(before)), Standing::NotGraded(now)) => vacated(*before, *now),
-        (Some(Standing::NotGraded(_)), Standing::Level { .. }) => ChangeKind::Awarded,
-        (Some(Standing::Level { .. }), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (Some(before), now) if before == now => ChangeKind::Reaffirmed,
+        (None | Some(Standing::NotGraded(_)), Standing::Level { .. }) | (None, _) => {
+            ChangeKind::Awarded
+        }
+        (Some(_), Standing::NotGraded(_)) => ChangeKind::Vacated,
         (
-            Some(Standing::Level { scale: old_scale, level: old, word: old_word }),
-            Standing::Level { scale, level, word },
+            Some(Standing::Level { scale: old_scale, level: old_level, .. }),
+            Standing::Level { scale, level, .. },
         ) => {
-            if old_scale == scale && old == level && old_word == word {
-                return ChangeKind::Reaffirmed;
-            }
-            let rank = |id, level| {
-                framework.scale(id).and_then(|it| it.level(level).map(|level| (it, level.rank)))
-            };
-            match (rank(old_scale, old), rank(scale, level)) {
-                (Some((old, before)), Some((new, now))) if new.ranks_against(old) => {
-                    match now.cmp(&before) {
-                        std::cmp::Ordering::Greater => ChangeKind::Raised,
-                        std::cmp::Ordering::Less => ChangeKind::Lowered,
-                        std::cmp::Ordering::Equal => ChangeKind::Reaffirmed,
-                    }
+            let old = place(framework, old_scale, old_level);
+            let new = place(framework, scale, level);
+            match (old, new) {
+                (Some((old, old_rank)), Some((new, rank))) if new.ranks_against(old) => {
+                    by_rank(old_rank.cmp(&rank))
                 }
                 (_, _) => ChangeKind::Awarded,
             }
@@ -123,8 +118,22 @@ fn change(framework: &Framework, before: Option<&Standing>, now: &Standing) -> C
     }
 }
 
-fn vacated(before: NonGrade, now: NonGrade) -> ChangeKind {
-    if before == now { ChangeKind::Reaffirmed } else { ChangeKind::Vacated }
+/// The scale of a level, and its rank there.
+fn place<'a>(
+    framework: &'a Framework,
+    scale: &ScaleId,
+    level: &LevelCode,
+) -> Option<(&'a Scale, i32)> {
+    let scale = framework.scale(scale)?;
+    Some((scale, scale.level(level)?.rank))
+}
+
+fn by_rank(old_to_new: Ordering) -> ChangeKind {
+    match old_to_new {
+        Ordering::Less => ChangeKind::Raised,
+        Ordering::Greater => ChangeKind::Lowered,
+        Ordering::Equal => ChangeKind::Reaffirmed,
+    }
 }
 
 /// Whether somebody who decided the grade that stands now decides to moderate it, where the

@@ -125,8 +125,9 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             | AssessmentOrder::SetAddressee(_)
             | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
             AssessmentOrder::SetGrade(_) if moderates(situation, act) => &[Role::Moderator],
-            AssessmentOrder::SetGrade(_) => &[Role::Inspector],
-            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
+            AssessmentOrder::SetGrade(_)
+            | AssessmentOrder::RecordEntry(_)
+            | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
             AssessmentOrder::SignOff(_) => &[Role::Signatory],
             AssessmentOrder::Publish(_) => &[Role::Publisher],
         },
@@ -163,6 +164,12 @@ fn check_dates(situation: &Situation<'_>, act: &Act<Text>) -> Result<(), Refusal
         .when(past(act.effective_on) && act.rationale.is_none() && !transcribed)
 }
 
+/// What changes something existing says what it believes to be there. (Spec §4.2)
+fn check_stated(last: Option<Item>, expected: Option<Expected>) -> Result<(), Refusal> {
+    Refusal::ExpectationRequired { last: last.map(|it| it.at) }
+        .when(last.is_some() && expected.is_none())
+}
+
 impl Case<'_> {
     /// The reason, if given, is one of the framework's.
     fn check_reason(&self) -> Result<(), Refusal> {
@@ -195,12 +202,6 @@ impl Case<'_> {
         Refusal::NotOpen { edition: self.assessment.edition, phase }.when(!open)
     }
 
-    /// What changes something existing says what it believes to be there. (Spec §4.2)
-    fn check_stated(&self, last: Option<Item>, expected: Option<Expected>) -> Result<(), Refusal> {
-        Refusal::ExpectationRequired { last: last.map(|item| item.at) }
-            .when(last.is_some() && expected.is_none())
-    }
-
     /// Nobody else was first. (Spec §4.2)
     fn check_expected(
         &self,
@@ -208,7 +209,7 @@ impl Case<'_> {
         last: Option<Item>,
         expected: Option<Expected>,
     ) -> Result<(), Refusal> {
-        let at = last.map(|item| item.at);
+        let at = last.map(|it| it.at);
         let holds = match expected {
             None | Some(Expected::NoneYet) => at.is_none(),
             Some(Expected::At(position)) => at == Some(position),
@@ -218,7 +219,7 @@ impl Case<'_> {
         if holds {
             return Ok(());
         }
-        let record = last.map(|item| item.record);
+        let record = last.map(|it| it.record);
         Err(Refusal::StaleExpectation { item: item(), last: at, record })
     }
 

@@ -31,8 +31,7 @@ pub(super) fn subject(
 
 fn is_taken(situation: &Situation<'_>) -> bool {
     match situation.known {
-        Known::Name { taken } => taken,
-        Known::Opening { taken, .. } => taken,
+        Known::Name { taken } | Known::Opening { taken, .. } => taken,
         Known::Assessment(found) => found.is_some(),
     }
 }
