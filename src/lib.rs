@@ -1,4 +1,55 @@
-//! The judgement ledger.
+//! The judgement ledger: who changed which grade, when, why, on whose decision.
+//!
+//! An inspectorate grades public bodies area by area. This crate records every judgement change
+//! as one event in an append-only journal, and rebuilds from the events what stands, what was
+//! known at any moment, and who decided it. It is a library and the binary `judgement-ledger`.
+//!
+//! # The house
+//!
+//! A room names only rooms below it; `tests/it/tidy.rs` reads every file and fails on a breach.
+//!
+//! | layer | room | owns |
+//! |---|---|---|
+//! | 0 pure | [`judgement`] | ids, frameworks, commands, events, the rules (`decide`), the fold (`evolve`), refusals |
+//! | 0 pure | [`merkle`] | RFC 6962 hashes, roots and the frontier of the tree |
+//! | 0 | [`pb`] | generated messages and services; named in `record`, `rpc` and `cli` alone |
+//! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
+//! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |
+//! | 2 | [`journal`] | the append-only truth: its contract, the memory store, the file store |
+//! | 2 | [`vault`] | erasable texts: sealed beside the records, under keys of their own |
+//! | 3 | [`views`] | disposable read models over sled: postings and what stands |
+//! | 4 | [`ledger`] | the shell: the sequencer, recovery, reading |
+//! | 5 | [`rpc`] | the gRPC face: wire, credentials, status, layers, streams |
+//! | 6 | [`cli`], [`telemetry`] | flags, the composition root, the verbs |
+//!
+//! # A command's way through
+//!
+//! 1. `rpc` says who calls, from the credential alone, and turns the request into a
+//!    [`judgement::Command`] once, reporting all violations together.
+//! 2. [`ledger::Ledger::submit`] puts it into a bounded queue; full means "come back".
+//! 3. The [`ledger::Sequencer`] takes what waits. For each command: is its request known? Then the
+//!    first receipt again, or `KEY_REUSED`. Else [`judgement::decide`] answers a refusal, or an
+//!    event, which [`judgement::Assessment::evolve`] folds into a staged state; [`record`] turns
+//!    it into bytes, [`vault`] seals its texts beside them.
+//! 4. One append of the whole group, one flush: the commit point.
+//! 5. The views take the records, the head is published, then the callers are answered.
+//!
+//! # A read's way
+//!
+//! What stands comes from the views, records from the journal, texts from the vault; the
+//! sequencer is never asked. An answer names the position that it reflects, and asking with that
+//! position repeats it.
+//!
+//! # Invariants
+//!
+//! - Durable, then published, then answered: who holds a receipt can read what it is for.
+//! - A stored byte is never written again nor encoded anew: it is hashed as it lies.
+//! - No record holds a text that a person typed, and no digest of one but its salted commitment.
+//! - What decides comes from the journal's checksummed footers, never from sled alone: the views
+//!   can make an answer slow, never wrong.
+//! - The recorder is taken from the credential; no request has a field for it.
+//! - `judgement` and `merkle` do no I/O, take no lock, read no clock and are never async.
+//! - Nothing here computes a grade.
 #![forbid(unsafe_code)]
 
 pub mod cli;
