@@ -211,7 +211,7 @@ async fn health_is_told_to_anybody_in_gzip_for_each_service() {
     assert_eq!(health(&server, service).await, Ok(Answered::Serving));
     assert_eq!(health(&server, "no.such.Service").await, Err(Code::NotFound));
 
-    server.ledger_stopped.send_replace(true);
+    server.ledger_stopped.cancel();
     // Turned by another task: health itself says when.
     while health(&server, service).await == Ok(Answered::Serving) {}
     assert_eq!(health(&server, service).await, Ok(Answered::NotServing));
@@ -249,6 +249,7 @@ async fn reflection_is_told_to_anybody_in_gzip() {
 
 #[tokio::test]
 async fn reflection_speaks_the_older_version_that_many_tools_need() {
+    use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;
     let asked = v1alpha::ServerReflectionRequest {
@@ -265,7 +266,6 @@ async fn reflection_speaks_the_older_version_that_many_tools_need() {
             .accept_compressed(gzip);
     let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
     let answer = answers.into_inner().message().await.unwrap().unwrap();
-    use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
     let Some(FileDescriptorResponse(files)) = answer.message_response else {
         panic!("no file");
     };

@@ -109,7 +109,7 @@ pub(super) struct Running {
     pub(super) address: SocketAddr,
     pub(super) channel: Channel,
     pub(super) token: String,
-    pub(super) ledger_stopped: watch::Sender<bool>,
+    pub(super) ledger_stopped: CancellationToken,
     pub(super) shutdown: CancellationToken,
     pub(super) ended: JoinHandle<Result<(), ServeError>>,
 }
@@ -134,7 +134,8 @@ pub(super) async fn running(limits: Limits) -> Running {
     };
     let token = credentials.mint(&caller, Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
-    let (ledger_stopped, stopped) = watch::channel(false);
+    let ledger_stopped = CancellationToken::new();
+    let stopped = ledger_stopped.clone();
     let options = ServeOptions {
         credentials: Arc::new(credentials),
         now,
