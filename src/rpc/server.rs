@@ -183,7 +183,6 @@ impl Serving<'_> {
         };
         let ledger_stopped = self.ledger_stopped;
         let ledger_stops = async {
-            // Who drops the other end without a word has stopped as well.
             ledger_stopped.cancelled().await;
             health.set(ServingStatus::NotServing).await;
             std::future::pending::<Infallible>().await

@@ -334,3 +334,24 @@ async fn bulk_work_is_told_to_go_on_elsewhere_when_the_server_goes_down() {
     drop((answers, commands));
     face.stop().await;
 }
+
+#[tokio::test]
+async fn many_calls_at_once_introduce_a_new_caller_once() {
+    const CALLS: usize = 64;
+    let face = Face::start().await;
+    face.batch(vec![open()]).await.unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..CALLS {
+        let Order::RecordEntry(entry) = strength(number) else { panic!("another order") };
+        // Nobody has called as this login before, and each call brings the person along.
+        let request = face.by("inspector", entry);
+        let mut client = face.assessments();
+        calls.spawn(async move { client.record_entry(request).await });
+    }
+    let mut revisions: Vec<_> =
+        calls.join_all().await.into_iter().map(|it| it.unwrap().into_inner().revision).collect();
+    revisions.sort_unstable();
+    let all: Vec<_> = (2..).take(CALLS).collect();
+    assert_eq!(revisions, all);
+    face.stop().await;
+}

@@ -250,7 +250,6 @@ async fn reflection_is_told_to_anybody_in_gzip() {
 #[tokio::test]
 async fn reflection_speaks_the_older_version_that_many_tools_need() {
     use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
-
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;
     let asked = v1alpha::ServerReflectionRequest {
