@@ -50,6 +50,7 @@ const LAYERS: &[Room] = &[
         path: "vault",
         rooms: &["vault", "disk", "judgement", "record"],
         crates: &[
+            "crc32c",
             "chacha20poly1305",
             "zeroize",
             "bytes",
@@ -71,6 +72,7 @@ const LAYERS: &[Room] = &[
         crates: &[
             "tokio",
             "arc_swap",
+            "tokio_util",
             "bytes",
             "imbl",
             "jiff",
@@ -182,8 +184,8 @@ fn breaches(path: &Path, code: &str) -> Vec<String> {
     let mut code = code.to_owned();
     for (from, name) in EXCEPTIONS {
         if *from == room.path {
-            code =
-                code.replace(&format!("{name};"), ";").replace("judgement::Position", "Position");
+            let short = name.trim_start_matches("crate::");
+            code = code.replace(short, &format!("{from}::Excepted"));
         }
     }
     let rooms = rooms_named(&code);
@@ -209,7 +211,9 @@ fn every_file_names_only_what_its_layer_allows() {
     let mut found = Vec::new();
     for (path, source) in sources() {
         let top = path.to_str().unwrap();
-        if top == "lib.rs" || top == "main.rs" {
+        // Roots name everything; tests may look anywhere.
+        let tests = path.iter().any(|part| part == "tests" || part == "tests.rs");
+        if top == "lib.rs" || top == "main.rs" || tests {
             continue;
         }
         found.extend(breaches(&path, &code(&source)).iter().map(|it| format!("{top} {it}")));
@@ -266,7 +270,8 @@ fn no_test_is_empty_talk() {
     for (path, source) in sources() {
         for line in source.lines() {
             let line = line.trim_start();
-            assert!(!line.starts_with("matches!("), "{}: {line}", path.display());
+            let said = line.starts_with("matches!(") && line.ends_with(';');
+            assert!(!said, "{}: {line}", path.display());
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Records and bytes, there and back.
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use prost::Message as _;

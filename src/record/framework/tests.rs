@@ -1,3 +1,5 @@
+//! Frameworks, and every fault that one can have.
+
 use super::*;
 use crate::judgement::{AreaId, AudienceId, LevelCode, ScaleId, SectionId};
 

@@ -1,3 +1,5 @@
+//! What counts as the same request again.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Snapshots, there and back.
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;

@@ -2,8 +2,8 @@
 
 use super::*;
 
-const BLOCK: &str = include_str!("../../../tests/records/vault-block-v1.hex");
-const SEALED: &str = include_str!("../../../tests/records/vault-sealed-v1.hex");
+const BLOCK: &str = include_str!("../../../tests/vault/block-v1.hex");
+const SEALED: &str = include_str!("../../../tests/vault/sealed-v1.hex");
 const NAME: &str = "block-0000000001.keys";
 
 fn bytes(hexadecimal: &str) -> Vec<u8> {

@@ -1,3 +1,5 @@
+//! A stream from its feed to its reader, under a paused clock.
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},

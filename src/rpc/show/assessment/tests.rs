@@ -1,3 +1,5 @@
+//! Assessments as they are shown.
+
 use jiff::civil::Date;
 
 use super::super::fixture::{self, content, day, entry, read, record, said, shown};
