@@ -23,6 +23,7 @@
 mod face;
 mod faulty_journal;
 mod journal;
+mod letter;
 mod rules;
 mod scenarios;
 mod served;

@@ -139,6 +139,11 @@ impl Served {
     }
 
     fn bearer(&self, login: &str) -> Bearer {
+        Bearer(format!("Bearer {}", self.token(login)).parse().unwrap())
+    }
+
+    /// The credential of a login, as its token file holds it.
+    pub fn token(&self, login: &str) -> String {
         let (organisation, roles): (&str, &[Role]) = match login {
             "inspector" => ("ofsted", &[Role::Inspector]),
             "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
@@ -160,8 +165,7 @@ impl Served {
         let now = Timestamp::from_microsecond(self.clock.load(Ordering::Relaxed)).unwrap();
         let credentials = Credentials::new(&KEY).unwrap();
         // Long enough for tests that move the clock by months.
-        let token = credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap();
-        Bearer(format!("Bearer {token}").parse().unwrap())
+        credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap()
     }
 
     pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
