@@ -28,6 +28,7 @@ mod face;
 mod faulty_journal;
 mod journal;
 mod killed;
+mod letter;
 mod rules;
 mod scenarios;
 mod served;

@@ -141,6 +141,11 @@ impl Served {
     }
 
     fn bearer(&self, login: &str) -> Bearer {
+        Bearer::new(&self.token(login))
+    }
+
+    /// The credential of a login, as its token file holds it.
+    pub fn token(&self, login: &str) -> String {
         let (organisation, roles): (&str, &[Role]) = match login {
             "inspector" => ("ofsted", &[Role::Inspector]),
             "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
@@ -162,8 +167,7 @@ impl Served {
         let now = Timestamp::from_microsecond(self.clock.load(Ordering::Relaxed)).unwrap();
         let credentials = Credentials::new(&KEY).unwrap();
         // Long enough for tests that move the clock by months.
-        let token = credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap();
-        Bearer::new(&token)
+        credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap()
     }
 
     pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
