@@ -1,0 +1,239 @@
+//! The two servers, each in a process of its own that ends when its stdin is closed.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    pin::Pin,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt, stream};
+use jiff::{Timestamp, tz::TimeZone};
+use judgement_ledger::{
+    cli::engine::{Engine, EngineError, EngineOptions},
+    ledger::Reading,
+    pb::{
+        self, apply_stream_response::Outcome, assessment_service_server as assessments,
+        audit_service_server as audits,
+    },
+    rpc::{self, Credentials, Limits, Reflection, ServeOptions},
+    vault::system_entropy,
+};
+use tokio::{io::AsyncReadExt, net::TcpListener};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Server, server::TcpIncoming},
+};
+
+/// The key of the credentials: these servers listen on the loopback device only.
+pub const KEY: [u8; 32] = [42; 32];
+
+/// A server in a process of its own.
+pub struct Child {
+    child: std::process::Child,
+    pub process: u32,
+    pub address: SocketAddr,
+}
+
+impl Child {
+    pub fn start(mode: &str, directory: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg(mode)
+            .arg(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process: child.id(), address: line.trim().parse().expect("an address"), child }
+    }
+
+    /// Closes its stdin and waits until it has ended.
+    pub fn stop(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+async fn listen() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("{}", listener.local_addr().unwrap());
+    listener
+}
+
+async fn told() {
+    let mut rest = Vec::new();
+    drop(tokio::io::stdin().read_to_end(&mut rest).await);
+}
+
+/// The real server on a new ledger.
+pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
+    let began = std::time::Instant::now();
+    let clock = move || Reading { wall: Timestamp::now(), monotonic: began.elapsed() };
+    let options = EngineOptions {
+        data: directory.join("data"),
+        master_key: directory.join("master.key"),
+        clock: Arc::new(clock),
+        entropy: system_entropy(),
+        zone: TimeZone::UTC,
+        segment_bytes: 64 << 20, // as `serve` does
+        cache_bytes: 256 << 20,
+    };
+    let engine = Engine::open(options, &|_, _| {}).await?;
+    let options = ServeOptions {
+        credentials: Arc::new(Credentials::new(&KEY).unwrap()),
+        now: Arc::new(Timestamp::now),
+        origins: Vec::new(),
+        reflection: Reflection::Hidden,
+        limits: Limits {
+            drain_delay: Duration::ZERO,
+            drain_max: Duration::from_secs(2),
+            ..Limits::STANDARD
+        },
+    };
+    let handle = engine.ledger().clone();
+    rpc::serve(listen().await, handle, options, told()).await.unwrap();
+    engine.close().await.map(drop)
+}
+
+/// A server that answers at once, always the same.
+pub async fn noop(directory: &Path) {
+    fn read<M: prost::Message + Default>(directory: &Path, name: &str) -> M {
+        M::decode(std::fs::read(directory.join(name)).unwrap().as_slice()).unwrap()
+    }
+    let constant = Arc::new(Constant {
+        receipt: read(directory, "receipt"),
+        assessment: read(directory, "assessment"),
+        record: read(directory, "record"),
+    });
+    let incoming = TcpIncoming::from(listen().await).with_nodelay(Some(true));
+    // The windows of the real server, and none of its layers.
+    let serving = Server::builder()
+        .max_concurrent_streams(512)
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .add_service(assessments::AssessmentServiceServer::from_arc(Arc::clone(&constant)))
+        .add_service(audits::AuditServiceServer::from_arc(constant))
+        .serve_with_incoming(incoming);
+    tokio::select! {
+        served = serving => served.unwrap(),
+        () = told() => {}
+    }
+}
+
+struct Constant {
+    receipt: pb::Receipt,
+    assessment: pb::Assessment,
+    record: pb::StreamRecordsResponse,
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Answer<T> = Result<Response<T>, Status>;
+
+fn not_measured<T>() -> Answer<T> {
+    Err(Status::unimplemented("not measured"))
+}
+
+#[tonic::async_trait]
+impl assessments::AssessmentService for Constant {
+    type ApplyStreamStream = Answers<pb::ApplyStreamResponse>;
+
+    async fn set_grade(&self, _: Request<pb::SetGradeRequest>) -> Answer<pb::Receipt> {
+        Ok(Response::new(self.receipt.clone()))
+    }
+
+    async fn apply_stream(
+        &self,
+        request: Request<Streaming<pb::ApplyStreamRequest>>,
+    ) -> Answer<Self::ApplyStreamStream> {
+        let receipt = self.receipt.clone();
+        let answer =
+            move |_| pb::ApplyStreamResponse { outcome: Some(Outcome::Receipt(receipt.clone())) };
+        let answers = request.into_inner().map(move |command| command.map(&answer));
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get_assessment(&self, _: Request<pb::GetAssessmentRequest>) -> Answer<pb::Assessment> {
+        Ok(Response::new(self.assessment.clone()))
+    }
+
+    async fn open_assessment(&self, _: Request<pb::OpenAssessmentRequest>) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn set_addressee(&self, _: Request<pb::SetAddresseeRequest>) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn record_entry(&self, _: Request<pb::RecordEntryRequest>) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn revise_entry(&self, _: Request<pb::ReviseEntryRequest>) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn lock_assessment(&self, _: Request<pb::LockAssessmentRequest>) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn sign_off_assessment(
+        &self,
+        _: Request<pb::SignOffAssessmentRequest>,
+    ) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn publish_assessment(
+        &self,
+        _: Request<pb::PublishAssessmentRequest>,
+    ) -> Answer<pb::Receipt> {
+        not_measured()
+    }
+
+    async fn apply_batch(
+        &self,
+        _: Request<pb::ApplyBatchRequest>,
+    ) -> Answer<pb::ApplyBatchResponse> {
+        not_measured()
+    }
+
+    async fn list_assessments(
+        &self,
+        _: Request<pb::ListAssessmentsRequest>,
+    ) -> Answer<pb::ListAssessmentsResponse> {
+        not_measured()
+    }
+}
+
+#[tonic::async_trait]
+impl audits::AuditService for Constant {
+    type StreamRecordsStream = Answers<pb::StreamRecordsResponse>;
+
+    async fn stream_records(
+        &self,
+        _: Request<pb::StreamRecordsRequest>,
+    ) -> Answer<Self::StreamRecordsStream> {
+        let record = self.record.clone();
+        let records = stream::iter(std::iter::repeat_with(move || Ok(record.clone())));
+        Ok(Response::new(Box::pin(records)))
+    }
+
+    async fn get_grade_history(
+        &self,
+        _: Request<pb::GetGradeHistoryRequest>,
+    ) -> Answer<pb::GetGradeHistoryResponse> {
+        not_measured()
+    }
+
+    async fn query_audit(
+        &self,
+        _: Request<pb::QueryAuditRequest>,
+    ) -> Answer<pb::QueryAuditResponse> {
+        not_measured()
+    }
+}
