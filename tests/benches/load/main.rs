@@ -2,6 +2,10 @@
 //!
 //! `cargo bench --bench load -- [--seconds N | --quick] [--json FILE]`; see `tests/benches/README.md`.
 #![allow(
+    clippy::unchecked_time_subtraction,
+    clippy::too_many_arguments,
+    clippy::cast_sign_loss,
+    clippy::struct_field_names,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -20,7 +20,7 @@ pub fn name() -> String {
 /// All steps in order; each act is one of `act`. The digests of what is locked and signed are
 /// left open, as in an import file.
 pub fn steps(letter: &Letter, act: fn() -> pb::Act) -> Vec<pb::ImportStep> {
-    let mut steps = Steps { act, orders: HashMap::new(), steps: Vec::new() };
+    let mut steps = Steps { act, orders: HashMap::new(), taken: Vec::new() };
     steps.open(letter);
     steps.letter_parts(letter);
     steps.writing(letter);
@@ -30,21 +30,21 @@ pub fn steps(letter: &Letter, act: fn() -> pb::Act) -> Vec<pb::ImportStep> {
     steps.lock();
     letter.signatories.iter().for_each(|it| steps.sign(it));
     steps.publish();
-    steps.steps
+    steps.taken
 }
 
 struct Steps {
     act: fn() -> pb::Act,
     /// How many entries of a kind a section has.
     orders: HashMap<(EntryKind, String), u32>,
-    steps: Vec<pb::ImportStep>,
+    taken: Vec<pb::ImportStep>,
 }
 
 impl Steps {
     fn push(&mut self, login: &str, order: Order) {
         let command = pb::Command { order: Some(order) };
         let step = pb::import_step::Step::Command(command);
-        self.steps.push(pb::ImportStep { step: Some(step), credential: login.to_owned() });
+        self.taken.push(pb::ImportStep { step: Some(step), credential: login.to_owned() });
     }
 
     fn open(&mut self, letter: &Letter) {
