@@ -172,8 +172,8 @@ impl Place {
         receipts
     }
 
-    /// Leaves examples of what the ledger answers in `directory`; the size of a request.
-    pub async fn sample(self: &Arc<Self>, directory: &Path) -> usize {
+    /// Leaves examples of what the ledger answers in `directory`; their sizes, in words.
+    pub async fn sample(self: &Arc<Self>, directory: &Path) -> String {
         let mut set = Set::new(self, 0, 1).await;
         let request = self.seats[0].request();
         let bytes = request.encoded_len();
@@ -190,7 +190,12 @@ impl Place {
         let record = stream.stream.as_mut().unwrap().message().await.unwrap().unwrap();
         assert!(is_record(&record));
         write_message(&directory.join("record"), &record);
-        bytes
+        format!(
+            "SetGrade: {bytes} bytes, its receipt {}, its record {}; grades of an assessment: {}",
+            receipt.encoded_len(),
+            record.encoded_len(),
+            assessment.encoded_len()
+        )
     }
 
     /// The same assessments at another server.

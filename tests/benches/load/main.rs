@@ -15,6 +15,10 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::too_many_arguments,
+    clippy::unchecked_time_subtraction,
+    clippy::struct_field_names,
     clippy::indexing_slicing,
     clippy::shadow_unrelated,
     clippy::wildcard_enum_match_arm,
@@ -92,10 +96,10 @@ async fn measure_all(asked: &Asked) {
     let ledger = Child::start("serve-ledger", directory.path());
     let at_ledger = Place::set_up(ledger.address, ledger.process).await;
     // The empty server answers with what the ledger answered: the same messages to the byte.
-    let request_bytes = at_ledger.sample(directory.path()).await;
+    let sizes = at_ledger.sample(directory.path()).await;
     let noop = Child::start("serve-noop", directory.path());
     let at_noop = at_ledger.elsewhere(noop.address, noop.process).await;
-    println!("a SetGrade request has {request_bytes} bytes; {time:?} a row\n");
+    println!("{sizes} bytes; {time:?} a row\n");
 
     for (callers, connections) in CALLERS_AND_CONNECTIONS {
         let cell = |server| Cell { what: "SetGrade", server, callers, connections, time };
