@@ -15,7 +15,6 @@
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
     clippy::too_many_arguments,
     clippy::unchecked_time_subtraction,
     clippy::struct_field_names,
