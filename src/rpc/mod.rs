@@ -27,5 +27,5 @@ mod wire;
 pub use caller::{Identity, Now};
 pub use credential::{CredentialError, Credentials};
 pub use options::{Limits, Reflection, ServeOptions};
-pub use server::{ServeError, serve};
+pub use server::{ServeError, serve, serve_connections};
 pub use status::{DOMAIN, Reason};

@@ -1,15 +1,19 @@
 //! The server: which services there are, behind which layers, and how it goes down.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, header};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding,
     server::NamedService,
     service::Routes,
-    transport::server::{Server, TcpIncoming},
+    transport::server::{Connected, Server, TcpIncoming},
 };
 use tonic_health::{
     ServingStatus,
@@ -97,6 +101,25 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let incoming = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .with_keepalive(Some(PING_INTERVAL));
+    serve_connections(incoming, ledger, options, shutdown).await
+}
+
+/// As [`serve`], on connections that come from anywhere: a simulated network, for one.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_connections<C>(
+    incoming: impl Stream<Item = io::Result<C>>,
+    ledger: Ledger,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let draining = CancellationToken::new();
     let routes = routes(&ledger, &draining);
     let ledger_stopped = ledger.stopped();
@@ -111,8 +134,8 @@ pub async fn serve(
         introductions.knows(person).then_some(person)
     });
     let serving =
-        Serving { listener, options, draining, ledger_stopped, services: &services, find };
-    serving.run(routes, shutdown).await
+        Serving { options, draining, ledger_stopped, services: &services, find };
+    serving.run(incoming, routes, shutdown).await
 }
 
 /// Accepts gzip and zstd, and sends them to those who do.
@@ -145,7 +168,6 @@ fn routes(ledger: &Ledger, draining: &CancellationToken) -> Routes {
 
 /// All that a server needs beside its own services.
 pub(super) struct Serving<'s> {
-    pub(super) listener: TcpListener,
     pub(super) options: ServeOptions,
     /// Cancelled when the server goes down.
     pub(super) draining: CancellationToken,
@@ -158,12 +180,16 @@ pub(super) struct Serving<'s> {
 }
 
 impl Serving<'_> {
-    /// Serves `routes`, health and reflection until `shutdown`.
-    pub(super) async fn run(
+    /// Serves `routes`, health and reflection on `incoming` until `shutdown`.
+    pub(super) async fn run<C>(
         self,
+        incoming: impl Stream<Item = io::Result<C>>,
         routes: Routes,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
+    ) -> Result<(), ServeError>
+    where
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let (reporter, health_service) = health_reporter();
         let health = Health { reporter, services: self.services };
         health.set(ServingStatus::Serving).await;
@@ -207,9 +233,6 @@ impl Serving<'_> {
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
             .layer(Surround(authenticate));
-        let incoming = TcpIncoming::from(self.listener)
-            .with_nodelay(Some(true))
-            .with_keepalive(Some(PING_INTERVAL));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => Ok(served?),

@@ -33,4 +33,5 @@ mod rules;
 mod scenarios;
 mod served;
 mod sim_disk;
+mod simulation;
 mod tidy;

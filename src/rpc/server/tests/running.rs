@@ -151,14 +151,13 @@ pub(super) async fn running(limits: Limits) -> Running {
     let until = shutdown.clone().cancelled_owned();
     let ended = tokio::spawn(async move {
         let serving = Serving {
-            listener,
             options,
             draining: CancellationToken::new(),
             ledger_stopped: stopped,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
         };
-        serving.run(routes, until).await
+        serving.run(TcpIncoming::from(listener), routes, until).await
     });
     let channel =
         Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
