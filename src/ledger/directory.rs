@@ -4,13 +4,25 @@
 //! What is here is the fold of those records, held in memory: it grows with the number of
 //! persons who ever acted, not with the number of records.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use imbl::HashMap as SharedMap;
-use uuid::Uuid;
+use uuid::Builder;
+use zeroize::Zeroizing;
 
 use super::Shown;
-use crate::judgement::{OrganisationId, PersonId, Text};
+use crate::{
+    judgement::{OrganisationId, PersonId, Text},
+    merkle::sha256,
+    vault::{Entropy, EntropyError},
+};
 
 /// A person whom a submission names and the directory does not know yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,17 +68,48 @@ impl Directory {
     }
 }
 
+const PERSON: &[u8] = b"judgement-ledger/person\0";
+
+/// Draws ids of persons, from one secret that is drawn when the ledger is opened: so nobody who
+/// asks who somebody is can be left without an answer because randomness failed just then.
+pub(crate) struct PersonIds {
+    secret: Zeroizing<[u8; 32]>,
+    drawn: AtomicU64,
+}
+
+impl PersonIds {
+    pub(super) fn new(entropy: &Entropy) -> Result<Self, EntropyError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        entropy(secret.as_mut_slice())?;
+        Ok(Self { secret, drawn: AtomicU64::new(0) })
+    }
+
+    /// An id that nobody has: a random UUID, which says nothing of the person.
+    fn fresh(&self) -> PersonId {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let drawn = sha256(&[PERSON, self.secret.as_slice(), &number]);
+        let random = drawn.as_bytes().first_chunk().copied().unwrap_or_default();
+        PersonId::new(Builder::from_random_bytes(random).into_uuid())
+    }
+}
+
+impl fmt::Debug for PersonIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PersonIds(<secret>)")
+    }
+}
+
 /// Turns names into persons: known ones are found, new ones are introduced.
 #[derive(Debug)]
 pub struct Introductions {
     directory: Directory,
     new: BTreeMap<(OrganisationId, String), Introduction>,
-    fresh: fn() -> Uuid,
+    ids: Arc<PersonIds>,
 }
 
 impl Introductions {
-    pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory, new: BTreeMap::new(), fresh: Uuid::new_v4 }
+    pub(crate) fn new(directory: Directory, ids: Arc<PersonIds>) -> Self {
+        Self { directory, new: BTreeMap::new(), ids }
     }
 
     /// The person of this name in this organisation, introduced if need be.
@@ -75,11 +118,10 @@ impl Introductions {
             return known;
         }
         let key = (organisation.clone(), name.as_str().to_owned());
-        let fresh = self.fresh;
         self.new
             .entry(key)
             .or_insert_with(|| Introduction {
-                person: PersonId::new(fresh()),
+                person: self.ids.fresh(),
                 organisation: organisation.clone(),
                 name: name.clone(),
             })
@@ -107,6 +149,31 @@ impl Introductions {
         for (id, organisation, name) in known {
             directory.learn(*id, (*organisation).clone(), Shown::Present((*name).clone()));
         }
-        Self::new(directory)
+        let ids = PersonIds { secret: Zeroizing::new([7; 32]), drawn: AtomicU64::new(0) };
+        Self::new(directory, Arc::new(ids))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(secret: u8) -> Vec<PersonId> {
+        let entropy: Entropy = Arc::new(move |bytes| {
+            bytes.fill(secret);
+            Ok(())
+        });
+        let ids = PersonIds::new(&entropy).unwrap();
+        (0..100).map(|_| ids.fresh()).collect()
+    }
+
+    #[test]
+    fn ids_of_persons_come_from_the_randomness_that_was_passed_in() {
+        let ids = drawn(1);
+        assert_eq!(ids, drawn(1), "nothing else decides them");
+        let others = drawn(2);
+        let all: std::collections::HashSet<_> = ids.iter().chain(&others).collect();
+        assert_eq!(all.len(), 200, "no id twice, not even under another secret");
+        assert!(ids.iter().all(|id| id.uuid().get_version_num() == 4));
     }
 }

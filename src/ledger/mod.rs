@@ -74,6 +74,7 @@ struct Shared {
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,
     directory: ArcSwap<directory::Directory>,
+    persons: Arc<directory::PersonIds>,
     journal: Arc<dyn Journal>,
     vault: Arc<Vault>,
     views: Arc<Views>,

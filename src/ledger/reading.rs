@@ -311,6 +311,7 @@ impl Ledger {
     /// Turns the names that a request states into persons.
     #[must_use]
     pub fn introductions(&self) -> Introductions {
-        Introductions::new(self.shared.directory.load().as_ref().clone())
+        let directory = self.shared.directory.load().as_ref().clone();
+        Introductions::new(directory, Arc::clone(&self.shared.persons))
     }
 }

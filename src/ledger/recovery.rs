@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Keep, Ledger, Moment, ReadError, Registered, Sequencer, Shared, Shown,
     clock::{Clock, RecordedTime},
-    directory::Directory,
+    directory::{Directory, PersonIds},
     fold::{self, Fold, STREAMS_KEPT},
     mark::{BadMark, Summary},
     random::Random,
@@ -25,7 +25,7 @@ use crate::{
     journal::{Journal, JournalError, Page},
     judgement::{Assessment, AssessmentId, Event, Position, RegisterFramework, StreamId},
     record::read_framework,
-    vault::{Entropy, Vault},
+    vault::{Entropy, EntropyError, Vault},
     views::{Applied, Direction, Opened, Range, Search, Term, Views, ViewsError},
 };
 
@@ -63,6 +63,9 @@ pub enum OpenError {
     /// The views cannot be used, though they were rebuilt.
     #[error("the views cannot be rebuilt")]
     Views(#[from] ViewsError),
+    /// There is no randomness to draw ids from.
+    #[error("there is no randomness")]
+    Entropy(#[from] EntropyError),
     /// A framework that was registered cannot be read.
     #[error("the framework registered at position {position} cannot be read: {fault}")]
     Framework {
@@ -124,6 +127,7 @@ impl Ledger {
             stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
             directory: ArcSwap::from_pointee(directory),
+            persons: Arc::new(PersonIds::new(&entropy)?),
             journal: Arc::clone(&journal),
             vault: Arc::clone(&vault),
             views: Arc::clone(&views),
