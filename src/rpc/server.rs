@@ -101,9 +101,8 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let incoming = TcpIncoming::from(listener)
-        .with_nodelay(Some(true))
-        .with_keepalive(Some(PING_INTERVAL));
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(PING_INTERVAL));
     serve_connections(incoming, ledger, options, shutdown).await
 }
 
@@ -133,8 +132,7 @@ where
         let person = introductions.person(&identity.organisation, &identity.login);
         introductions.knows(person).then_some(person)
     });
-    let serving =
-        Serving { options, draining, ledger_stopped, services: &services, find };
+    let serving = Serving { options, draining, ledger_stopped, services: &services, find };
     serving.run(incoming, routes, shutdown).await
 }
 

@@ -102,11 +102,18 @@ impl Caller {
         };
         match info.reason.as_str() {
             "OUTCOME_UNKNOWN" | "DEADLINE_EXCEEDED" | "DRAINING" => Answer::Unknown(info.reason),
-            "CLOCK_UNTRUSTED" | "BUSY" | "JOURNAL_UNAVAILABLE" | "STOPPED" | "DISK_FULL"
-            | "REBUILDING" | "DIRECTORY_MOVED" | "POSITION_NOT_REACHED" => {
-                Answer::NotNow(info.reason)
-            }
-            "STALE_EXPECTATION" | "EXPECTATION_REQUIRED" | "EXISTS" | "RATIONALE_REQUIRED"
+            "CLOCK_UNTRUSTED"
+            | "BUSY"
+            | "JOURNAL_UNAVAILABLE"
+            | "STOPPED"
+            | "DISK_FULL"
+            | "REBUILDING"
+            | "DIRECTORY_MOVED"
+            | "POSITION_NOT_REACHED" => Answer::NotNow(info.reason),
+            "STALE_EXPECTATION"
+            | "EXPECTATION_REQUIRED"
+            | "EXISTS"
+            | "RATIONALE_REQUIRED"
             | "CREDENTIAL_EXPIRED" => Answer::Refused(info.reason),
             other => {
                 self.notebook.violated(format!("{}: {other}: {}", self.name, status.message()));

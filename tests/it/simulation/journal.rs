@@ -7,7 +7,10 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
@@ -20,11 +23,25 @@ use judgement_ledger::{
 };
 use tokio::time::sleep;
 
-use super::disk::Power;
+use super::{TICK, disk::Power};
 use crate::sim_disk::Seeded;
 
-/// How long the disk takes, in microseconds, at most: told by whoever makes the weather.
-pub(super) type Slowness = Arc<Mutex<(Seeded, u64)>>;
+/// How slow the disk is: told by whoever makes the weather.
+#[derive(Debug, Clone)]
+pub(super) struct Slowness {
+    pub(super) seed: u64,
+    /// The longest that a call may take, in ticks.
+    pub(super) ticks_max: Arc<AtomicU64>,
+}
+
+impl Slowness {
+    /// How long a call takes now; `what` tells it from others of the same moment.
+    fn of(&self, what: u64) -> Duration {
+        let now = turmoil::sim_elapsed().map_or(0, |elapsed| elapsed.as_micros() as u64);
+        let mut seeded = Seeded(self.seed ^ Seeded(now).next() ^ what);
+        TICK * seeded.below(1 + self.ticks_max.load(Ordering::SeqCst)) as u32
+    }
+}
 
 pub(super) struct SlowJournal {
     pub(super) inner: Arc<file::FileJournal>,
@@ -41,13 +58,8 @@ pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl SlowJournal {
-    async fn take_time(&self) {
-        let micros = {
-            let mut slowness = self.slowness.lock().unwrap();
-            let most = slowness.1;
-            slowness.0.below(most.max(1))
-        };
-        sleep(Duration::from_micros(micros)).await;
+    async fn take_time(&self, what: u64) {
+        sleep(self.slowness.of(what)).await;
     }
 
     /// Goes on only while the power is on: a machine without power answers nothing.
@@ -58,10 +70,14 @@ impl SlowJournal {
         answer
     }
 
-    async fn away<T: Send>(&self, read: impl FnOnce(&file::FileJournal) -> T + Send) -> T {
+    async fn away<T: Send>(
+        &self,
+        what: u64,
+        read: impl FnOnce(&file::FileJournal) -> T + Send,
+    ) -> T {
         let inner = &self.inner;
         let answer = thread::scope(|scope| scope.spawn(|| read(inner)).join().unwrap());
-        self.take_time().await;
+        self.take_time(what).await;
         self.powered(answer).await
     }
 }
@@ -80,19 +96,20 @@ impl Journal for SlowJournal {
     }
 
     fn read(&self, after: Position, page: Page) -> Answer<'_, Vec<Stored>> {
-        Box::pin(self.away(move |inner| at_once(inner.read(after, page))))
+        Box::pin(self.away(after.get(), move |inner| at_once(inner.read(after, page))))
     }
 
     fn latest(&self, key: Key, before: Position) -> Answer<'_, Option<Position>> {
-        Box::pin(self.away(move |inner| at_once(inner.latest(key, before))))
+        let what = u64::from(key.0[0]);
+        Box::pin(self.away(what, move |inner| at_once(inner.latest(key, before))))
     }
 
     fn checkpoint(&self) -> Answer<'_, Option<Bytes>> {
-        Box::pin(self.away(|inner| at_once(inner.checkpoint())))
+        Box::pin(self.away(0, |inner| at_once(inner.checkpoint())))
     }
 
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()> {
-        Box::pin(self.away(|inner| at_once(inner.keep_checkpoint(checkpoint))))
+        Box::pin(self.away(0, |inner| at_once(inner.keep_checkpoint(checkpoint))))
     }
 }
 
@@ -114,9 +131,10 @@ impl Turn for SlowTurn<'_> {
             let Self { journal, inner } = *self;
             // Before the bytes reach the disk, and between that and the answer: the power may go
             // in either, and in between at any call.
-            journal.take_time().await;
+            let at = inner.head().position.get();
+            journal.take_time(at).await;
             let outcome: Result<Head, JournalError> = inner.append(group).await;
-            journal.take_time().await;
+            journal.take_time(at).await;
             journal.powered(outcome).await
         })
     }

@@ -111,7 +111,8 @@ impl Judge {
             return Err("a request that was only ever refused was recorded".to_owned());
         }
         for batch in &notes.batches {
-            let recorded = batch.iter().filter(|request| requests.contains(request.as_slice())).count();
+            let recorded =
+                batch.iter().filter(|request| requests.contains(request.as_slice())).count();
             if recorded != 0 && recorded != batch.len() {
                 return Err(format!("of a batch of {}, {recorded} were recorded", batch.len()));
             }

@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
     time::Duration,
 };
 
@@ -23,10 +23,12 @@ use judgement_ledger::{
     views::{SnapshotCodec, Views, ViewsOptions},
 };
 use tempfile::TempDir;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
+    TICK,
     disk::{Power, PoweredDisk, Syncs},
     journal::{SlowJournal, Slowness, at_once},
     network,
@@ -101,7 +103,7 @@ impl Disks {
 impl Machine {
     pub(super) fn new(seed: u64, disk: fn() -> SimDisk, syncs: Syncs) -> Self {
         let mut seeded = Seeded(seed);
-        let slowness = Arc::new(Mutex::new((Seeded(seeded.next()), 1)));
+        let slowness = Slowness { seed: seeded.next(), ticks_max: Arc::default() };
         let state = State {
             disks: Disks::made(disk),
             syncs,
@@ -137,7 +139,8 @@ impl Machine {
 
     /// Lets each append and each read take up to so long.
     pub(super) fn set_slowness(&self, most: Duration) {
-        self.state().slowness.lock().unwrap().1 = most.as_micros() as u64;
+        let ticks = most.as_micros() / TICK.as_micros();
+        self.state().slowness.ticks_max.store(ticks as u64, Ordering::SeqCst);
     }
 
     /// Tells the server to stop in order.
@@ -216,6 +219,10 @@ impl Machine {
                 () = stop.cancelled() => {}
                 () = stopped.cancelled() => {}
             }
+            // Whatever else happens here happens at even milliseconds. Where a connection that has
+            // something to read is told to end at the same moment, tonic draws which comes first,
+            // and no seed decides that draw.
+            sleep(Duration::from_millis(1)).await;
         };
         let incoming = network::incoming().await.map_err(|error: io::Error| error.to_string())?;
         let served = rpc::serve_connections(incoming, ledger.clone(), options, told).await;
@@ -236,7 +243,7 @@ impl Machine {
             let state = self.state();
             let views = state.views.path().join("views");
             let (disks, power) = (state.disks.clone(), Arc::clone(&state.power));
-            (disks, power, state.syncs, Arc::clone(&state.slowness), views)
+            (disks, power, state.syncs, state.slowness.clone(), views)
         };
         let powered =
             |disk: &SimDisk| PoweredDisk { disk: disk.clone(), power: Arc::clone(&power), syncs };

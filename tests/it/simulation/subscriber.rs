@@ -79,8 +79,10 @@ async fn one_stream(caller: &mut Caller, wanted: Wanted, sent: &mut Vec<u64>, un
                 caller.trace(&format!("record {}", record.position));
                 caller.notebook.open().streamed.push(record);
             }
-            Some(Message::CaughtUp(pb::CaughtUp { position })
-            | Message::Checkpoint(pb::StreamCheckpoint { position })) => {
+            Some(
+                Message::CaughtUp(pb::CaughtUp { position })
+                | Message::Checkpoint(pb::StreamCheckpoint { position }),
+            ) => {
                 if position < *until {
                     let name = &caller.name;
                     return caller

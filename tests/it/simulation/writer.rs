@@ -111,10 +111,8 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
         1 => {
             let (grade, first) = grade(caller, &assessment, &area, Expecting::Any).await;
             let (written, second) = entry_request(caller, &assessment, entry);
-            let orders = [
-                pb::command::Order::SetGrade(grade),
-                pb::command::Order::RecordEntry(written),
-            ];
+            let orders =
+                [pb::command::Order::SetGrade(grade), pb::command::Order::RecordEntry(written)];
             let commands = orders.map(|it| pb::Command { order: Some(it) }).to_vec();
             let batch = pb::ApplyBatchRequest { commands, validate_only: false };
             let requests = vec![first, second];
@@ -236,8 +234,7 @@ async fn read(caller: &mut Caller, assessment: &str, min_position: u64) -> Optio
 }
 
 async fn probe_with_an_expired_credential(caller: &mut Caller, assessment: &str) {
-    let request =
-        pb::GetAssessmentRequest { name: assessment.to_owned(), ..Default::default() };
+    let request = pb::GetAssessmentRequest { name: assessment.to_owned(), ..Default::default() };
     let mut client = caller.assessments_expired();
     if let Answer::Done(_) = caller.call(client.get_assessment(request)).await {
         caller.notebook.violated("an expired credential was accepted");
