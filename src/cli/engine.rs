@@ -2,10 +2,15 @@
 //! and joined.
 
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -13,7 +18,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::{
-    disk::RealDisk,
+    disk::{RealDisk, Reserve},
     journal::{
         Journal, JournalError, Page,
         file::{self, FileJournal, FileOptions},
@@ -83,6 +88,7 @@ pub struct Engine {
     ledger: Ledger,
     journal: Arc<FileJournal>,
     sequencer: JoinHandle<Stop>,
+    _watch: Watch,
 }
 
 impl Engine {
@@ -92,7 +98,10 @@ impl Engine {
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
-        let disk = Arc::new(disk_at(&data.join("journal"))?);
+        let journal_disk = disk_at(&data.join("journal"))?;
+        let reserve = Reserve::keep(data, reserve_bytes(options.segment_bytes));
+        let watch = Watch::over(&reserve)?;
+        let disk = Arc::new(journal_disk.with_reserve(Arc::clone(&reserve)));
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
         let file_options =
@@ -107,7 +116,7 @@ impl Engine {
             let last_slot = last_slot(&*journal).await?;
             let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
             let master = load_master_key(master_key, entropy)?;
-            let keys = Arc::new(disk_at(&data.join("keys"))?);
+            let keys = Arc::new(disk_at(&data.join("keys"))?.with_reserve(reserve));
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
@@ -129,7 +138,7 @@ impl Engine {
             .spawn(move || runtime.block_on(sequencer.run()))
             .map_err(|_| EngineError::Thread)?;
         ledger.register_built_in().await?;
-        Ok(Self { ledger, journal, sequencer })
+        Ok(Self { ledger, journal, sequencer, _watch: watch })
     }
 
     /// The ledger.
@@ -144,12 +153,51 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; nothing that was answered is lost by it.
     pub async fn close(self) -> Result<Stop, EngineError> {
-        let Self { ledger, journal, sequencer } = self;
+        let Self { ledger, journal, sequencer, _watch } = self;
         ledger.close();
         let stop = blocking(move || sequencer.join()).await?.map_err(|_| EngineError::Thread)?;
-        blocking(move || ledger.close_views()).await??;
-        journal.close().await?;
+        if let Err(error) = blocking(move || ledger.close_views()).await? {
+            tracing::warn!(%error, "the views are not whole: the next start mends them");
+        }
+        match (&stop, journal.close().await) {
+            (Stop::Closed, closed) => closed?,
+            // What stopped it says more than that the journal is not closed for that reason.
+            (_, Err(error)) => tracing::debug!(%error, "the journal is left as it is"),
+            (_, Ok(())) => {}
+        }
         Ok(stop)
+    }
+}
+
+/// How often the disk is looked at: views that are behind may run into a full disk within half a
+/// second, and the reserve must be given up before.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The least that is kept, in bytes: room for the views to open, and for keys.
+const RESERVE_BYTES_MIN: u64 = 4 << 20;
+
+/// What is kept free: the views of a segment's records take about half of its bytes.
+fn reserve_bytes(segment_bytes: u64) -> u64 {
+    (segment_bytes / 2).max(RESERVE_BYTES_MIN)
+}
+
+/// A thread that looks after a reserve until this is dropped.
+struct Watch(
+    #[expect(dead_code, reason = "the thread ends when it is dropped")] Sender<Infallible>,
+);
+
+impl Watch {
+    fn over(reserve: &Arc<Reserve>) -> Result<Self, EngineError> {
+        let (ends, told) = mpsc::channel::<Infallible>();
+        let reserve = Arc::clone(reserve);
+        let look = move || {
+            while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
+                reserve.look();
+            }
+        };
+        let thread = std::thread::Builder::new().name("disk-room".to_owned());
+        thread.spawn(look).map_err(|_| EngineError::Thread)?;
+        Ok(Self(ends))
     }
 }
 

@@ -69,7 +69,7 @@ impl Ledger {
 
     /// An assessment as of its last record.
     fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
-        Ok(self.shared.views.assessment(id)?.map(|found| found.as_ref().clone()))
+        Ok(self.shared.views.load().assessment(id)?.map(|found| found.as_ref().clone()))
     }
 
     async fn known(

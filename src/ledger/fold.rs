@@ -50,6 +50,11 @@ impl Fold {
         Self { journal, views, cache: LruCache::new(STREAMS_KEPT) }
     }
 
+    /// From now on these views are asked.
+    pub(super) fn ask(&mut self, views: Arc<Views>) {
+        self.views = views;
+    }
+
     /// The stream as of all records up to `head`; `None` if it has none.
     pub(super) async fn stream(
         &mut self,

@@ -117,7 +117,7 @@ impl Ledger {
         };
         let range = Range { after: span.after, before: span.until.next() };
         let search = Search { terms, range, towards, limit, steps_max: WORK_MAX };
-        let page = self.shared.views.search(&search)?;
+        let page = self.shared.views.load().search(&search)?;
         Ok((page.positions, page.next))
     }
 }

@@ -45,8 +45,8 @@ pub struct Parts {
     pub zone: TimeZone,
 }
 
-/// Opens the views; called a second time after those of the first time were discarded.
-pub type OpenViews = Box<dyn Fn() -> Result<(Views, Opened), ViewsError> + Send>;
+/// Opens the views; called again after those of the time before were discarded or broke.
+pub type OpenViews = Box<dyn Fn() -> Result<(Views, Opened), ViewsError> + Send + Sync>;
 
 /// Told how far opening has come: the position folded last and the head.
 pub type Progress<'a> = &'a (dyn Fn(Position, Position) + Sync);
@@ -92,9 +92,9 @@ impl Ledger {
         parts: Parts,
         progress: Progress<'_>,
     ) -> Result<(Self, Sequencer), OpenError> {
-        let Parts { journal, vault, views, clock, entropy, zone } = parts;
+        let Parts { journal, vault, views: open_views, clock, entropy, zone } = parts;
         let head = journal.head().await?;
-        let (views, applied) = matching_views(&*journal, head.position, &views).await?;
+        let (views, applied) = matching_views(&*journal, head.position, &open_views).await?;
         let (mut summary, marked) = match &head.mark {
             Some(mark) => (Summary::from_bytes(&mark.bytes)?, mark.at),
             None => (Summary::empty(), Position::START),
@@ -126,7 +126,7 @@ impl Ledger {
             directory: ArcSwap::from_pointee(directory),
             journal: Arc::clone(&journal),
             vault: Arc::clone(&vault),
-            views: Arc::clone(&views),
+            views: ArcSwap::new(Arc::clone(&views)),
         });
         let fold = Fold::new(Arc::clone(&journal), views);
         let sequencer = Sequencer {
@@ -139,9 +139,32 @@ impl Ledger {
             zone,
             desk: Desk { fold, vault, random: Random::new(entropy) },
             frontier: summary.frontier,
+            open_views,
+            look: super::healing::looks(),
         };
         Ok((Self { shared, submissions }, sequencer))
     }
+}
+
+/// Views of all that the journal holds: those that are there and believed, brought up to its
+/// head, or new ones.
+pub(super) async fn views_of(
+    journal: &dyn Journal,
+    vault: &Vault,
+    open: &OpenViews,
+) -> Result<Arc<Views>, OpenError> {
+    let head = journal.head().await?.position;
+    let (views, applied) = matching_views(journal, head, open).await?;
+    let mut replay = Replay::begin(journal, vault, Arc::clone(&views), applied).await?;
+    let mut at = applied;
+    while at < head {
+        for stored in journal.read(at, PAGE).await? {
+            at = stored.position;
+            replay.apply(vault, Keep::of(stored)?)?;
+        }
+    }
+    replay.end()?;
+    Ok(views)
 }
 
 /// Views that were folded from this very journal, and up to where.

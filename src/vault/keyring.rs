@@ -164,7 +164,20 @@ impl Writer {
         written
     }
 
-    fn check_usable(&self) -> Result<(), VaultError> {
+    /// Whether there is room for another block.
+    ///
+    /// # Errors
+    /// `Io` if there is not.
+    pub(super) fn check_room(&self) -> Result<(), VaultError> {
+        if self.keyring.disk.has_room() {
+            return Ok(());
+        }
+        Err(self.keyring.refused(io::ErrorKind::StorageFull.into()))
+    }
+
+    /// # Errors
+    /// `Poisoned` once a write has ended as unknown.
+    pub(super) fn check_usable(&self) -> Result<(), VaultError> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(VaultError::Poisoned);
         }

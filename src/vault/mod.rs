@@ -173,6 +173,15 @@ impl Vault {
         Ok(Self { reader: Reader::of(keyring), writer, stock, entropy, _preparer: preparer })
     }
 
+    /// Whether the vault can still be written to: a flush of new keys fails where nobody waits for
+    /// it, and whoever goes on after one does not know what is on the disk.
+    ///
+    /// # Errors
+    /// `Poisoned`.
+    pub fn check_usable(&self) -> Result<(), VaultError> {
+        self.writer.check_usable()
+    }
+
     /// A new opening, for a text about to be sealed.
     ///
     /// # Errors

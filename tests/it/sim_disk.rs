@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use judgement_ledger::disk::{Access, Disk, DiskFile};
+use judgement_ledger::disk::{Access, Disk, DiskFile, FlushFailed};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -394,7 +394,7 @@ impl Disk for SimDisk {
         }
         if let Err(error) = fail(fault) {
             state.directory_sync_failed = true;
-            return Err(error);
+            return Err(FlushFailed::mark(error));
         }
         if !state.forgets_syncs {
             state.pending_names.clear();
@@ -466,7 +466,7 @@ impl DiskFile for SimFile {
         if let Err(error) = fail(fault) {
             node.sync_failed = true;
             node.mark_unsynced(Written::Doubtful);
-            return Err(error);
+            return Err(FlushFailed::mark(error));
         }
         if !forgets {
             node.mark_unsynced(Written::Synced);

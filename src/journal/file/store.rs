@@ -23,7 +23,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    disk::{Access, Disk, DiskFile},
+    disk::{Access, Disk, DiskFile, FlushFailed},
     journal::{Filing, Head, JournalError, NotApplied},
 };
 
@@ -132,6 +132,16 @@ impl Store {
         JournalError::Unknown(source)
     }
 
+    /// Takes note of a failure before anything was stored. If it is a flush that failed the disk
+    /// cannot be trusted any more, and nothing more is written; a flush that only found the disk
+    /// full says so.
+    pub(super) fn refused(&self, source: io::Error) -> JournalError {
+        if FlushFailed::is(&source) && !is_full(&source) {
+            return self.poison(source);
+        }
+        not_applied(source)
+    }
+
     /// Removes the note of a clean stop, durably, before the first change of a run.
     ///
     /// # Errors
@@ -185,7 +195,7 @@ impl Store {
     fn replace(&self, note: Note, payload: &[u8]) -> Result<(), JournalError> {
         at_most(payload.len(), PAYLOAD_BYTES_MAX)?;
         note.replace(self.disk.as_ref(), payload).map_err(|error| match error {
-            ReplaceError::Before(source) => not_applied(source),
+            ReplaceError::Before(source) => self.refused(source),
             ReplaceError::During(source) => self.poison(source),
         })
     }
@@ -233,13 +243,16 @@ pub(super) fn at_most(bytes: usize, bytes_max: usize) -> Result<(), JournalError
 
 /// The outcome of a call that failed before anything was stored.
 pub(super) fn not_applied(source: io::Error) -> JournalError {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    let full = [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind());
-    JournalError::NotApplied(if full {
+    JournalError::NotApplied(if is_full(&source) {
         NotApplied::Full(source)
     } else {
         NotApplied::Unavailable(source)
     })
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    [StorageFull, QuotaExceeded, FileTooLarge].contains(&error.kind())
 }
 
 /// The payload of the note: nothing for no checkpoint, else a 1 before its bytes.
