@@ -24,13 +24,18 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod binary;
 mod face;
 mod faulty_journal;
+mod image;
 mod journal;
 mod killed;
 mod letter;
+mod oracle;
+mod power;
 mod rules;
 mod scenarios;
 mod served;
 mod sim_disk;
 mod tidy;
+mod traced;
