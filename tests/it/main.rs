@@ -25,6 +25,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
 mod binary;
+mod engine_faults;
 mod face;
 mod faulty_journal;
 mod image;
