@@ -7,7 +7,8 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
-    FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId, Standing,
+    Framework, FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId,
+    Standing,
 };
 use crate::merkle::Hash;
 
@@ -116,6 +117,8 @@ pub struct Edition {
     pub letter_date: Date,
     /// What was signed.
     pub digest: Hash,
+    /// The signatures under it, by organisation.
+    pub signatures: BTreeMap<OrganisationId, Item>,
 }
 
 /// A record as the fold sees it. Texts may be held in any way: the fold never reads them.
@@ -206,12 +209,16 @@ impl Assessment {
                 }
             }
             Event::AssessmentPublished(event) => {
-                self.phase = Phase::Published;
+                let signatures = match std::mem::replace(&mut self.phase, Phase::Published) {
+                    Phase::Locked { signatures, .. } => signatures,
+                    Phase::Open | Phase::Published => BTreeMap::new(),
+                };
                 self.published.push(Edition {
                     number: event.edition,
                     item: fact.item,
                     letter_date: event.letter_date,
                     digest: event.digest,
+                    signatures,
                 });
             }
             // These stand on other streams, or begin this one.
@@ -267,6 +274,32 @@ impl Assessment {
     #[must_use]
     pub fn last_of_entry(&self, entry: &EntryId) -> Option<Item> {
         self.entries.get(entry).map(|written| written.item)
+    }
+
+    /// The signatures under the edition that stands: the working one, or once it is out, the one
+    /// published last.
+    pub fn signatures(&self) -> impl Iterator<Item = (&OrganisationId, &Item)> {
+        let signed = match &self.phase {
+            Phase::Open => None,
+            Phase::Locked { signatures, .. } => Some(signatures),
+            Phase::Published => self.published.last().map(|edition| &edition.signatures),
+        };
+        signed.into_iter().flatten()
+    }
+
+    /// The entries in force in the order of the letter: by section and kind as the framework has
+    /// them, then by their own order and id. (Spec §4.8)
+    #[must_use]
+    pub fn entries_in_letter_order(&self, framework: &Framework) -> Vec<(&EntryId, &Written)> {
+        let in_force = self.entries.iter().filter(|(_, written)| !written.struck);
+        let mut in_force: Vec<_> = in_force.collect();
+        in_force.sort_by_cached_key(|(id, written)| {
+            let sections = &framework.sections;
+            let section = sections.iter().position(|section| section.id == written.section);
+            let kind = framework.entry_kinds.iter().position(|rule| rule.kind == written.kind);
+            (section, kind, written.order, *id)
+        });
+        in_force
     }
 
     /// Whether an entry exists and is not struck.

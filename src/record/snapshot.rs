@@ -23,7 +23,7 @@ use crate::{
 mod message;
 
 /// The first byte of every snapshot: one more for each change to the messages or their meaning.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The snapshot of an assessment.
 #[must_use]
@@ -175,13 +175,7 @@ fn store_phase(phase: &Phase) -> message::Phase {
         Phase::Open => message::Phase::Open(message::Nothing {}),
         Phase::Locked { digest, signatures } => message::Phase::Locked(message::Locked {
             digest: digest.as_bytes().to_vec(),
-            signatures: signatures
-                .iter()
-                .map(|(organisation, item)| message::Signed {
-                    organisation: organisation.to_string(),
-                    item: Some(store_item(item)),
-                })
-                .collect(),
+            signatures: store_signatures(signatures),
         }),
         Phase::Published => message::Phase::Published(message::Nothing {}),
     }
@@ -190,17 +184,28 @@ fn store_phase(phase: &Phase) -> message::Phase {
 fn read_phase(phase: &message::Phase) -> Option<Phase> {
     match phase {
         message::Phase::Open(_) => Some(Phase::Open),
-        message::Phase::Locked(locked) => {
-            let signed = |it: &message::Signed| {
-                let organisation = id(&it.organisation, OrganisationId::parse)?;
-                Some((organisation, read_item(it.item.as_ref()?)?))
-            };
-            let signatures = locked.signatures.iter().map(signed);
-            let signatures: BTreeMap<_, _> = signatures.collect::<Option<_>>()?;
-            Some(Phase::Locked { digest: read_hash(&locked.digest)?, signatures })
-        }
+        message::Phase::Locked(locked) => Some(Phase::Locked {
+            digest: read_hash(&locked.digest)?,
+            signatures: read_signatures(&locked.signatures)?,
+        }),
         message::Phase::Published(_) => Some(Phase::Published),
     }
+}
+
+fn store_signatures(signatures: &BTreeMap<OrganisationId, Item>) -> Vec<message::Signed> {
+    let signed = signatures.iter().map(|(organisation, item)| message::Signed {
+        organisation: organisation.to_string(),
+        item: Some(store_item(item)),
+    });
+    signed.collect()
+}
+
+fn read_signatures(signatures: &[message::Signed]) -> Option<BTreeMap<OrganisationId, Item>> {
+    let signed = signatures.iter().map(|it| {
+        let organisation = id(&it.organisation, OrganisationId::parse)?;
+        Some((organisation, read_item(it.item.as_ref()?)?))
+    });
+    signed.collect()
 }
 
 fn store_edition(it: &Edition) -> message::Edition {
@@ -209,6 +214,7 @@ fn store_edition(it: &Edition) -> message::Edition {
         item: Some(store_item(&it.item)),
         letter_date: store_date(it.letter_date),
         digest: it.digest.as_bytes().to_vec(),
+        signatures: store_signatures(&it.signatures),
     }
 }
 
@@ -218,6 +224,7 @@ fn read_edition(it: &message::Edition) -> Option<Edition> {
         item: read_item(it.item.as_ref()?)?,
         letter_date: read_date(it.letter_date)?,
         digest: read_hash(&it.digest)?,
+        signatures: read_signatures(&it.signatures)?,
     })
 }
 

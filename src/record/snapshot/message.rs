@@ -127,4 +127,6 @@ pub(super) struct Edition {
     pub(super) letter_date: i32,
     #[prost(bytes = "vec", tag = "4")]
     pub(super) digest: Vec<u8>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) signatures: Vec<Signed>,
 }
