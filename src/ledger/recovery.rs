@@ -18,7 +18,7 @@ use super::{
     mark::{BadMark, Summary},
     random::Random,
     sequencer::QUEUE_MAX,
-    staging::{Catalogue, Desk, Staged},
+    staging::{Catalogue, Desk, concept},
     texts,
 };
 use crate::{
@@ -245,7 +245,10 @@ impl Replay {
             }
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        self.pending.push(Staged { keep, assessment }.applied(&self.catalogue));
+        let Keep { record, hash, .. } = keep;
+        let concept = concept(&record, assessment.as_ref(), &self.catalogue);
+        let assessment = assessment.map(Arc::new);
+        self.pending.push(Applied { record: Arc::new(record), hash, concept, assessment });
         if self.pending.len() >= PENDING_MAX {
             self.flush()?;
         }

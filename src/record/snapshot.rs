@@ -4,7 +4,7 @@
 //! or bytes that do not read, mean that the records are folded again. It is no evidence and has
 //! no place in the protos.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, civil::Date};
 use prost::Message as _;
@@ -124,7 +124,7 @@ fn store_judgement(area: &AreaId, it: &Judgement) -> message::Judgement {
     message
 }
 
-fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Judgement)> {
+fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Arc<Judgement>)> {
     let person = |bytes: &Vec<u8>| Uuid::from_slice(bytes).map(PersonId::new).ok();
     let standing = match it.not_graded {
         Some(value) => Standing::NotGraded(NonGrade::numbered(value)?),
@@ -143,7 +143,7 @@ fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Judgement)> {
         recorded_at: Timestamp::from_microsecond(it.recorded_at).ok()?,
         transcribed: it.transcribed,
     };
-    Some((id(&it.area, AreaId::parse)?, judgement))
+    Some((id(&it.area, AreaId::parse)?, Arc::new(judgement)))
 }
 
 fn store_written(entry: &EntryId, it: &Written) -> message::Written {
@@ -158,7 +158,7 @@ fn store_written(entry: &EntryId, it: &Written) -> message::Written {
     }
 }
 
-fn read_written(it: &message::Written) -> Option<(EntryId, Written)> {
+fn read_written(it: &message::Written) -> Option<(EntryId, Arc<Written>)> {
     let written = Written {
         item: read_item(it.item.as_ref()?)?,
         kind: Kind::numbered(it.kind)?,
@@ -167,7 +167,7 @@ fn read_written(it: &message::Written) -> Option<(EntryId, Written)> {
         order: it.order,
         struck: it.struck,
     };
-    Some((id(&it.entry, EntryId::parse)?, written))
+    Some((id(&it.entry, EntryId::parse)?, Arc::new(written)))
 }
 
 fn store_phase(phase: &Phase) -> message::Phase {

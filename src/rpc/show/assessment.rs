@@ -135,7 +135,7 @@ impl Scope {
         framework: &'a Framework,
     ) -> impl Iterator<Item = (&'a Area, &'a Judgement)> {
         let in_sight = framework.areas.iter().filter(|area| self.sight.takes_in(area));
-        in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?)))
+        in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?.as_ref())))
     }
 
     fn entries(

@@ -41,6 +41,10 @@ use judgement_ledger::{cli::engine::EngineError, pb};
 use measure::{Cell, Row};
 use server::Child;
 
+/// As the product has it, for both servers.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CALLERS_AND_CONNECTIONS: [(usize, usize); 7] =
     [(1, 1), (16, 1), (64, 1), (256, 1), (16, 4), (64, 4), (256, 4)];
 
@@ -79,7 +83,7 @@ impl Asked {
                     let seconds = arguments.next().and_then(|given| given.parse().ok());
                     asked.time = Duration::from_secs_f64(seconds.expect("--seconds N"));
                 }
-                "--only" => asked.only = arguments.next().expect("--only WHAT").clone(),
+                "--only" => asked.only.clone_from(arguments.next().expect("--only WHAT")),
                 "--json" => asked.json = Some(arguments.next().expect("--json FILE").into()),
                 other => panic!("{other}? --seconds N, --quick, --only WHAT, --json FILE"),
             }
