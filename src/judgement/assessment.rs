@@ -7,8 +7,8 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
-    Framework, FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId,
-    Standing,
+    Framework, FrameworkId, Item, Kind, OrganisationId, Period, PersonId, Recorder, Revision,
+    SectionId, Standing,
 };
 use crate::merkle::Hash;
 
@@ -22,6 +22,10 @@ pub struct Assessment {
     pub framework: FrameworkId,
     /// Which round of that framework.
     pub cycle: Cycle,
+    /// The times that are assessed.
+    pub periods: Arc<[Period]>,
+    /// Earlier assessments that it looks back on.
+    pub earlier: Arc<[AssessmentId]>,
     /// How many records it has.
     pub revision: Revision,
     /// Its last record.
@@ -165,6 +169,8 @@ impl Assessment {
             id,
             framework: opened.framework.clone(),
             cycle: opened.cycle.clone(),
+            periods: Arc::from(opened.periods.as_slice()),
+            earlier: Arc::from(opened.earlier.as_slice()),
             revision: fact.revision,
             last: fact.item,
             opened: fact.item,

@@ -158,6 +158,8 @@ mod tests {
             id: AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap(),
             framework: framework().id,
             cycle: Cycle::parse("2006").unwrap(),
+            periods: Arc::new([]),
+            earlier: Arc::new([]),
             revision: Revision::new(8),
             last: item(8),
             opened: item(1),

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     judgement::{
-        Addressee, Area, Assessment, AssessmentOpened, Edition, EntryContent, EntryId, Event,
-        Framework, Judgement, Period, Phase, Position, Standing, Written, edition_digest,
+        Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Framework, Judgement,
+        Period, Phase, Position, Standing, Written, edition_digest,
     },
     ledger::{AssessmentRead, ReadError, ReadRecord, Shown},
     pb,
@@ -65,9 +65,8 @@ impl Scope {
     pub(crate) fn needs(&self, read: &AssessmentRead) -> BTreeSet<Position> {
         let AssessmentRead { assessment, framework, .. } = read;
         let framework = framework.framework.as_ref();
-        let mut needs = BTreeSet::from([assessment.opened.at]);
-        let judged = self.judged(assessment, framework);
-        needs.extend(judged.filter(|(_, it)| it.qualified).map(|(_, it)| it.item.at));
+        let judged = self.judged(assessment, framework).filter(|(_, it)| it.qualified);
+        let mut needs: BTreeSet<_> = judged.map(|(_, it)| it.item.at).collect();
         if self.is_full(framework) {
             needs.extend(assessment.addressee.map(|item| item.at));
             let entries = self.entries_in_sight(assessment, framework);
@@ -97,16 +96,15 @@ impl Scope {
         records: &Records,
     ) -> Result<pb::Assessment, ReadError> {
         let AssessmentRead { assessment, framework, moment: known } = read;
-        let opened = opened(records, assessment.opened.at)?;
         let document = &framework.document_sha256;
         let framework = framework.framework.as_ref();
         let mut shown = pb::Assessment {
             name: assessment.id.to_string(),
             framework: assessment.framework.to_string(),
             cycle: assessment.cycle.to_string(),
-            periods: opened.periods.iter().copied().map(period).collect(),
+            periods: assessment.periods.iter().copied().map(period).collect(),
             addressee: None,
-            earlier: opened.earlier.iter().map(ToString::to_string).collect(),
+            earlier: assessment.earlier.iter().map(ToString::to_string).collect(),
             state: i32::from(state(&assessment.phase, framework)),
             edition: assessment.edition,
             revision: assessment.revision.get(),
@@ -274,14 +272,6 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         | Event::AssessmentPublished(_) => None,
     };
     named.map(|named| Some(addressee(named))).ok_or_else(|| other(record, "an addressee"))
-}
-
-fn opened(records: &Records, position: Position) -> Result<&AssessmentOpened<Shown>, ReadError> {
-    let record = at(records, position)?;
-    let Event::AssessmentOpened(opened) = &record.event else {
-        return Err(other(record, "the opening of an assessment"));
-    };
-    Ok(opened)
 }
 
 fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {

@@ -6,9 +6,9 @@ use super::super::fixture::{self, content, day, entry, read, record, said, shown
 use super::*;
 use crate::{
     judgement::{
-        AddresseeSet, AreaId, AssessmentLocked, AssessmentPublished, AudienceId, Award, ChangeKind,
-        Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet, Label, LevelCode,
-        NonGrade, OrganisationId, ScaleId, Signature, SignedOff,
+        AddresseeSet, AreaId, AssessmentLocked, AssessmentOpened, AssessmentPublished, AudienceId,
+        Award, ChangeKind, Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet,
+        Label, LevelCode, NonGrade, OrganisationId, ScaleId, Signature, SignedOff,
     },
     merkle::{Hash, leaf_hash, sha256},
 };
