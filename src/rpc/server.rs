@@ -19,7 +19,7 @@ use tonic_web::GrpcWebLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Reflection, ServeOptions,
+    Limits, Now, Reflection, ServeOptions,
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
@@ -98,7 +98,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let draining = CancellationToken::new();
-    let routes = routes(&ledger, &draining);
+    let routes = routes(&ledger, &draining, &options.limits);
+    let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let ledger_stopped = ledger.stopped();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
@@ -126,9 +127,19 @@ macro_rules! compressed {
     };
 }
 
-fn routes(ledger: &Ledger, draining: &CancellationToken) -> Routes {
+/// The time against which credentials expire: the clock, but never before the last record. So a
+/// credential that had expired when that was recorded stays expired, though the clock be set back
+/// or the server be started under a clock that is behind. (Spec §4.5: time never runs backwards.)
+fn never_before_the_ledger(now: Now, ledger: &Ledger) -> Now {
+    // Not the ledger itself: whoever closes it must hold the last handle.
+    let head = ledger.follow();
+    Arc::new(move || now().max(head.borrow().recorded_at))
+}
+
+fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Routes {
     let assessments = AssessmentApi { ledger: ledger.clone(), draining: draining.clone() };
-    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone() };
+    let patience = limits.reader_patience;
+    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))

@@ -27,10 +27,6 @@ use crate::{
 /// read, and of the largest (some 100 KiB with its texts) no more than a few MiB a reader.
 pub(super) const QUEUE: usize = 64;
 
-/// How long a reader may leave the queue full before it is cut off. A reader that is merely slow
-/// takes something in this time; one that takes nothing has stalled, and costs memory.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
 /// After how long without a message a reader is told where it stands: so it knows that the
 /// connection lives, and never has an old checkpoint.
 const IDLE: Duration = Duration::from_secs(5);
