@@ -42,7 +42,7 @@ use wanted::Wanted;
 
 /// What one read of a stream takes from the journal. Entries: no more than may be filtered out
 /// between two checkpoints. Bytes: what a reader that stalls may keep in memory.
-const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 1024 * 1024 };
+const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 256 * 1024 };
 
 /// Answers auditors.
 pub(super) struct AuditApi {
