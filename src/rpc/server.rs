@@ -1,9 +1,10 @@
 //! The server: which services there are, behind which layers, and how it goes down.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, Method, header};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding,
@@ -64,6 +65,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// over servers that came later. No grace after it: tonic would cut the connection without ever
 /// having told the client; a stream that is still read may go on.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
+
+/// How long after an error another connection is accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
@@ -220,7 +224,8 @@ impl Serving<'_> {
             .layer(Surround(authenticate));
         let incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
-            .with_keepalive(Some(PING_INTERVAL));
+            .with_keepalive(Some(PING_INTERVAL))
+            .then(after_a_pause);
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => Ok(served?),
@@ -228,6 +233,16 @@ impl Serving<'_> {
             never = ledger_stops => match never {},
         }
     }
+}
+
+/// Passes on a connection at once, and an error after a pause: where there is no descriptor for
+/// another connection, asking again at once would take a processor to itself.
+async fn after_a_pause(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection cannot be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+    accepted
 }
 
 /// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.
