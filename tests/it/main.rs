@@ -24,13 +24,16 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod binary;
 mod face;
 mod faulty_journal;
 mod journal;
 mod killed;
 mod letter;
+mod refusals;
 mod rules;
 mod scenarios;
 mod served;
 mod sim_disk;
+mod story;
 mod tidy;
