@@ -24,12 +24,14 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod account;
 mod binary;
 mod face;
 mod faulty_journal;
 mod journal;
 mod killed;
 mod letter;
+mod mutations;
 mod refusals;
 mod rules;
 mod scenarios;
