@@ -28,6 +28,7 @@ mod account;
 mod binary;
 mod face;
 mod faulty_journal;
+mod golden;
 mod journal;
 mod killed;
 mod letter;
