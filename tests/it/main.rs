@@ -26,6 +26,7 @@
 
 mod account;
 mod binary;
+mod clock;
 mod face;
 mod faulty_journal;
 mod golden;
