@@ -98,10 +98,11 @@ impl Engine {
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
-        let journal_disk = disk_at(&data.join("journal"))?;
-        let reserve = Reserve::keep(data, reserve_bytes(options.segment_bytes));
-        let watch = Watch::over(&reserve)?;
-        let disk = Arc::new(journal_disk.with_reserve(Arc::clone(&reserve)));
+        let keys = disk_at(&data.join("keys"))?;
+        check_keys(&keys, master_key, entropy)?;
+        let reserve = Reserve::of(data, reserve_bytes(options.segment_bytes));
+        let disk = disk_at(&data.join("journal"))?.with_reserve(Arc::clone(&reserve));
+        let disk = Arc::new(disk);
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
         let file_options =
@@ -111,12 +112,15 @@ impl Engine {
         if let Some(discarded) = &journal.recovery().discarded {
             tracing::warn!(?discarded, "an append that was never answered was cut off by a crash");
         }
+        // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
+        // needs none to open; keys and views do.
+        let watch = Watch::over(&reserve)?;
         let id = Uuid::from_bytes(journal.ledger_id());
         let vault = {
             let last_slot = last_slot(&*journal).await?;
             let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
             let master = load_master_key(master_key, entropy)?;
-            let keys = Arc::new(disk_at(&data.join("keys"))?.with_reserve(reserve));
+            let keys = Arc::new(keys.with_reserve(reserve));
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
@@ -188,6 +192,7 @@ struct Watch(
 
 impl Watch {
     fn over(reserve: &Arc<Reserve>) -> Result<Self, EngineError> {
+        reserve.look();
         let (ends, told) = mpsc::channel::<Infallible>();
         let reserve = Arc::clone(reserve);
         let look = move || {
@@ -210,6 +215,19 @@ async fn blocking<T: Send + 'static>(
 fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
     RealDisk::at(path)
         .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
+}
+
+/// Whether a keyring that is there opens. Before the journal is opened, which may clear away what
+/// a crash left behind: of a ledger that is refused nothing is touched.
+fn check_keys(keys: &RealDisk, master_key: &Path, entropy: &Entropy) -> Result<(), EngineError> {
+    if !vault::is_begun(keys)? {
+        return Ok(());
+    }
+    if !master_key.exists() {
+        let file = master_key.display().to_string();
+        return Err(VaultError::MasterKeyMissing { file }.into());
+    }
+    Ok(vault::check_newest(keys, &load_master_key(master_key, entropy)?)?)
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

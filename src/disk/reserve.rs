@@ -38,16 +38,15 @@ pub struct Reserve {
 }
 
 impl Reserve {
-    /// Keeps `bytes` of room in `directory`, which must be there; or gives up what an earlier
-    /// process kept, if the disk is too full for it.
+    /// The reserve of `bytes` in `directory`, as an earlier process left it: nothing is touched
+    /// until it is looked after.
     #[must_use]
-    pub fn keep(directory: impl Into<PathBuf>, bytes: u64) -> Arc<Self> {
+    pub fn of(directory: impl Into<PathBuf>, bytes: u64) -> Arc<Self> {
         let reserve = Self { directory: directory.into(), bytes, kept: Mutex::new(false) };
         let whole = |found: Metadata| {
             found.len() == bytes && found.blocks().saturating_mul(BLOCK_BYTES) >= bytes
         };
         *reserve.kept() = fs::metadata(reserve.file()).is_ok_and(whole);
-        reserve.look();
         Arc::new(reserve)
     }
 
@@ -140,7 +139,7 @@ mod tests {
     #[test]
     fn a_reserve_takes_its_room_and_gives_it_up_on_a_full_disk() {
         let directory = tempfile::tempdir().unwrap();
-        let reserve = Reserve::keep(directory.path(), 1 << 20);
+        let reserve = Reserve::of(directory.path(), 1 << 20);
         assert!(reserve.is_kept());
         let file = directory.path().join(RESERVE);
         assert_eq!(fs::metadata(&file).unwrap().len(), 1 << 20);

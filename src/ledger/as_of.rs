@@ -6,6 +6,8 @@
 //! - *stated by S*: the records that their sources date up to S, in the order of those dates;
 //! - *an edition*: the records up to the one that published it.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
 use super::{
@@ -57,32 +59,36 @@ impl Ledger {
         let records = self.trail(id, until).await?;
         let records = pick(records, as_of.effective, as_of.stated);
         match fold::fold(id, records.iter()) {
-            Some(assessment) => self.read(assessment, moment).map(Some),
+            Some(assessment) => self.read(Arc::new(assessment), moment).map(Some),
             None => Ok(None),
         }
     }
 
-    fn read(&self, assessment: Assessment, moment: Moment) -> Result<AssessmentRead, ReadError> {
+    fn read(
+        &self,
+        assessment: Arc<Assessment>,
+        moment: Moment,
+    ) -> Result<AssessmentRead, ReadError> {
         let framework = self.framework(&assessment.framework).ok_or(ReadError::Rebuilding)?;
         Ok(AssessmentRead { assessment, framework, moment })
     }
 
     /// An assessment as of its last record.
-    fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
-        Ok(self.shared.views.load().assessment(id)?.map(|found| found.as_ref().clone()))
+    fn current(&self, id: &AssessmentId) -> Result<Option<Arc<Assessment>>, ReadError> {
+        Ok(self.shared.views.load().assessment(id)?)
     }
 
     async fn known(
         &self,
         id: &AssessmentId,
         moment: Moment,
-    ) -> Result<Option<Assessment>, ReadError> {
+    ) -> Result<Option<Arc<Assessment>>, ReadError> {
         let current = self.current(id)?;
         if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
             return Ok(Some(current));
         }
         let records = self.trail(id, moment.position).await?;
-        Ok(fold::fold(id, records.iter()))
+        Ok(fold::fold(id, records.iter()).map(Arc::new))
     }
 
     /// An assessment's records up to a position, oldest first, without a gap.

@@ -19,7 +19,7 @@ pub(super) enum Found {
         same_cycle: Option<AssessmentId>,
     },
     /// For every other order on an assessment.
-    Assessment(Option<Box<(Assessment, Arc<Registered>)>>),
+    Assessment(Option<(Arc<Assessment>, Arc<Registered>)>),
 }
 
 impl Found {
@@ -44,8 +44,7 @@ impl Found {
                 let assessment = stream.and_then(|stream| stream.assessment);
                 Ok(Self::Assessment(assessment.and_then(|assessment| {
                     let registered = stage.outlook.catalogue.get(&assessment.framework)?;
-                    let registered = Arc::clone(registered);
-                    Some(Box::new((assessment, registered)))
+                    Some((assessment, Arc::clone(registered)))
                 })))
             }
         }
@@ -62,8 +61,8 @@ impl Found {
                 same_cycle: same_cycle.as_ref(),
             },
             Self::Assessment(found) => {
-                Known::Assessment(found.as_deref().map(|(assessment, registered)| {
-                    (assessment, &*registered.framework, &registered.document_sha256)
+                Known::Assessment(found.as_ref().map(|(assessment, registered)| {
+                    (&**assessment, &*registered.framework, &registered.document_sha256)
                 }))
             }
         }
@@ -71,8 +70,7 @@ impl Found {
 
     /// Says which record is meant where evidence names an entry's last.
     pub(super) fn settle_evidence(&self, act: &mut Act<Text>) {
-        let Self::Assessment(Some(found)) = self else { return };
-        let (assessment, _) = &**found;
+        let Self::Assessment(Some((assessment, _))) = self else { return };
         for evidence in &mut act.evidence {
             if let (true, Some(last)) =
                 (evidence.is_of_last(), assessment.last_of_entry(&evidence.entry))
@@ -95,7 +93,7 @@ async fn same_cycle(
             && it.framework == opening.framework
             && it.cycle == opening.cycle
     };
-    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_ref());
+    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_deref());
     if let Some(other) = staged.into_iter().find(same) {
         return Ok(Some(other.id.clone()));
     }

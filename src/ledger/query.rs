@@ -15,6 +15,10 @@ use crate::{
 /// milliseconds of work.
 const WORK_MAX: usize = 10_000;
 
+/// How many bytes of records and texts one page may hold, so that many wide queries of large
+/// records at once fit into memory: a thousand records of usual size.
+const FOUND_BYTES_MAX: usize = 1 << 20;
+
 /// Where to look: after the one position, up to and with the other.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -63,7 +67,7 @@ impl Ledger {
         }
         let terms = terms(filter);
         let mut records = Vec::new();
-        let mut work = 0_usize;
+        let (mut work, mut bytes) = (0_usize, 0_usize);
         while !span.is_empty() && !filter.is_contradictory() {
             let (positions, next) = self.candidates(&terms, span, order, limit)?;
             for position in positions {
@@ -71,9 +75,11 @@ impl Ledger {
                 work = work.saturating_add(1);
                 let keep = fold::keep(&*self.shared.journal, position).await?;
                 if meets(filter, &keep) {
+                    bytes = bytes.saturating_add(keep.entry.record.len());
+                    bytes = bytes.saturating_add(keep.entry.sealed.len());
                     records.push(self.read_keep(keep));
                 }
-                if records.len() >= limit || work >= WORK_MAX {
+                if records.len() >= limit || bytes >= FOUND_BYTES_MAX || work >= WORK_MAX {
                     let more = !span.is_empty();
                     return Ok(Found { records, next: more.then_some(position) });
                 }

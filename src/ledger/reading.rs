@@ -104,7 +104,7 @@ pub enum View {
 #[derive(Debug, Clone)]
 pub struct AssessmentRead {
     /// What stands.
-    pub assessment: Assessment,
+    pub assessment: Arc<Assessment>,
     /// Its framework.
     pub framework: Arc<Registered>,
     /// The moment that the answer reflects.

@@ -5,11 +5,10 @@
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use imbl::HashMap as SharedMap;
 use jiff::tz::TimeZone;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,18 +16,19 @@ use tokio::{
 };
 
 use super::{
-    Moment, Receipt, Shared, Submission, SubmitError,
+    Keep, Moment, Receipt, Shared, Submission, SubmitError,
     clock::{Clock, Now, RecordedTime},
+    fold::Stream,
     mark::Summary,
     recovery::OpenViews,
     staging::{Desk, Outlook, Stage, Staged, Taken},
 };
 use crate::{
-    journal::{Group, Journal, JournalError, Turn},
-    judgement::Position,
+    journal::{Entry, Group, Journal, JournalError, Turn},
+    judgement::{Position, StreamId},
     merkle::Frontier,
     vault::VaultError,
-    views::ViewsError,
+    views::{Applied, ViewsError},
 };
 
 /// How many submissions may wait: at some 20,000 a second, the last waits a tenth of a second.
@@ -190,21 +190,11 @@ impl Sequencer {
 
     /// Decides what waits, until the group is full.
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
-        let mut stage = Stage {
-            desk: &mut self.desk,
-            now,
-            today: self.zone.to_datetime(now.recorded_at).date(),
-            head: self.shared.head().position,
-            outlook: Outlook {
-                directory: self.shared.directory.load().as_ref().clone(),
-                catalogue: self.shared.catalogue.load().as_ref().clone(),
-                frontier: self.frontier.clone(),
-                bytes: 0,
-                streams: SharedMap::new(),
-            },
-            records: Vec::new(),
-            requests: HashSet::new(),
-        };
+        let today = self.zone.to_datetime(now.recorded_at).date();
+        let directory = self.shared.directory.load().as_ref().clone();
+        let catalogue = self.shared.catalogue.load().as_ref().clone();
+        let head = self.shared.head().position;
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, (directory, catalogue));
         let (mut waiting, mut later) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         let mut taken = 0_usize;
@@ -232,25 +222,30 @@ impl Sequencer {
         now: Now,
     ) -> Result<(), Stop> {
         let Decided { outlook, records, waiting } = decided;
-        let summary = Summary { frontier: outlook.frontier.clone(), recorded_at: now.recorded_at };
-        let entries = records.iter().map(|staged| staged.keep.entry.clone()).collect();
-        let group = Group { entries, mark: summary.to_bytes() };
+        let mut frontier = self.frontier.clone();
+        for staged in &records {
+            frontier.push(staged.keep.hash);
+        }
+        let summary = Summary { frontier, recorded_at: now.recorded_at };
+        let mark = summary.to_bytes();
+        let (entries, applied) = parted(records, &outlook.streams);
+        let group = Group { entries, mark };
 
         // The commit point: past this line the group is stored or the outcome is unknown.
         match turn.append(group).await {
             Ok(head) => {
                 self.time.recorded(now.recorded_at);
-                let shown = self.show(&outlook, &records);
+                let shown = super::recovery::apply(&self.shared.views.load(), &applied);
                 if let Err(broken) = shown {
                     // Recorded, but no reader sees it yet: a retry may say so.
                     for Waiting { answer, .. } in waiting {
                         reply(answer, Err(SubmitError::OutcomeUnknown));
                     }
                     self.heal(broken).await?;
-                    self.publish(outlook, head.position, now);
+                    self.publish(outlook, summary, head.position);
                     return Ok(());
                 }
-                self.publish(outlook, head.position, now);
+                self.publish(outlook, summary, head.position);
                 for Waiting { receipts, answer } in waiting {
                     reply(answer, Ok(receipts));
                 }
@@ -277,25 +272,31 @@ impl Sequencer {
         }
     }
 
-    /// Folds a group that is durable into the views.
-    fn show(&self, outlook: &Outlook, records: &[Staged]) -> Result<(), ViewsError> {
-        let applied = records.iter().map(|staged| staged.applied(&outlook.catalogue));
-        super::recovery::apply(&self.shared.views.load(), &applied.collect::<Vec<_>>())
-    }
-
     /// Lets readers see a group that is in the views: so that whoever sees the head finds all that
     /// is under it.
-    fn publish(&mut self, outlook: Outlook, head: Position, now: Now) {
-        let Outlook { directory, catalogue, frontier, streams, bytes: _ } = outlook;
+    fn publish(&mut self, outlook: Outlook, summary: Summary, head: Position) {
+        let Outlook { directory, catalogue, streams, bytes: _ } = outlook;
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
-        self.frontier = frontier;
+        self.frontier = summary.frontier;
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
-        let moment = Moment { position: head, recorded_at: now.recorded_at };
+        let moment = Moment { position: head, recorded_at: summary.recorded_at };
         self.shared.head.send_replace(moment);
     }
+}
+
+/// What the journal takes of the records, and what the views take. An assessment is given to the
+/// views once, with the last of its records in the group.
+fn parted(records: Vec<Staged>, streams: &HashMap<StreamId, Stream>) -> (Vec<Entry>, Vec<Applied>) {
+    let part = |Staged { keep, concept }| {
+        let Keep { record, hash, entry } = keep;
+        let after = streams.get(&record.stream).filter(|it| it.last.at == record.position);
+        let assessment = after.and_then(|stream| stream.assessment.clone());
+        (entry, Applied { record: Arc::new(record), hash, concept, assessment })
+    };
+    records.into_iter().map(part).unzip()
 }
 
 /// Answers a caller, who may have gone away.

@@ -17,19 +17,13 @@ use super::{
 };
 use crate::{
     judgement::{AssessmentId, FrameworkId, Position, StreamId, SubjectId},
-    ledger::{
-        AsOf, AssessmentRead, Filter, KnownAt, Ledger, Moment, Order, ReadError, ReadRecord, View,
-    },
+    ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
     pb,
 };
 use question::Question;
 
 pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
 pub(crate) use question::known_at;
-
-/// How many records one look for the signatures of an edition reads: more than any framework has
-/// signers, so that one look is enough.
-const SIGNATURES_PAGE: usize = 50;
 
 /// What is said of an assessment that cannot be found.
 const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
@@ -179,31 +173,9 @@ async fn shown(
         needs.retain(|position| !records.contains_key(position));
         let needs: Vec<Position> = needs.into_iter().collect();
         records.extend(ledger.records_at(&needs).await?.into_iter().map(by_position));
-        if scope.needs_signatures(read) {
-            records.extend(signatures(ledger, read).await?.into_iter().map(by_position));
-        }
         scope.show(read, &records)
     };
     shown.await.map_err(|error: ReadError| status::of_read(&error))
-}
-
-/// The records of all signatures; [`Scope::show`] picks those under the edition shown.
-async fn signatures(ledger: &Ledger, read: &AssessmentRead) -> Result<Vec<ReadRecord>, ReadError> {
-    let filter = Filter {
-        assessment: Some(read.assessment.id.clone()),
-        event: Some("SignedOff"),
-        ..Filter::default()
-    };
-    let (mut signatures, mut from) = (Vec::new(), None);
-    loop {
-        let order = Order::OldestFirst;
-        let found = ledger.find(&filter, order, read.moment, from, SIGNATURES_PAGE).await?;
-        signatures.extend(found.records);
-        from = found.next;
-        if from.is_none() {
-            return Ok(signatures);
-        }
-    }
 }
 
 /// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.

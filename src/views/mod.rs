@@ -158,7 +158,7 @@ pub struct Opened {
     /// The last record that the views know. The ledger applies those after it.
     pub applied: Position,
     /// The leaf hash of that record, if there is one. If the journal has another hash there, it is
-    /// not the journal that these views were folded from: see [`Views::discard`].
+    /// not the journal that these views were folded from.
     pub hash: Option<Hash>,
     /// Why the views begin from nothing, if they do.
     pub rebuilt: Option<Reason>,

@@ -1,118 +1,159 @@
-//! The real binary, serving a directory that outlives it.
+//! The real binary, as an operator runs it: started, asked, stopped, killed, and refusing to start.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    thread,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use judgement_ledger::{
-    judgement::{OrganisationId, Role, Text},
-    pb::{
-        assessment_service_client::AssessmentServiceClient,
-        audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
-    },
-    rpc::{Credentials, Identity},
-};
-use tonic::transport::{Channel, Endpoint};
+use judgement_ledger::merkle::sha256;
+use tempfile::TempDir;
 
-use crate::served::{Authorised, Bearer};
+use crate::served::{Clients, Ground, KEY};
 
-const KEY: [u8; 32] = [9; 32];
-
-/// How long the process may take to do what it was told, on a machine that has more to do.
+/// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Where a binary keeps its ledger, and how it is started.
-#[derive(Clone)]
+/// What a server is started with: a directory for its ledger, and its keys beside it.
 pub struct Home {
-    directory: PathBuf,
-    /// What the command line begins with: nothing, or a tracer.
-    before: Vec<String>,
-    /// What is set in its environment.
-    environment: Vec<(String, String)>,
-}
-
-/// The process.
-pub struct Binary {
-    child: Child,
-    address: String,
+    directory: TempDir,
 }
 
 impl Home {
-    /// In `directory`, which is there.
-    pub fn at(directory: &Path) -> Self {
-        let directory = directory.to_owned();
-        Self { directory, before: Vec::new(), environment: Vec::new() }
+    /// Nothing but the key of credentials.
+    pub fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("token.key"), KEY).unwrap();
+        Self { directory }
     }
 
-    /// Started by this command, which becomes the process itself.
-    pub fn by(&self, before: &[&str]) -> Self {
-        let before = before.iter().map(|it| (*it).to_owned()).collect();
-        Self { before, ..self.clone() }
+    /// A file or directory beside the ledger's.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
-    /// With this in its environment.
-    pub fn with(&self, name: &str, value: &str) -> Self {
-        let mut home = self.clone();
-        home.environment.push((name.to_owned(), value.to_owned()));
-        home
+    /// The same files, for a server within the test.
+    pub fn ground(&self) -> Ground {
+        Ground::at(self.directory.path())
     }
 
-    pub fn data(&self) -> PathBuf {
-        self.directory.join("data")
+    /// `serve` on this home, on a port of its own.
+    pub fn serve(&self) -> Command {
+        self.serve_under(&[])
     }
 
-    /// Starts the process; does not wait until it serves.
-    pub fn spawn(&self) -> Child {
-        fs::write(self.directory.join("token.key"), KEY).unwrap();
+    /// `serve`, run by another program, which is given the binary and its arguments.
+    pub fn serve_under(&self, wrapper: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_judgement-ledger");
-        let mut words = self.before.iter().map(String::as_str).chain([binary]);
-        Command::new(words.next().unwrap())
-            .args(words)
-            .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4", "--log", "warn"])
-            .arg("--data")
-            .arg(self.data())
-            .arg("--master-key-file")
-            .arg(self.directory.join("master.key"))
-            .arg("--token-key-file")
-            .arg(self.directory.join("token.key"))
-            .envs(self.environment.iter().cloned())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    /// Starts the process and waits until it serves; how it ended and what it said if it does not.
-    pub fn try_start(&self) -> Result<Binary, (ExitStatus, String)> {
-        let mut child = self.spawn();
-        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut all = Vec::new();
-        while let Some(Ok(line)) = said.next() {
-            if let Some(address) = line.strip_prefix("serving on ") {
-                let address = address.to_owned();
-                // What else it says is read and dropped, so that it never waits for a reader.
-                thread::spawn(move || said.for_each(drop));
-                return Ok(Binary { child, address });
-            }
-            all.push(line);
+        let mut words = wrapper.iter().copied().chain([binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4"]);
+        command.args(["--log", "warn"]);
+        for (flag, name) in [
+            ("--data", "data"),
+            ("--master-key-file", "master.key"),
+            ("--token-key-file", "token.key"),
+        ] {
+            command.arg(flag).arg(self.path(name));
         }
-        Err((child.wait().unwrap(), all.join("\n")))
+        command
     }
 
-    /// The same where it must serve.
-    pub fn start(&self) -> Binary {
-        self.try_start().unwrap_or_else(|(status, said)| panic!("{status}: {said}"))
+    /// Every file and directory of the home, with a digest of what each file holds.
+    pub fn digest(&self) -> BTreeMap<PathBuf, String> {
+        digest(self.directory.path())
     }
 }
 
-impl Binary {
-    pub fn channel(&self) -> Channel {
-        Endpoint::from_shared(self.address.clone()).unwrap().connect_lazy()
+/// Every file and directory below `root`, with a digest of what each file holds.
+pub fn digest(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            if path.is_dir() {
+                found.insert(name, "directory".to_owned());
+                directories.push(path);
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                found.insert(name, format!("{} bytes, {:?}", bytes.len(), sha256(&[&bytes])));
+            }
+        }
+    }
+    found
+}
+
+/// Copies everything below `from` to `to`.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    child: Child,
+    pub address: String,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    /// Starts a server and waits until it says where it listens.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut before = Vec::new();
+        let address = loop {
+            let Some(line) = lines.next() else {
+                panic!("the server did not start: {}", before.join("\n"))
+            };
+            let line = line.unwrap();
+            if let Some(address) = line.strip_prefix("serving on ") {
+                break address.to_owned();
+            }
+            before.push(line);
+        };
+        let said = Arc::new(Mutex::new(before));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.lock().unwrap().push(line);
+            }
+        });
+        Self { child, address, said }
+    }
+
+    /// Its callers, by the machine's clock.
+    pub fn clients(&self) -> Clients {
+        Clients::of(&self.address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said on stderr so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().join("\n")
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// SIGKILL: nothing is flushed, nothing is closed.
@@ -121,84 +162,61 @@ impl Binary {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM: it goes down in order.
-    pub fn stop(self) -> ExitStatus {
-        signal(self.child.id(), "TERM");
-        self.wait()
+    /// SIGTERM, and the end that it brings.
+    pub fn stop(mut self) -> ExitStatus {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        wait(&mut self.child)
     }
+}
 
-    /// Waits until it has ended by itself.
-    pub fn wait(mut self) -> ExitStatus {
-        let over = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            if Instant::now() > over {
-                self.kill();
-                panic!("it did not end within {PATIENCE:?}");
-            }
-            thread::sleep(Duration::from_millis(5));
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
         }
     }
+}
 
-    /// Stops it in its tracks: on return no thread of it runs, and no call of it is under way.
-    pub fn freeze(&self) {
-        freeze(self.child.id());
+/// How a process ended that was to end by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command that is expected to end by itself.
+pub fn ended(mut command: Command) -> Ended {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut said = String::new();
+        out.read_to_string(&mut said).unwrap();
+        said
+    });
+    let errors = std::thread::spawn(move || {
+        let mut said = String::new();
+        err.read_to_string(&mut said).unwrap();
+        said
+    });
+    let status = wait(&mut child);
+    let (stdout, stderr) = (reader.join().unwrap(), errors.join().unwrap());
+    Ended { code: status.code(), stdout, stderr }
+}
+
+/// Waits for a child; one that does not end is killed, and the test fails.
+fn wait(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("the process did not end within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// Sends a signal to a process that this test started.
-fn signal(process: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
-    assert!(status.unwrap().success(), "SIG{name} to {process}");
-}
-
-/// Stops a process and waits until every thread of it has stopped.
-pub fn freeze(process: u32) {
-    signal(process, "STOP");
-    let over = Instant::now() + PATIENCE;
-    while !frozen(process) {
-        assert!(Instant::now() < over, "the process did not freeze");
-        thread::yield_now();
-    }
-}
-
-fn frozen(process: u32) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    tasks.map(|task| task.unwrap().path().join("stat")).all(|stat| {
-        // A thread that has ended meanwhile does not run.
-        let Ok(stat) = fs::read_to_string(stat) else { return true };
-        let state = stat.rsplit_once(") ").unwrap().1.chars().next().unwrap();
-        ['T', 't', 'Z', 'X'].contains(&state)
-    })
-}
-
-pub fn bearer(login: &str, roles: &[Role]) -> Bearer {
-    let identity = Identity {
-        login: Text::parse(login).unwrap(),
-        organisation: OrganisationId::parse("ofsted").unwrap(),
-        roles: roles.to_vec(),
-    };
-    let now = jiff::Timestamp::now();
-    let token = Credentials::new(&KEY).unwrap().mint(&identity, now, Duration::from_hours(4));
-    Bearer::new(&token.unwrap())
-}
-
-pub type Assessments = AssessmentServiceClient<Authorised>;
-
-pub fn assessments(channel: &Channel) -> Assessments {
-    let roles = [Role::Inspector, Role::LeadInspector, Role::FrameworkAdmin];
-    let bearer = bearer("inspector@ofsted", &roles);
-    AssessmentServiceClient::with_interceptor(channel.clone(), bearer)
-}
-
-pub fn audits(channel: &Channel) -> AuditServiceClient<Authorised> {
-    let bearer = bearer("auditor@ofsted", &[Role::Auditor]);
-    AuditServiceClient::with_interceptor(channel.clone(), bearer)
-}
-
-pub fn frameworks(channel: &Channel) -> FrameworkServiceClient<Authorised> {
-    let bearer = bearer("admin@ofsted", &[Role::FrameworkAdmin]);
-    FrameworkServiceClient::with_interceptor(channel.clone(), bearer)
 }

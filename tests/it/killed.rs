@@ -7,8 +7,8 @@ use std::{fs, path::Path, time::Duration};
 use tempfile::TempDir;
 
 use crate::{
-    binary::{Binary, Home},
     oracle::{Oracle, check_replay, prepare},
+    process::{Binary, Home},
     sim_disk::Seeded,
 };
 

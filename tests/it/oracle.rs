@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tonic::{Code, Status, transport::Channel};
 
 use crate::{
-    binary::{Assessments, Binary, Home, assessments, audits, frameworks},
+    process::{Assessments, Binary, Home, assessments, audits, frameworks},
     served::{act, explained, last},
 };
 

@@ -14,10 +14,10 @@ use std::{fs, process::Command, time::Duration};
 use tempfile::TempDir;
 
 use crate::{
-    binary::{Binary, Home, freeze},
     image::{Image, Kind},
     killed::{rounds, seed},
     oracle::{Oracle, check_replay, prepare},
+    process::{Binary, Home, freeze},
     served::reason_of,
     sim_disk::Seeded,
 };

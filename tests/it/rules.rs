@@ -101,6 +101,7 @@ fn framework() -> Framework {
         signed_by: [organisation("csci"), organisation("ofsted")].into(),
         self_moderation: SelfModeration::Forbidden,
         audiences: Vec::new(),
+        letter_to: [].into(),
         comparable_with: [].into(),
     }
 }

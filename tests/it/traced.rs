@@ -11,8 +11,8 @@ use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::ExitStatus}
 use tempfile::TempDir;
 
 use crate::{
-    binary::{Binary, Home},
     oracle::{Oracle, prepare},
+    process::{Binary, Home},
 };
 
 /// A failed write or flush; `serve --help` names it.
