@@ -89,6 +89,7 @@ impl From<ledger::OpenError> for Stopped {
     fn from(error: ledger::OpenError) -> Self {
         match error {
             ledger::OpenError::Read(error) => error.into(),
+            ledger::OpenError::Name { source, .. } => source.into(),
             error => Self::Wrong(format!("the ledger does not open: {error:?}")),
         }
     }
