@@ -29,6 +29,7 @@ mod faulty_journal;
 mod journal;
 mod killed;
 mod letter;
+mod refused;
 mod rules;
 mod scenarios;
 mod served;
