@@ -95,13 +95,20 @@ fn is_level(standing: &Standing) -> bool {
 }
 
 /// How a grade differs from the one before: by rank, never by number. (Spec §3.3)
+///
+/// The same level in another of its words is the same again. One value that is no grade after
+/// another takes no level away: it is awarded, as the first was.
 fn change(framework: &Framework, before: Option<&Standing>, now: &Standing) -> ChangeKind {
     match (before, now) {
-        (Some(before), now) if before == now => ChangeKind::Reaffirmed,
-        (None | Some(Standing::NotGraded(_)), Standing::Level { .. }) | (None, _) => {
-            ChangeKind::Awarded
+        (Some(Standing::NotGraded(old)), Standing::NotGraded(new)) if old == new => {
+            ChangeKind::Reaffirmed
         }
-        (Some(_), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (None | Some(Standing::NotGraded(_)), _) => ChangeKind::Awarded,
+        (Some(Standing::Level { .. }), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (
+            Some(Standing::Level { scale: old_scale, level: old_level, .. }),
+            Standing::Level { scale, level, .. },
+        ) if (old_scale, old_level) == (scale, level) => ChangeKind::Reaffirmed, // §4.4
         (
             Some(Standing::Level { scale: old_scale, level: old_level, .. }),
             Standing::Level { scale, level, .. },
