@@ -124,13 +124,21 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             AssessmentOrder::Open(_)
             | AssessmentOrder::SetAddressee(_)
             | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
-            AssessmentOrder::SetGrade(_) if moderates(situation, act) => &[Role::Moderator],
-            AssessmentOrder::SetGrade(_)
-            | AssessmentOrder::RecordEntry(_)
-            | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
+            AssessmentOrder::SetGrade(_) => may_grade(situation, act),
+            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
             AssessmentOrder::SignOff(_) => &[Role::Signatory],
             AssessmentOrder::Publish(_) => &[Role::Publisher],
         },
+    }
+}
+
+/// Who may grade: an inspector, or for reasons of moderation a moderator. Which reasons those are
+/// stands in the framework: of an assessment that was never opened either may hear that.
+fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
+    match situation.known {
+        Known::Assessment(None) if act.reason.is_some() => &[Role::Inspector, Role::Moderator],
+        _known if moderates(situation, act) => &[Role::Moderator],
+        _known => &[Role::Inspector],
     }
 }
 
