@@ -1,8 +1,8 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Kind, OrganisationId, Position, ReasonCode,
-    RecordId, Revision, Role, SectionId, SubjectId,
+    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, OrganisationId, Position, ReasonCode,
+    RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -72,14 +72,24 @@ pub enum Refusal {
         area: AreaId,
     },
     /// The level or word is on no scale of the area.
-    #[error("{given:?} is not on the scale of {area}; it takes {}", valid.join(", "))]
+    #[error("{given} is not on the scale of {area}; it takes {}", valid.join(", "))]
     LevelNotOnScale {
         /// The area asked for.
         area: AreaId,
         /// The level, word or value that was given.
-        given: String,
+        given: Grade,
         /// What it would take.
         valid: Vec<String>,
+    },
+    /// The scale that was named is none of the area.
+    #[error("area {area} has no scale {scale}; it has {}", list(scales))]
+    ScaleNotOfArea {
+        /// The area asked for.
+        area: AreaId,
+        /// The scale that was named.
+        scale: ScaleId,
+        /// The scales that the area has.
+        scales: Vec<ScaleId>,
     },
     /// The framework lists no such reason.
     #[error("{reason} is not a reason of this framework; it has {}", list(reasons))]

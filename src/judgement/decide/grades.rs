@@ -38,6 +38,13 @@ pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>
 /// Finds a stated grade on the scales of the area.
 fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, Refusal> {
     let found = match grade {
+        Grade::Level(Some(named), _) if !area.scales.contains(named) => {
+            return Err(Refusal::ScaleNotOfArea {
+                area: area.id.clone(),
+                scale: named.clone(),
+                scales: area.scales.clone(),
+            });
+        }
         Grade::Level(named, code) => framework
             .scales_of(area)
             .filter(|scale| named.as_ref().is_none_or(|named| scale.id == *named))
@@ -56,17 +63,9 @@ fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, R
         }
         None => Err(Refusal::LevelNotOnScale {
             area: area.id.clone(),
-            given: stated(grade),
+            given: grade.clone(),
             valid: valid(framework, area),
         }),
-    }
-}
-
-fn stated(grade: &Grade) -> String {
-    match grade {
-        Grade::Level(_, code) => code.to_string(),
-        Grade::Word(word) => word.to_string(),
-        Grade::NotGraded(value) => value.as_str().to_owned(),
     }
 }
 

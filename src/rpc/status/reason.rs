@@ -91,7 +91,8 @@ reasons! {
     AreaNotInFramework = "AREA_NOT_IN_FRAMEWORK" => InvalidArgument,
     /// The area takes no grade. Metadata: `area`.
     AreaNotGradable = "AREA_NOT_GRADABLE" => InvalidArgument,
-    /// The area takes no such level, word or value. Metadata: `area`, `given`, `valid`.
+    /// The area takes no such level, word, value or scale; `BadRequest` names the field. Metadata:
+    /// `area`, `given`, `valid`.
     LevelNotOnScale = "LEVEL_NOT_ON_SCALE" => InvalidArgument,
     /// The framework lists no such reason. Metadata: `reason`, `reasons`.
     ReasonNotInFramework = "REASON_NOT_IN_FRAMEWORK" => InvalidArgument,

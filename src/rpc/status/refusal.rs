@@ -1,7 +1,7 @@
 //! What a caller learns of a rule that a command breaks. (Spec §4, third column)
 
 use super::{Problem, Reason};
-use crate::judgement::{Position, Refusal, Role};
+use crate::judgement::{Grade, Position, Refusal, Role};
 
 /// The answer to a refusal: its reason, and in metadata all that varies in its message.
 pub(super) fn problem_of(refusal: &Refusal) -> Problem {
@@ -10,8 +10,9 @@ pub(super) fn problem_of(refusal: &Refusal) -> Problem {
 
 /// The reason for each rule.
 ///
-/// Two pairs share one, because the specification has one word for each (§4.2): their metadata
-/// tells them apart, since only what concerns a whole assessment has a `revision`.
+/// Three pairs share one, because the specification has one word for each (§4, §4.2). Expectations
+/// are told apart by their metadata, since only what concerns a whole assessment has a `revision`;
+/// levels and scales by the field that is at fault.
 pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::NotPermitted { .. } => Reason::NotPermitted,
@@ -23,7 +24,7 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::Exists { .. } => Reason::Exists,
         Refusal::AreaNotInFramework { .. } => Reason::AreaNotInFramework,
         Refusal::AreaNotGradable { .. } => Reason::AreaNotGradable,
-        Refusal::LevelNotOnScale { .. } => Reason::LevelNotOnScale,
+        Refusal::LevelNotOnScale { .. } | Refusal::ScaleNotOfArea { .. } => Reason::LevelNotOnScale,
         Refusal::ReasonNotInFramework { .. } => Reason::ReasonNotInFramework,
         Refusal::KindNotAllowed { .. } => Reason::KindNotAllowed,
         Refusal::KindChanged { .. } => Reason::KindChanged,
@@ -77,9 +78,16 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             problem.with("area", area).with("framework", framework).with_list("areas", areas)
         }
         Refusal::AreaNotGradable { area } => problem.with("area", area).at("area"),
-        Refusal::LevelNotOnScale { area, given, valid } => {
-            problem.with("area", area).with("given", given).with_list("valid", valid).at("grade")
-        }
+        Refusal::LevelNotOnScale { area, given, valid } => problem
+            .with("area", area)
+            .with("given", given.as_str())
+            .with_list("valid", valid)
+            .at(stated_in(given)),
+        Refusal::ScaleNotOfArea { area, scale, scales } => problem
+            .with("area", area)
+            .with("given", scale)
+            .with_list("valid", scales)
+            .at("grade.scale"),
         Refusal::ReasonNotInFramework { reason, reasons } => {
             problem.with("reason", reason).with_list("reasons", reasons).at("act.reason")
         }
@@ -137,6 +145,15 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             })
         }
         Refusal::KeyReused { position } => problem.with("position", position),
+    }
+}
+
+/// The field of a command in which a grade of this sort is stated.
+const fn stated_in(grade: &Grade) -> &'static str {
+    match grade {
+        Grade::Level(..) => "grade.level",
+        Grade::Word(_) => "grade.word",
+        Grade::NotGraded(_) => "grade.not_graded",
     }
 }
 

@@ -7,8 +7,8 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::judgement::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Kind, OrganisationId, ReasonCode, RecordId,
-    Refusal, Revision, Role, SectionId, SubjectId,
+    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, OrganisationId, ReasonCode,
+    RecordId, Refusal, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::sha256;
 
@@ -119,12 +119,22 @@ fn under_the_framework() -> Vec<Row> {
         (
             Refusal::LevelNotOnScale {
                 area: area("staying-safe"),
-                given: "satisfactory".to_owned(),
+                given: Grade::Word(Label::parse("satisfactory").unwrap()),
                 valid: vec!["good".to_owned(), "adequate".to_owned()],
             },
             Code::InvalidArgument,
             "LEVEL_NOT_ON_SCALE",
             &[("area", "staying-safe"), ("given", "satisfactory"), ("valid", "good, adequate")],
+        ),
+        (
+            Refusal::ScaleNotOfArea {
+                area: area("staying-safe"),
+                scale: ScaleId::parse("nope").unwrap(),
+                scales: vec![ScaleId::parse("apa-words").unwrap()],
+            },
+            Code::InvalidArgument,
+            "LEVEL_NOT_ON_SCALE",
+            &[("area", "staying-safe"), ("given", "nope"), ("valid", "apa-words")],
         ),
         (
             Refusal::ReasonNotInFramework {
@@ -296,7 +306,7 @@ fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
 fn only_what_the_specification_calls_by_one_word_shares_a_reason() {
     let reasons: Vec<_> = table().iter().map(|row| refusal::reason_of(&row.0)).collect();
     let distinct: BTreeSet<_> = reasons.iter().collect();
-    assert_eq!((reasons.len(), distinct.len()), (34, 32));
+    assert_eq!((reasons.len(), distinct.len()), (35, 32));
 }
 
 #[test]
