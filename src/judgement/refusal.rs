@@ -1,8 +1,8 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, OrganisationId, Position, ReasonCode,
-    RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, LevelCode, OrganisationId,
+    Position, ReasonCode, RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -80,6 +80,16 @@ pub enum Refusal {
         given: Grade,
         /// What it would take.
         valid: Vec<String>,
+    },
+    /// A level that has words is awarded in one of them, which is kept as stated. (Spec §3.4)
+    #[error("the level {level} of {area} is awarded in words: send `word`, one of {}", list(words))]
+    LevelInWords {
+        /// The area asked for.
+        area: AreaId,
+        /// The level that was given by its code.
+        level: LevelCode,
+        /// The words that it accepts.
+        words: Vec<Label>,
     },
     /// The scale that was named is none of the area.
     #[error("area {area} has no scale {scale}; it has {}", list(scales))]

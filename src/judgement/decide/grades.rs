@@ -58,6 +58,12 @@ fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, R
         Grade::NotGraded(_) => None,
     };
     match found {
+        // §3.4: an award in words keeps the word as stated, and a code states none.
+        Some((_, level, None)) if !level.words.is_empty() => Err(Refusal::LevelInWords {
+            area: area.id.clone(),
+            level: level.code.clone(),
+            words: level.words.clone(),
+        }),
         Some((scale, level, word)) => {
             Ok(Standing::Level { scale: scale.id.clone(), level: level.code.clone(), word })
         }

@@ -10,9 +10,9 @@ pub(super) fn problem_of(refusal: &Refusal) -> Problem {
 
 /// The reason for each rule.
 ///
-/// Three pairs share one, because the specification has one word for each (§4, §4.2). Expectations
-/// are told apart by their metadata, since only what concerns a whole assessment has a `revision`;
-/// levels and scales by the field that is at fault.
+/// Some share one, because the specification has one word for them (§4, §4.2). Expectations are
+/// told apart by their metadata, since only what concerns a whole assessment has a `revision`;
+/// levels, words and scales by the field that is at fault.
 pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::NotPermitted { .. } => Reason::NotPermitted,
@@ -24,7 +24,9 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::Exists { .. } => Reason::Exists,
         Refusal::AreaNotInFramework { .. } => Reason::AreaNotInFramework,
         Refusal::AreaNotGradable { .. } => Reason::AreaNotGradable,
-        Refusal::LevelNotOnScale { .. } | Refusal::ScaleNotOfArea { .. } => Reason::LevelNotOnScale,
+        Refusal::LevelNotOnScale { .. }
+        | Refusal::LevelInWords { .. }
+        | Refusal::ScaleNotOfArea { .. } => Reason::LevelNotOnScale,
         Refusal::ReasonNotInFramework { .. } => Reason::ReasonNotInFramework,
         Refusal::KindNotAllowed { .. } => Reason::KindNotAllowed,
         Refusal::KindChanged { .. } => Reason::KindChanged,
@@ -83,6 +85,11 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             .with("given", given.as_str())
             .with_list("valid", valid)
             .at(stated_in(given)),
+        Refusal::LevelInWords { area, level, words } => problem
+            .with("area", area)
+            .with("given", level)
+            .with_list("valid", words)
+            .at("grade.level"),
         Refusal::ScaleNotOfArea { area, scale, scales } => problem
             .with("area", area)
             .with("given", scale)

@@ -7,8 +7,8 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::judgement::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, OrganisationId, ReasonCode,
-    RecordId, Refusal, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, LevelCode, OrganisationId,
+    ReasonCode, RecordId, Refusal, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::sha256;
 
@@ -125,6 +125,19 @@ fn under_the_framework() -> Vec<Row> {
             Code::InvalidArgument,
             "LEVEL_NOT_ON_SCALE",
             &[("area", "staying-safe"), ("given", "satisfactory"), ("valid", "good, adequate")],
+        ),
+        (
+            Refusal::LevelInWords {
+                area: area("staying-safe"),
+                level: LevelCode::parse("outstanding").unwrap(),
+                words: vec![
+                    Label::parse("outstanding").unwrap(),
+                    Label::parse("excellent").unwrap(),
+                ],
+            },
+            Code::InvalidArgument,
+            "LEVEL_NOT_ON_SCALE",
+            &[("given", "outstanding"), ("valid", "outstanding, excellent")],
         ),
         (
             Refusal::ScaleNotOfArea {
@@ -306,7 +319,7 @@ fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
 fn only_what_the_specification_calls_by_one_word_shares_a_reason() {
     let reasons: Vec<_> = table().iter().map(|row| refusal::reason_of(&row.0)).collect();
     let distinct: BTreeSet<_> = reasons.iter().collect();
-    assert_eq!((reasons.len(), distinct.len()), (35, 32));
+    assert_eq!((reasons.len(), distinct.len()), (36, 32));
 }
 
 #[test]
