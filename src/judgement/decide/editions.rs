@@ -1,6 +1,6 @@
 //! Rules for closing, signing and publishing an edition. (Spec §4, §4.1, §4.8)
 
-use super::{Case, check_dates};
+use super::Case;
 use crate::{
     judgement::{
         AssessmentLocked, AssessmentPublished, AudienceDigest, Event, LockAssessment,
@@ -15,8 +15,7 @@ pub(super) fn lock(case: &Case<'_>, order: &LockAssessment) -> Result<Event<Text
     let incomplete = !missing.is_empty();
     let digest = edition_digest(case.assessment, case.framework, case.document);
 
-    case.check_reason()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     case.check_open()?;
     case.check_revision(order.expected)?;
     Refusal::Incomplete { missing }.when(incomplete)?;
@@ -55,7 +54,7 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
     };
 
     wrong.when(!signs)?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     check_edition(case, order.edition)?;
     let (digest, signed) = locked(case)?;
     Refusal::OtherDigest { digest }.when(order.digest != digest)?;
@@ -70,7 +69,7 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
 }
 
 pub(super) fn publish(case: &Case<'_>, order: &PublishAssessment) -> Result<Event<Text>, Refusal> {
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     check_edition(case, order.edition)?;
     let (digest, signed) = locked(case)?;
     let unsigned = case.framework.signed_by.iter().filter(|signer| !signed.contains(signer));

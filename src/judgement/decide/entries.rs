@@ -1,6 +1,6 @@
 //! Rules for what is written, and for whom. (Spec §4)
 
-use super::{Case, check_dates, check_stated};
+use super::{Case, check_stated};
 use crate::judgement::{
     AddresseeSet, EntryContent, EntryId, EntryKind, EntryRecorded, EntryRevised, Event, Kind,
     RecordEntry, Refusal, ReviseEntry, SetAddressee, Text,
@@ -11,9 +11,7 @@ pub(super) fn record(case: &Case<'_>, order: &RecordEntry<Text>) -> Result<Event
     let taken = case.assessment.entries.contains_key(&entry);
 
     check_content(case, &entry, &content)?;
-    case.check_reason()?;
-    case.check_evidence()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     Refusal::Exists { name: format!("{}/entries/{entry}", case.assessment.id) }.when(taken)?;
     case.check_open()?;
     Ok(Event::EntryRecorded(EntryRecorded { entry, content }))
@@ -33,9 +31,7 @@ pub(super) fn revise(case: &Case<'_>, order: &ReviseEntry<Text>) -> Result<Event
     if let Some(content) = &content {
         check_content(case, &entry, content)?;
     }
-    case.check_reason()?;
-    case.check_evidence()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     Refusal::RationaleRequired { needs }.when(unexplained)?;
     check_stated(last, expected)?;
     case.check_open()?;
@@ -50,7 +46,7 @@ pub(super) fn set_addressee(
 ) -> Result<Event<Text>, Refusal> {
     let last = case.assessment.addressee;
 
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     check_stated(last, order.expected)?;
     case.check_open()?;
     case.check_expected(|| "the addressee".to_owned(), last, order.expected)?;

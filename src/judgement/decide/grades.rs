@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Case, check_dates, check_stated};
+use super::{Case, check_stated};
 use crate::judgement::{
     Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, Refusal,
     Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
@@ -21,9 +21,7 @@ pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>
     let unexplained = case.act.rationale.is_none() || case.act.reason.is_none();
     let needs = "a reason and a rationale: a judgement stands already";
 
-    case.check_reason()?;
-    case.check_evidence()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     Refusal::RationaleRequired { needs }.when(reworded && unexplained)?;
     check_stated(last, order.expected)?;
     case.check_open()?;

@@ -71,8 +71,8 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
     let Command { caller, act, order } = command;
     let role = permit(caller, act, may_cause(situation, act, order))?;
     let event = match order {
-        Order::RegisterFramework(order) => registration::framework(situation, order)?,
-        Order::RegisterSubject(order) => registration::subject(situation, order)?,
+        Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
+        Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
             registration::open(situation, act, id, order)?
         }
@@ -178,17 +178,29 @@ fn check_stated(last: Option<Item>, expected: Option<Expected>) -> Result<(), Re
         .when(last.is_some() && expected.is_none())
 }
 
+/// The reason, if given, is one of the framework's.
+fn check_reason(framework: &Framework, act: &Act<Text>) -> Result<(), Refusal> {
+    let Some(reason) = &act.reason else { return Ok(()) };
+    let reasons = || framework.reasons.iter().map(|it| it.code.clone()).collect();
+    match framework.reason(reason) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::ReasonNotInFramework { reason: reason.clone(), reasons: reasons() }),
+    }
+}
+
+/// What is there before any entry rests on none.
+fn check_no_evidence(act: &Act<Text>) -> Result<(), Refusal> {
+    let entries: Vec<_> = act.evidence.iter().map(|evidence| evidence.entry.clone()).collect();
+    let dangling = !entries.is_empty();
+    Refusal::DanglingReference { entries }.when(dangling)
+}
+
 impl Case<'_> {
-    /// The reason, if given, is one of the framework's.
-    fn check_reason(&self) -> Result<(), Refusal> {
-        let Some(reason) = &self.act.reason else { return Ok(()) };
-        let reasons = || self.framework.reasons.iter().map(|it| it.code.clone()).collect();
-        match self.framework.reason(reason) {
-            Some(_) => Ok(()),
-            None => {
-                Err(Refusal::ReasonNotInFramework { reason: reason.clone(), reasons: reasons() })
-            }
-        }
+    /// The rules about its circumstances that every order on an assessment keeps.
+    fn check_act(&self) -> Result<(), Refusal> {
+        check_reason(self.framework, self.act)?;
+        self.check_evidence()?;
+        check_dates(self.situation, self.act)
     }
 
     /// The evidence referred to is there.
