@@ -60,6 +60,9 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
     Refusal::OtherDigest { digest }.when(order.digest != digest)?;
     Refusal::AlreadySigned { organisation: organisation.clone(), edition: order.edition }
         .when(signed.contains(&organisation))?;
+    // The digest says what is signed. A revision need not be expected, or two who sign at once
+    // would get in each other's way for nothing.
+    order.expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
     Ok(Event::SignedOff(SignedOff {
         organisation,
         edition: order.edition,

@@ -248,12 +248,17 @@ impl Case<'_> {
         let revision = self.assessment.revision;
         match expected {
             None => Err(Refusal::RevisionRequired { revision }),
-            Some(ExpectedRevision::Any) => Ok(()),
-            Some(ExpectedRevision::At(known)) => {
-                let last = self.assessment.last.at;
-                Refusal::StaleRevision { revision, last }.when(known != revision)
-            }
+            Some(expected) => self.check_revision_is(expected),
         }
+    }
+
+    fn check_revision_is(&self, expected: ExpectedRevision) -> Result<(), Refusal> {
+        let (revision, last) = (self.assessment.revision, self.assessment.last.at);
+        let stale = match expected {
+            ExpectedRevision::Any => false,
+            ExpectedRevision::At(known) => known != revision,
+        };
+        Refusal::StaleRevision { revision, last }.when(stale)
     }
 
     /// The area of the order is one of the framework's.
