@@ -13,6 +13,7 @@
 mod act;
 mod assessment;
 mod command;
+mod dangling;
 mod decide;
 mod digest;
 mod entry;
@@ -32,6 +33,7 @@ pub use command::{
     AssessmentOrder, Command, Grade, LockAssessment, Order, PublishAssessment, RecordEntry,
     RegisterFramework, RegisterSubject, ReviseEntry, SetAddressee, SetGrade, SignOff,
 };
+pub use dangling::{Dangling, Lack, Place};
 pub use decide::{Decision, Known, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
 pub use entry::{

@@ -1,8 +1,8 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, LevelCode, OrganisationId,
-    Position, ReasonCode, RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, LevelCode,
+    OrganisationId, Position, ReasonCode, RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -139,11 +139,11 @@ pub enum Refusal {
         /// What is missing.
         needs: &'static str,
     },
-    /// The command refers to entries that this assessment does not have.
-    #[error("this assessment has no entry {}", list(entries))]
+    /// The command refers to entries that are not there as they are meant.
+    #[error("{}", each_once(references))]
     DanglingReference {
-        /// The entries that are missing.
-        entries: Vec<EntryId>,
+        /// The references that lead nowhere.
+        references: Vec<Dangling>,
     },
     /// What changes a grade or an entry says why. (Spec §4)
     #[error("this needs {needs}")]
@@ -275,6 +275,14 @@ impl Refusal {
 
 fn list<I: ToString>(items: &[I]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong with the references, once even where one is repeated.
+fn each_once(references: &[Dangling]) -> String {
+    let mut said: Vec<String> = references.iter().map(ToString::to_string).collect();
+    said.sort_unstable();
+    said.dedup();
+    said.join("; ")
 }
 
 fn roles(roles: &[Role]) -> String {

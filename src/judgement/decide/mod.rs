@@ -13,8 +13,8 @@ mod registration;
 use jiff::civil::Date;
 
 use super::{
-    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Event, Expected,
-    ExpectedRevision, Framework, Item, Order, Position, Refusal, Role, Text,
+    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, Expected,
+    ExpectedRevision, Framework, Item, Lack, Order, Place, Position, Refusal, Role, Text,
 };
 
 /// What a command is decided against: all that the ledger knows and the rules need.
@@ -190,9 +190,18 @@ fn check_reason(framework: &Framework, act: &Act<Text>) -> Result<(), Refusal> {
 
 /// What is there before any entry rests on none.
 fn check_no_evidence(act: &Act<Text>) -> Result<(), Refusal> {
-    let entries: Vec<_> = act.evidence.iter().map(|evidence| evidence.entry.clone()).collect();
-    let dangling = !entries.is_empty();
-    Refusal::DanglingReference { entries }.when(dangling)
+    let nowhere = act.evidence.iter().enumerate().map(|(index, evidence)| Dangling {
+        place: Place::Evidence(index),
+        entry: evidence.entry.clone(),
+        lack: Lack::Entry,
+    });
+    check_references(nowhere.collect())
+}
+
+/// No reference leads nowhere.
+fn check_references(references: Vec<Dangling>) -> Result<(), Refusal> {
+    let dangling = !references.is_empty();
+    Refusal::DanglingReference { references }.when(dangling)
 }
 
 impl Case<'_> {
@@ -205,11 +214,14 @@ impl Case<'_> {
 
     /// The evidence referred to is there.
     fn check_evidence(&self) -> Result<(), Refusal> {
-        let missing = |entry: &&super::EntryId| !self.assessment.entries.contains_key(*entry);
-        let named = self.act.evidence.iter().map(|evidence| &evidence.entry);
-        let entries: Vec<_> = named.filter(missing).cloned().collect();
-        let dangling = !entries.is_empty();
-        Refusal::DanglingReference { entries }.when(dangling)
+        let missing = |entry: &super::EntryId| !self.assessment.entries.contains_key(entry);
+        let cited = self.act.evidence.iter().enumerate();
+        let dangling = cited.filter(|(_, it)| missing(&it.entry)).map(|(index, it)| Dangling {
+            place: Place::Evidence(index),
+            entry: it.entry.clone(),
+            lack: Lack::Entry,
+        });
+        check_references(dangling.collect())
     }
 
     /// Grades and entries change in an open edition only. (Spec §4.1)

@@ -90,6 +90,13 @@ impl Problem {
         self
     }
 
+    /// Names one of several fields of the command that the caller can mend, and what is wrong
+    /// with it.
+    pub(crate) fn violated(mut self, field: impl Into<String>, what: impl Display) -> Self {
+        self.fields.push((field.into(), what.to_string()));
+        self
+    }
+
     /// Names something that must be brought about first: (what it concerns, what to do).
     pub(crate) fn unless(mut self, subject: impl Display, description: impl Display) -> Self {
         self.preconditions.push((subject.to_string(), description.to_string()));

@@ -104,7 +104,8 @@ reasons! {
     SectionNotInFramework = "SECTION_NOT_IN_FRAMEWORK" => InvalidArgument,
     /// An entry must say something. Metadata: `kind`, `needs`.
     EntryEmpty = "ENTRY_EMPTY" => InvalidArgument,
-    /// The assessment has no such entries. Metadata: `entries`.
+    /// The command refers to entries that are not there as they are meant; `BadRequest` says for
+    /// each reference why. Metadata: `entries`.
     DanglingReference = "DANGLING_REFERENCE" => InvalidArgument,
     // What the command does not say.
     /// What changes something says why. Metadata: `needs`.

@@ -1,7 +1,9 @@
 //! What a caller learns of a rule that a command breaks. (Spec §4, third column)
 
+use std::collections::BTreeSet;
+
 use super::{Problem, Reason};
-use crate::judgement::{Grade, Position, Refusal, Role};
+use crate::judgement::{Grade, Place, Position, Refusal, Role};
 
 /// The answer to a refusal: its reason, and in metadata all that varies in its message.
 pub(super) fn problem_of(refusal: &Refusal) -> Problem {
@@ -108,7 +110,12 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::EntryEmpty { kind, needs } => {
             problem.with("kind", kind.as_str()).with("needs", needs).at("content")
         }
-        Refusal::DanglingReference { entries } => problem.with_list("entries", entries),
+        Refusal::DanglingReference { references } => {
+            let entries: BTreeSet<_> = references.iter().map(|it| &it.entry).collect();
+            let entries: Vec<_> = entries.into_iter().collect();
+            let problem = problem.with_list("entries", &entries);
+            references.iter().fold(problem, |all, it| all.violated(field_of(it.place), it))
+        }
         Refusal::RationaleRequired { needs } => problem.with("needs", needs).at("act"),
         Refusal::DateInFuture { field } => problem.with("field", field).at(format!("act.{field}")),
         Refusal::PeriodReversed => problem.at("periods"),
@@ -152,6 +159,17 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             })
         }
         Refusal::KeyReused { position } => problem.with("position", position),
+    }
+}
+
+/// The field of a command that refers to an entry.
+fn field_of(place: Place) -> String {
+    match place {
+        Place::Evidence(index) => format!("act.evidence[{index}].entry"),
+        Place::RelatesTo(index) => format!("content.relates_to[{index}]"),
+        Place::Paragraph => "content.paragraph".to_owned(),
+        Place::CarriedTo => "content.follow_up.carried_to".to_owned(),
+        Place::Item => "content.follow_up.item".to_owned(),
     }
 }
 

@@ -7,8 +7,9 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::judgement::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Grade, Kind, Label, LevelCode, OrganisationId,
-    ReasonCode, RecordId, Refusal, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, Lack, LevelCode,
+    OrganisationId, Place, ReasonCode, RecordId, Refusal, Revision, Role, ScaleId, SectionId,
+    SubjectId,
 };
 use crate::merkle::sha256;
 
@@ -186,7 +187,15 @@ fn under_the_framework() -> Vec<Row> {
             &[("kind", "NARRATIVE"), ("needs", "a text")],
         ),
         (
-            Refusal::DanglingReference { entries: vec![entry("ev-98"), entry("ev-99")] },
+            Refusal::DanglingReference {
+                references: [("ev-99", 0), ("ev-98", 1), ("ev-99", 2)]
+                    .map(|(id, index)| Dangling {
+                        place: Place::RelatesTo(index),
+                        entry: entry(id),
+                        lack: Lack::Entry,
+                    })
+                    .to_vec(),
+            },
             Code::InvalidArgument,
             "DANGLING_REFERENCE",
             &[("entries", "ev-98, ev-99")],
