@@ -57,6 +57,6 @@ pub use id::{
 };
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
-pub use refusal::Refusal;
+pub use refusal::{NamedBy, Refusal};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
 pub use texts::{Texts, Visit};

@@ -64,6 +64,8 @@ pub enum Refusal {
         framework: FrameworkId,
         /// The areas that it has.
         areas: Vec<AreaId>,
+        /// Whether a grade or an entry names it.
+        named_by: NamedBy,
     },
     /// The area takes no grade.
     #[error("area {area} takes no grade")]
@@ -261,6 +263,15 @@ pub enum Refusal {
         /// The record that it is bound to.
         position: Position,
     },
+}
+
+/// What names an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// A grade of it.
+    Grade,
+    /// An entry that speaks of it.
+    Entry,
 }
 
 impl Refusal {

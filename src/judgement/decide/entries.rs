@@ -3,7 +3,7 @@
 use super::{Case, check_references, check_stated};
 use crate::judgement::{
     AddresseeSet, Dangling, EntryContent, EntryId, EntryKind, EntryRecorded, EntryRevised, Event,
-    Kind, Lack, Place, RecordEntry, Refusal, ReviseEntry, SetAddressee, Text,
+    Kind, Lack, NamedBy, Place, RecordEntry, Refusal, ReviseEntry, SetAddressee, Text,
 };
 
 pub(super) fn record(case: &Case<'_>, order: &RecordEntry<Text>) -> Result<Event<Text>, Refusal> {
@@ -79,7 +79,7 @@ fn check_content(
         return Err(Refusal::SectionNotInFramework { section, sections: sections() });
     }
     if let Some(area) = &content.area {
-        case.area(area)?;
+        case.area(area, NamedBy::Entry)?;
     }
     if let Some(needs) = missing(content) {
         return Err(Refusal::EntryEmpty { kind, needs });

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use super::{Case, check_stated};
 use crate::judgement::{
-    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, Refusal,
-    Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
+    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, NamedBy,
+    Refusal, Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
 };
 
 pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>, Refusal> {
-    let area = case.area(&order.area)?;
+    let area = case.area(&order.area, NamedBy::Grade)?;
     let before = case.assessment.judgements.get(&order.area);
     let last = case.assessment.last_of_area(&order.area);
     let ungradable = Refusal::AreaNotGradable { area: order.area.clone() };

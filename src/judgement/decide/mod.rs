@@ -14,7 +14,7 @@ use jiff::civil::Date;
 
 use super::{
     Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, Expected,
-    ExpectedRevision, Framework, Item, Lack, Order, Place, Position, Refusal, Role, Text,
+    ExpectedRevision, Framework, Item, Lack, NamedBy, Order, Place, Position, Refusal, Role, Text,
 };
 
 /// What a command is decided against: all that the ledger knows and the rules need.
@@ -274,11 +274,12 @@ impl Case<'_> {
     }
 
     /// The area of the order is one of the framework's.
-    fn area(&self, id: &super::AreaId) -> Result<&super::Area, Refusal> {
+    fn area(&self, id: &super::AreaId, named_by: NamedBy) -> Result<&super::Area, Refusal> {
         self.framework.area(id).ok_or_else(|| Refusal::AreaNotInFramework {
             area: id.clone(),
             framework: self.framework.id.clone(),
             areas: self.framework.areas.iter().map(|area| area.id.clone()).collect(),
+            named_by,
         })
     }
 }

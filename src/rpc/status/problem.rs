@@ -97,6 +97,16 @@ impl Problem {
         self
     }
 
+    /// Says where in the request the command stands whose fields were named.
+    pub(crate) fn below(mut self, path: &str) -> Self {
+        if !path.is_empty() {
+            for (field, _) in &mut self.fields {
+                *field = format!("{path}.{field}");
+            }
+        }
+        self
+    }
+
     /// Names something that must be brought about first: (what it concerns, what to do).
     pub(crate) fn unless(mut self, subject: impl Display, description: impl Display) -> Self {
         self.preconditions.push((subject.to_string(), description.to_string()));

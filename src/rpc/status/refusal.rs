@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Problem, Reason};
-use crate::judgement::{Grade, Place, Position, Refusal, Role};
+use crate::judgement::{Grade, NamedBy, Place, Position, Refusal, Role};
 
 /// The answer to a refusal: its reason, and in metadata all that varies in its message.
 pub(super) fn problem_of(refusal: &Refusal) -> Problem {
@@ -78,8 +78,13 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::UnknownAssessment { assessment } => problem.with("assessment", assessment),
         Refusal::UnknownEntry { entry } => problem.with("entry", entry),
         Refusal::Exists { name } => problem.with("name", name),
-        Refusal::AreaNotInFramework { area, framework, areas } => {
-            problem.with("area", area).with("framework", framework).with_list("areas", areas)
+        Refusal::AreaNotInFramework { area, framework, areas, named_by } => {
+            problem.with("area", area).with("framework", framework).with_list("areas", areas).at(
+                match named_by {
+                    NamedBy::Grade => "area",
+                    NamedBy::Entry => "content.area",
+                },
+            )
         }
         Refusal::AreaNotGradable { area } => problem.with("area", area).at("area"),
         Refusal::LevelNotOnScale { area, given, valid } => problem
