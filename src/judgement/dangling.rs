@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::EntryId;
+use super::{EntryId, Position};
 
 /// A reference that leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,13 @@ pub enum Lack {
     Itself,
     /// It was struck, and nothing new may refer to it.
     Struck,
+    /// The record that is named gave it no wording.
+    Wording {
+        /// The record.
+        at: Position,
+        /// The entry's last record.
+        last: Position,
+    },
     /// It is no narrative, and only a narrative has paragraphs.
     Narrative,
 }
@@ -50,6 +57,9 @@ impl fmt::Display for Dangling {
             Lack::Entry => write!(f, "this assessment has no entry {entry}"),
             Lack::Itself => write!(f, "entry {entry} cannot refer to itself"),
             Lack::Struck => write!(f, "entry {entry} was struck"),
+            Lack::Wording { at, last } => {
+                write!(f, "record {at} gave entry {entry} no wording: its last record is {last}")
+            }
             Lack::Narrative => write!(f, "{entry} is no narrative entry"),
         }
     }

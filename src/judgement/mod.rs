@@ -34,7 +34,7 @@ pub use command::{
     RegisterFramework, RegisterSubject, ReviseEntry, SetAddressee, SetGrade, SignOff,
 };
 pub use dangling::{Dangling, Lack, Place};
-pub use decide::{Decision, Known, Situation, decide};
+pub use decide::{Decision, Known, Opened, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
 pub use entry::{
     Citation, Comparator, EntryContent, EntryKind, Figure, FigureValue, FollowUp, FollowUpStatus,

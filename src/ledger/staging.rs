@@ -182,7 +182,7 @@ impl Stage<'_> {
         command: &Command<Text>,
         batch_from: Position,
     ) -> Result<Receipt, SubmitError> {
-        let found = Found::of(self, &command.order).await?;
+        let found = Found::of(self, command).await?;
         let mut act = command.act.clone();
         found.settle_evidence(&mut act);
         let seed = self.desk.random.bytes()?;

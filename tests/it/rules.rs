@@ -7,10 +7,10 @@ use judgement_ledger::{
         AssessmentOrder, Award, Caller, ChangeKind, Citation, Command, Cycle, EntryContent,
         EntryId, EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef,
         Expected, ExpectedRevision, Fact, FollowUp, FollowUpStatus, Framework, FrameworkId, Grade,
-        GradeSet, Item, Kind, Known, Label, Level, LevelCode, LockAssessment, NonGrade, Order,
-        OrganisationId, Origin, Period, PersonId, Position, PublishAssessment, Reason, ReasonCode,
-        RecordEntry, RecordId, Recorder, Refusal, RegisterSubject, RequestId, ReviseEntry,
-        Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId, SelfModeration,
+        GradeSet, Item, Kind, Known, Label, Level, LevelCode, LockAssessment, NonGrade, Opened,
+        Order, OrganisationId, Origin, Period, PersonId, Position, PublishAssessment, Reason,
+        ReasonCode, RecordEntry, RecordId, Recorder, Refusal, RegisterSubject, RequestId,
+        ReviseEntry, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId, SelfModeration,
         SetAddressee, SetGrade, SignOff, Signature, SignedOff, Situation, Standing, SubjectId,
         Text, decide, edition_digest,
     },
@@ -150,8 +150,13 @@ impl Past {
 
     fn decide(&self, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
         let framework = framework();
-        let found = self.assessment.as_ref().map(|it| (it, &framework, &DOCUMENT));
-        ask(Known::Assessment(found), command)
+        let opened = |assessment| Opened {
+            assessment,
+            framework: &framework,
+            document: &DOCUMENT,
+            wordings: &[],
+        };
+        ask(Known::Assessment(self.assessment.as_ref().map(opened)), command)
     }
 
     fn digest(&self) -> judgement_ledger::merkle::Hash {

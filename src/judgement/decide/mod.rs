@@ -13,8 +13,9 @@ mod registration;
 use jiff::civil::Date;
 
 use super::{
-    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, Expected,
-    ExpectedRevision, Framework, Item, Lack, NamedBy, Order, Place, Position, Refusal, Role, Text,
+    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, EvidenceRef,
+    Expected, ExpectedRevision, Framework, Item, Lack, NamedBy, Order, Place, Position, Refusal,
+    Role, Text,
 };
 
 /// What a command is decided against: all that the ledger knows and the rules need.
@@ -49,9 +50,21 @@ pub enum Known<'a> {
         /// An assessment of the same subject under the same framework in the same cycle.
         same_cycle: Option<&'a AssessmentId>,
     },
-    /// For every other order on an assessment: the assessment with its framework and the hash of
-    /// the framework's document, if it was opened.
-    Assessment(Option<(&'a Assessment, &'a Framework, &'a [u8; 32])>),
+    /// For every other order on an assessment: what it is about, if it was opened.
+    Assessment(Option<Opened<'a>>),
+}
+
+/// An assessment that was opened, and what its rules are asked against beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened<'a> {
+    /// What stands.
+    pub assessment: &'a Assessment,
+    /// Its framework.
+    pub framework: &'a Framework,
+    /// The hash of the framework's document.
+    pub document: &'a [u8; 32],
+    /// Earlier wordings of its entries: all that the command cites and that there are.
+    pub wordings: &'a [EvidenceRef],
 }
 
 /// What the rules make of a command.
@@ -77,10 +90,11 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
             registration::open(situation, act, id, order)?
         }
         Order::Assess(id, order) => {
-            let Known::Assessment(Some((assessment, framework, document))) = situation.known else {
+            let Known::Assessment(Some(opened)) = situation.known else {
                 return Err(Refusal::UnknownAssessment { assessment: id.clone() });
             };
-            let case = Case { situation, caller, act, assessment, framework, document };
+            let Opened { assessment, framework, document, wordings } = opened;
+            let case = Case { situation, caller, act, assessment, framework, document, wordings };
             match order {
                 // Decided above: an assessment that is being opened is not known yet.
                 AssessmentOrder::Open(_) => {
@@ -109,6 +123,7 @@ struct Case<'a> {
     assessment: &'a Assessment,
     framework: &'a Framework,
     document: &'a [u8; 32],
+    wordings: &'a [EvidenceRef],
 }
 
 /// The roles that may cause an order's event. (Spec §4, second column)
@@ -151,8 +166,8 @@ fn permit(caller: &Caller, act: &Act<Text>, needs: &'static [Role]) -> Result<Ro
 /// Whether the reason given is one of moderation under the assessment's framework.
 fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
     match (situation.known, &act.reason) {
-        (Known::Assessment(Some((_, framework, _))), Some(reason)) => {
-            framework.reason(reason).is_some_and(|reason| reason.moderation)
+        (Known::Assessment(Some(opened)), Some(reason)) => {
+            opened.framework.reason(reason).is_some_and(|reason| reason.moderation)
         }
         (Known::Assessment(_) | Known::Name { .. } | Known::Opening { .. }, _) => false,
     }
@@ -212,16 +227,28 @@ impl Case<'_> {
         check_dates(self.situation, self.act)
     }
 
-    /// The evidence referred to is there.
+    /// The evidence referred to is there: each is an entry at one of its own wordings.
     fn check_evidence(&self) -> Result<(), Refusal> {
-        let missing = |entry: &super::EntryId| !self.assessment.entries.contains_key(entry);
         let cited = self.act.evidence.iter().enumerate();
-        let dangling = cited.filter(|(_, it)| missing(&it.entry)).map(|(index, it)| Dangling {
-            place: Place::Evidence(index),
-            entry: it.entry.clone(),
-            lack: Lack::Entry,
+        let dangling = cited.filter_map(|(index, it)| {
+            let (place, entry) = (Place::Evidence(index), it.entry.clone());
+            Some(Dangling { place, entry, lack: self.lack_of(it)? })
         });
         check_references(dangling.collect())
+    }
+
+    /// Why evidence leads nowhere, if it does. An entry that was struck has no wording any more;
+    /// what it said can still be cited by the record that said it.
+    fn lack_of(&self, cited: &EvidenceRef) -> Option<Lack> {
+        let Some(written) = self.assessment.entries.get(&cited.entry) else {
+            return Some(Lack::Entry);
+        };
+        let last = written.item.at;
+        if cited.is_of_last() || cited.at == last {
+            return written.struck.then_some(Lack::Struck);
+        }
+        let is_there = self.wordings.contains(cited);
+        (!is_there).then_some(Lack::Wording { at: cited.at, last })
     }
 
     /// Grades and entries change in an open edition only. (Spec §4.1)

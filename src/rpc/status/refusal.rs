@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Problem, Reason};
-use crate::judgement::{Grade, NamedBy, Place, Position, Refusal, Role};
+use crate::judgement::{Dangling, Grade, Lack, NamedBy, Place, Position, Refusal, Role};
 
 /// The answer to a refusal: its reason, and in metadata all that varies in its message.
 pub(super) fn problem_of(refusal: &Refusal) -> Problem {
@@ -119,7 +119,7 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             let entries: BTreeSet<_> = references.iter().map(|it| &it.entry).collect();
             let entries: Vec<_> = entries.into_iter().collect();
             let problem = problem.with_list("entries", &entries);
-            references.iter().fold(problem, |all, it| all.violated(field_of(it.place), it))
+            references.iter().fold(problem, |all, it| all.violated(field_of(it), it))
         }
         Refusal::RationaleRequired { needs } => problem.with("needs", needs).at("act"),
         Refusal::DateInFuture { field } => problem.with("field", field).at(format!("act.{field}")),
@@ -168,9 +168,14 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
 }
 
 /// The field of a command that refers to an entry.
-fn field_of(place: Place) -> String {
-    match place {
-        Place::Evidence(index) => format!("act.evidence[{index}].entry"),
+fn field_of(dangling: &Dangling) -> String {
+    match dangling.place {
+        Place::Evidence(index) => match dangling.lack {
+            Lack::Wording { .. } => format!("act.evidence[{index}].position"),
+            Lack::Entry | Lack::Itself | Lack::Struck | Lack::Narrative => {
+                format!("act.evidence[{index}].entry")
+            }
+        },
         Place::RelatesTo(index) => format!("content.relates_to[{index}]"),
         Place::Paragraph => "content.paragraph".to_owned(),
         Place::CarriedTo => "content.follow_up.carried_to".to_owned(),

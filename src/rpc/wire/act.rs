@@ -14,6 +14,10 @@ use crate::{
     pb::{self, stated_decider::Who},
 };
 
+/// The most entries that one act rests on: what fits into a record (Spec §4.10), and few enough to
+/// look up the wording of each.
+const EVIDENCE_MAX: usize = 1_000;
+
 /// How names in a request become persons.
 pub(in crate::rpc) struct Names<'n> {
     /// Finds or introduces them.
@@ -44,7 +48,7 @@ pub(super) fn act(at: &At<'_>, given: Option<&pb::Act>, names: &mut Names<'_>) -
     let instructed_by = decider(&at.field("instructed_by"), given.instructed_by.as_ref(), names);
     let reason = id_if_any(&at.field("reason"), &given.reason, ReasonCode::parse);
     let rationale = typed_if_any(&at.field("rationale"), &given.rationale);
-    let evidence = at.field("evidence").each(&given.evidence, evidence);
+    let evidence = all_evidence(&at.field("evidence"), &given.evidence);
     let origin = origin(&at.field("transcription"), given.transcription.as_ref());
     Ok(Act {
         request: request?,
@@ -69,6 +73,14 @@ fn request_id(given: &str) -> Result<RequestId, BadId> {
         shape,
         given: given.chars().take(HYPHENATED_BYTES).collect(),
     })
+}
+
+fn all_evidence(at: &At<'_>, given: &[pb::EvidenceCited]) -> Read<Vec<EvidenceRef>> {
+    let count = given.len();
+    if count > EVIDENCE_MAX {
+        return Err(at.violated(format_args!("has {count} entries; at most {EVIDENCE_MAX} fit")));
+    }
+    at.each(given, evidence)
 }
 
 /// Position 0 stays what it is: the rules find the entry's last record.
