@@ -228,6 +228,8 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
             }
             push_once(terms, Term::Organisation(decider.organisation.clone()));
         }
+        // Who enters history decides nothing. (Spec §4.9)
+        None if act.origin.is_transcribed() => {}
         None => terms.push(Term::DecidedBy(recorder.person)),
     }
     terms.extend(act.reason.clone().map(Term::Reason));

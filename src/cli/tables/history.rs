@@ -29,12 +29,13 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
     ]
 }
 
-/// Who decided, and who recorded it, if another.
+/// Who decided, if known, and who recorded it, if another.
 pub(super) fn by(row: &pb::AuditRow) -> String {
     let recorder = recorder(row);
     match decider_named(row.decided_by.as_ref()) {
         Some(decider) if decider != recorder => format!("{decider}\nrecorded by {recorder}"),
-        Some(_) | None => recorder,
+        Some(_) => recorder,
+        None => format!("recorded by {recorder}"),
     }
 }
 

@@ -22,10 +22,12 @@ pub(crate) fn audit_row(
     names: Names<'_>,
 ) -> pb::AuditRow {
     let ReadRecord { record, act, event, .. } = read;
-    let decided_by = act.decided_by.as_ref().map_or_else(
-        || recorder_as_decider(&record.recorded_by, names),
-        |stated| decider(stated, names),
-    );
+    let decided_by = match &act.decided_by {
+        Some(stated) => Some(decider(stated, names)),
+        // Who enters history decides nothing. (Spec §4.9)
+        None if act.origin.is_transcribed() => None,
+        None => Some(recorder_as_decider(&record.recorded_by, names)),
+    };
     let (grade, entry_id) = subject_matter(event, framework);
     pb::AuditRow {
         stream: record.stream.to_string(),
@@ -39,7 +41,7 @@ pub(crate) fn audit_row(
         recorded_by: Some(person(record.recorded_by.person, names)),
         recorder_role: role(record.recorded_by.role),
         recorder_organisation: record.recorded_by.organisation.to_string(),
-        decided_by: Some(decided_by),
+        decided_by,
         decided_on: act.decided_on.map(date),
         effective_on: Some(date(act.effective_on.unwrap_or(record.recorded_on))),
         basis: act.basis.map_or(0, basis),
