@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::served::{
-    Authorised, Served, act, assessment, date, explained, last, present, reason_of, text,
+    Authorised, Served, act, assessment, date, explained, last, member, present, reason_of, text,
 };
 
 const HEALTHY: &str = "being-healthy";
@@ -204,6 +204,43 @@ async fn a_moderator_of_an_assessment_never_opened_hears_that_it_is_not_there() 
         (status.code(), reason_of(&status).0.as_str()),
         (Code::NotFound, "ASSESSMENT_NOT_FOUND")
     );
+    served.stop().await;
+}
+
+/// A panel of ofsted on which these sat.
+fn panel(members: &[pb::StatedMember]) -> pb::Act {
+    let panel = pb::StatedPanel {
+        display_name: "joint panel".to_owned(),
+        members: members.to_vec(),
+        ..pb::StatedPanel::default()
+    };
+    let who = Some(pb::stated_decider::Who::Panel(panel));
+    let decided_by = Some(pb::StatedDecider { who, ..pb::StatedDecider::default() });
+    pb::Act { decided_by, ..explained("MODERATION") }
+}
+
+#[tokio::test]
+async fn who_decided_cannot_moderate_on_a_panel_of_another_organisation() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let set = served.set_as("csci-inspector", &name, HEALTHY, "good", act(), None).await.unwrap();
+    let moderate = |act| {
+        let expected = Some(last(set.position));
+        served.set_as("moderator", &name, HEALTHY, "adequate", act, expected)
+    };
+    let (of_ofsted, of_csci) =
+        (member("moderator@ofsted", ""), member("csci-inspector@csci", "csci"));
+    let by_name = panel(&[of_ofsted.clone(), of_csci]);
+    let status = moderate(by_name).await.unwrap_err();
+    assert_eq!(
+        (status.code(), reason_of(&status).0.as_str()),
+        (Code::PermissionDenied, "SELF_MODERATION")
+    );
+    let recorder = served.history(&name, HEALTHY).await[0].recorded_by.clone().unwrap();
+    let by_id = panel(&[of_ofsted.clone(), member(&recorder.person_id, "")]);
+    assert_eq!(reason_of(&moderate(by_id).await.unwrap_err()).0, "SELF_MODERATION");
+    let others = panel(&[of_ofsted, member("somebody.else", "csci")]);
+    assert_eq!(moderate(others).await.unwrap().change(), pb::ChangeKind::Lowered);
     served.stop().await;
 }
 

@@ -148,6 +148,7 @@ impl Served {
     pub fn token(&self, login: &str) -> String {
         let (organisation, roles): (&str, &[Role]) = match login {
             "inspector" => ("ofsted", &[Role::Inspector]),
+            "csci-inspector" => ("csci", &[Role::Inspector]),
             "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
             "lead" => ("ofsted", &[Role::LeadInspector]),
             "ofsted" => ("ofsted", &[Role::Signatory]),
@@ -249,7 +250,7 @@ impl Served {
     pub async fn moderate(&self, name: &str, area: &str, grade: &str, last_at: u64) -> pb::Receipt {
         let panel = pb::StatedPanel {
             display_name: "consistency panel".to_owned(),
-            members: vec!["moderator@ofsted".to_owned(), "second moderator".to_owned()],
+            members: vec![member("moderator@ofsted", ""), member("second moderator", "csci")],
             ..pb::StatedPanel::default()
         };
         let decider = pb::StatedDecider {
@@ -394,6 +395,11 @@ pub fn act() -> pb::Act {
 /// An act that says why.
 pub fn explained(reason: &str) -> pb::Act {
     pb::Act { reason: reason.to_owned(), rationale: "weighed again".to_owned(), ..act() }
+}
+
+/// A member of a panel; without an organisation, of the panel's.
+pub fn member(person: &str, organisation: &str) -> pb::StatedMember {
+    pb::StatedMember { person: person.to_owned(), organisation: organisation.to_owned() }
 }
 
 pub fn last(position: u64) -> pb::Expectation {

@@ -129,9 +129,22 @@ fn panel(
     names: &mut Names<'_>,
 ) -> Read<Panel<Text>> {
     let name = typed(&at.field("display_name"), &given.display_name);
-    let member = |here: &At<'_>, who: &String| names.person(here, of, who);
-    let members = at.field("members").each(&given.members, member);
+    let one = |here: &At<'_>, given: &pb::StatedMember| member(here, given, of, names);
+    let members = at.field("members").each(&given.members, one);
     let meeting = date_if_any(&at.field("meeting"), given.meeting);
     let minutes = typed_if_any(&at.field("minutes"), &given.minutes);
     Ok(Panel { name: name?, members: members?, meeting: meeting?, minutes: minutes? })
+}
+
+/// A member of a panel of the organisation `of`: of another one, if that is stated.
+fn member(
+    at: &At<'_>,
+    given: &pb::StatedMember,
+    of: &OrganisationId,
+    names: &mut Names<'_>,
+) -> Read<PersonId> {
+    let stated = id_if_any(&at.field("organisation"), &given.organisation, OrganisationId::parse);
+    let own = stated.as_ref().ok().and_then(Option::as_ref).unwrap_or(of);
+    let person = names.person(&at.field("person"), own, &given.person);
+    stated.and(person)
 }
