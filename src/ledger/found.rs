@@ -116,13 +116,12 @@ async fn wordings(
         if !earlier || wordings.contains(evidence) {
             continue;
         }
-        let staged = stage.records.iter().map(|staged| &staged.keep.record);
-        let is_there = match staged.into_iter().find(|record| record.position == evidence.at) {
-            Some(record) => gives_wording(record, &assessment.id, evidence),
-            None => {
-                let keep = stage.desk.fold.record(evidence.at).await?;
-                gives_wording(&keep.record, &assessment.id, evidence)
-            }
+        let mut staged = stage.records.iter().map(|staged| &staged.keep.record);
+        let is_there = if let Some(record) = staged.find(|it| it.position == evidence.at) {
+            gives_wording(record, &assessment.id, evidence)
+        } else {
+            let keep = stage.desk.fold.record(evidence.at).await?;
+            gives_wording(&keep.record, &assessment.id, evidence)
         };
         if is_there {
             wordings.push(evidence.clone());

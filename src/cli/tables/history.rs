@@ -54,6 +54,14 @@ mod tests {
     use crate::cli::tables::sample;
 
     #[test]
+    fn who_recorded_is_not_said_to_have_decided_where_nobody_is_known_to_have() {
+        let mut row = sample::moderated().remove(0);
+        assert_eq!(by(&row), "a.inspector@ofsted (inspector, ofsted)");
+        row.decided_by = None;
+        assert_eq!(by(&row), "recorded by a.inspector@ofsted (inspector, ofsted)");
+    }
+
+    #[test]
     fn a_history_is_a_row_a_change() {
         assert_eq!(
             history(100, &sample::moderated()).join("\n"),

@@ -84,11 +84,11 @@ fn check_content(
     if let Some(needs) = missing(content) {
         return Err(Refusal::EntryEmpty { kind, needs });
     }
-    let lack = |(place, to): &(Place, &EntryId)| lack(case, entry, writing, (*place, *to));
     let found = references(case, content);
-    let dangling = found.iter().filter_map(|it| Some((it, lack(it)?)));
-    let dangling =
-        dangling.map(|((place, to), lack)| Dangling { place: *place, entry: (*to).clone(), lack });
+    let dangling = found.into_iter().filter_map(|(place, to)| {
+        let lack = lack(case, entry, writing, (place, to))?;
+        Some(Dangling { place, entry: to.clone(), lack })
+    });
     check_references(dangling.collect())
 }
 

@@ -150,10 +150,16 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
 /// Who may grade: an inspector, or for reasons of moderation a moderator. Which reasons those are
 /// stands in the framework: of an assessment that was never opened either may hear that.
 fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
-    match situation.known {
-        Known::Assessment(None) if act.reason.is_some() => &[Role::Inspector, Role::Moderator],
-        _known if moderates(situation, act) => &[Role::Moderator],
-        _known => &[Role::Inspector],
+    let unknown = match situation.known {
+        Known::Assessment(found) => found.is_none(),
+        Known::Name { .. } | Known::Opening { .. } => false,
+    };
+    if unknown && act.reason.is_some() {
+        &[Role::Inspector, Role::Moderator]
+    } else if moderates(situation, act) {
+        &[Role::Moderator]
+    } else {
+        &[Role::Inspector]
     }
 }
 
@@ -291,6 +297,7 @@ impl Case<'_> {
         }
     }
 
+    /// The assessment has the revision that is expected.
     fn check_revision_is(&self, expected: ExpectedRevision) -> Result<(), Refusal> {
         let (revision, last) = (self.assessment.revision, self.assessment.last.at);
         let stale = match expected {

@@ -165,6 +165,11 @@ fn under_the_framework() -> Vec<Row> {
             "REASON_NOT_IN_FRAMEWORK",
             &[("reason", "WHIM"), ("reasons", "INITIAL")],
         ),
+    ]
+}
+
+fn of_an_entry() -> Vec<Row> {
+    vec![
         (
             Refusal::KindNotAllowed { kind: Kind::Tension },
             Code::InvalidArgument,
@@ -310,7 +315,8 @@ fn in_this_state() -> Vec<Row> {
 }
 
 fn table() -> Vec<Row> {
-    [who_and_what(), under_the_framework(), what_is_not_said(), in_this_state()].concat()
+    [who_and_what(), under_the_framework(), of_an_entry(), what_is_not_said(), in_this_state()]
+        .concat()
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn panel(
     names: &mut Names<'_>,
 ) -> Read<Panel<Text>> {
     let name = typed(&at.field("display_name"), &given.display_name);
-    let one = |here: &At<'_>, given: &pb::StatedMember| member(here, given, of, names);
+    let one = |here: &At<'_>, sat: &pb::StatedMember| member(here, sat, of, names);
     let members = at.field("members").each(&given.members, one);
     let meeting = date_if_any(&at.field("meeting"), given.meeting);
     let minutes = typed_if_any(&at.field("minutes"), &given.minutes);
