@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold};
 use crate::{
-    judgement::{AreaId, Event, Position, StreamId},
+    judgement::{AreaId, ChangeKind, Event, OrganisationId, Position, StreamId},
     views::{Direction, Range, Search, Term},
 };
 
@@ -175,22 +175,10 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         StreamId::Subject(id) => Some(id),
         StreamId::Framework(_) | StreamId::Ledger => None,
     };
-    let change = match &record.event {
-        Event::GradeSet(event) => Some(event.change),
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::EntryRecorded(_)
-        | Event::EntryRevised(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
-    };
     let deciders = fact.deciders();
     let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
-    let organisations = [Some(&record.recorded_by.organisation), decided_for];
+    let organisations =
+        [Some(&record.recorded_by.organisation), decided_for, signed_for(&record.event)];
     let effective_on = fact.effective_on();
     let (from, to) = filter.effective;
 
@@ -202,7 +190,7 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
         && same(filter.reason.as_ref(), record.act.reason.as_ref())
         && same(filter.basis.as_ref(), record.act.basis.as_ref())
-        && same(filter.change.as_ref(), change.as_ref())
+        && same(filter.change.as_ref(), change_of(&record.event).as_ref())
         && filter.event.is_none_or(|name| name == record.event.name())
         && from.is_none_or(|day| effective_on >= day)
         && to.is_none_or(|day| effective_on <= day)
@@ -210,6 +198,40 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
 
 fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
     asked.is_none() || asked == found
+}
+
+/// How a grade changed.
+fn change_of<T>(event: &Event<T>) -> Option<ChangeKind> {
+    match event {
+        Event::GradeSet(event) => Some(event.change),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    }
+}
+
+/// Whose signature it is.
+fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
+    match event {
+        Event::SignedOff(event) => Some(&event.organisation),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::AssessmentPublished(_) => None,
+    }
 }
 
 /// The area that an event speaks of.

@@ -33,7 +33,7 @@ pub enum Term {
     /// Decided by this person: stated so, as a member of a panel, or as the recorder who stated
     /// nobody else.
     DecidedBy(PersonId),
-    /// Recorded or decided for this organisation.
+    /// Recorded, decided or signed for this organisation.
     Organisation(OrganisationId),
     /// Done for this reason.
     Reason(ReasonCode),
@@ -229,6 +229,9 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
             push_once(terms, Term::Organisation(decider.organisation.clone()));
         }
         None => terms.push(Term::DecidedBy(recorder.person)),
+    }
+    if let Event::SignedOff(event) = &record.event {
+        push_once(terms, Term::Organisation(event.organisation.clone()));
     }
     terms.extend(act.reason.clone().map(Term::Reason));
     terms.extend(act.basis.map(Term::Basis));

@@ -24,6 +24,7 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod answers;
 mod face;
 mod faulty_journal;
 mod journal;

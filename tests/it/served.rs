@@ -135,6 +135,14 @@ impl Served {
         Self::on(directory, clock).await
     }
 
+    /// Stops the server and starts another on the same journal, whose views begin from nothing.
+    pub async fn without_views(self) -> Self {
+        let (directory, clock) = (Arc::clone(&self.directory), Arc::clone(&self.clock));
+        self.stop().await;
+        std::fs::remove_dir_all(directory.path().join("data").join("views")).unwrap();
+        Self::on(directory, clock).await
+    }
+
     /// Sets the clock.
     pub fn at(&self, time: &str) {
         self.clock.store(micros(time), Ordering::Relaxed);

@@ -108,7 +108,10 @@ fn assert_promised<'a>(reason: &str, keys: impl Iterator<Item = &'a String>) {
     let (before, _) = table.split_once(&format!("ERROR_REASON_{reason} =")).unwrap();
     let (_, comment) = before.rsplit_once(';').unwrap();
     for key in keys {
-        assert!(comment.contains(&format!("`{key}`")), "{reason} does not promise {key}: {comment}");
+        assert!(
+            comment.contains(&format!("`{key}`")),
+            "{reason} does not promise {key}: {comment}"
+        );
     }
 }
 

@@ -239,6 +239,7 @@ fn an_edition_is_signed_once_all_have_signed_who_must() {
     let signed = |organisation: &str, position, name| pb::SignedSignature {
         organisation: organisation.to_owned(),
         position,
+        transcribed: false,
         recorded_at: Some(timestamp(fixture::recorded_at(position))),
         signature: Some(pb::Signature { name: shown(name), ..Default::default() }),
     };
