@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold};
+use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold, topics};
 use crate::{
     judgement::{AreaId, ChangeKind, Event, OrganisationId, Position, StreamId},
     views::{Direction, Range, Search, Term},
@@ -161,8 +161,8 @@ fn terms(filter: &Filter) -> Vec<Term> {
     terms.into_iter().flatten().collect()
 }
 
-/// Whether a record meets every field of the filter. Its concept alone is left to the views: it
-/// stands in the framework, not in the record.
+/// Whether a record meets every field of the filter. Left to the views is what the record does not
+/// say: its concept, which stands in the framework, and the area that an entry spoke of before.
 fn meets(filter: &Filter, keep: &Keep) -> bool {
     let record = &keep.record;
     let fact = record.fact(keep.hash);
@@ -184,7 +184,7 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
 
     same(filter.assessment.as_ref(), assessment)
         && same(filter.subject.as_ref(), subject)
-        && same(filter.area.as_ref(), area_of(&record.event))
+        && filter.area.as_ref().is_none_or(|area| may_speak_of(&record.event, area))
         && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
         && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
         && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
@@ -234,19 +234,20 @@ fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
     }
 }
 
-/// The area that an event speaks of.
-fn area_of<T>(event: &Event<T>) -> Option<&AreaId> {
+/// Whether an event may be filed under an area. What area a revised entry spoke of before stands
+/// in another record: there the views are believed.
+fn may_speak_of<T>(event: &Event<T>, area: &AreaId) -> bool {
     match event {
-        Event::GradeSet(event) => Some(&event.area),
-        Event::EntryRecorded(event) => event.content.area.as_ref(),
-        Event::EntryRevised(event) => event.content.as_ref().and_then(|it| it.area.as_ref()),
+        Event::EntryRevised(_) => true,
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_) => topics::said(event) == Some(area),
     }
 }

@@ -19,7 +19,7 @@ use super::{
     random::Random,
     sequencer::QUEUE_MAX,
     staging::{Catalogue, Desk, Staged},
-    texts,
+    texts, topics,
 };
 use crate::{
     journal::{Journal, JournalError, Page},
@@ -234,9 +234,11 @@ impl Replay {
 
     fn apply(&mut self, vault: &Vault, keep: Keep) -> Result<(), OpenError> {
         self.register(vault, &keep)?;
+        let mut left = None;
         let assessment = match &keep.record.stream {
             StreamId::Assessment(id) => {
                 let before = self.assessment(id)?;
+                left = topics::left(&keep.record.event, before.as_ref());
                 let after = Assessment::after(before, id, &keep.record.fact(keep.hash));
                 if let Some(after) = &after {
                     self.assessments.put(id.clone(), after.clone());
@@ -245,7 +247,7 @@ impl Replay {
             }
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        self.pending.push(Staged { keep, assessment }.applied(&self.catalogue));
+        self.pending.push(Staged { keep, assessment, left }.applied(&self.catalogue));
         if self.pending.len() >= PENDING_MAX {
             self.flush()?;
         }

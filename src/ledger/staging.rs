@@ -14,11 +14,12 @@ use super::{
     fold::{Fold, Stream},
     found::Found,
     random::Random,
+    topics,
 };
 use crate::{
     journal::Entry,
     judgement::{
-        Act, Assessment, Caller, Command, Decision, Event, FrameworkId, Order, PersonId,
+        Act, AreaId, Assessment, Caller, Command, Decision, Event, FrameworkId, Order, PersonId,
         PersonRegistered, Position, RecordId, Recorder, Refusal, RequestId, Revision, Role,
         Situation, StreamId, Text, decide,
     },
@@ -56,6 +57,8 @@ pub(super) struct Staged {
     pub(super) keep: Keep,
     /// What its assessment becomes.
     pub(super) assessment: Option<Assessment>,
+    /// The area that its entry spoke of before.
+    pub(super) left: Option<AreaId>,
 }
 
 /// A group in the making.
@@ -257,6 +260,7 @@ impl Stage<'_> {
     fn settle(&mut self, id: StreamId, keep: Keep, before: Option<Stream>) {
         let fact = keep.record.fact(keep.hash);
         let assessment = before.and_then(|stream| stream.assessment);
+        let left = topics::left(&keep.record.event, assessment.as_ref());
         let assessment = match &id {
             StreamId::Assessment(id) => Assessment::after(assessment, id, &fact),
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
@@ -267,7 +271,7 @@ impl Stage<'_> {
         self.outlook.bytes = self.outlook.bytes.saturating_add(bytes);
         self.outlook.frontier.push(keep.hash);
         self.outlook.streams.insert(id, stream);
-        self.records.push(Staged { keep, assessment });
+        self.records.push(Staged { keep, assessment, left });
     }
 
     /// Where the next record of the group stands.
@@ -285,20 +289,14 @@ impl Stage<'_> {
 }
 
 impl Staged {
-    /// The record as the views take it. A grade is filed under the concept that its framework
-    /// gives to the area.
+    /// The record as the views take it.
     pub(super) fn applied(&self, catalogue: &Catalogue) -> Applied {
-        let concept = match (&self.keep.record.event, &self.assessment) {
-            (Event::GradeSet(event), Some(assessment)) => catalogue
-                .get(&assessment.framework)
-                .and_then(|registered| registered.framework.area(&event.area))
-                .and_then(|area| area.concept.clone()),
-            (_, _) => None,
-        };
+        let (event, left) = (&self.keep.record.event, self.left.as_ref());
+        let topics = topics::of(event, left, self.assessment.as_ref(), catalogue);
         Applied {
             record: Arc::new(self.keep.record.clone()),
             hash: self.keep.hash,
-            concept,
+            topics,
             assessment: self.assessment.clone().map(Arc::new),
         }
     }

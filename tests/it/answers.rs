@@ -51,6 +51,41 @@ fn narrative(area: &str, said: &str) -> pb::EntryContent {
 }
 
 #[tokio::test]
+async fn an_area_is_found_by_all_that_was_said_of_it_and_taken_back() {
+    use pb::revise_entry_request::Revision::{Content, Strike};
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let graded = served.award(&name, SAFE, "good").await.position;
+    let written = served.narrate(&name, SAFE, "Children are safe.").await.unwrap().position;
+    let moved = Content(narrative(HEALTHY, "Children are well."));
+    let moved = revise(&served, &name, written, ("nar-staying-safe", moved)).await.position;
+    let struck = revise(&served, &name, moved, ("nar-staying-safe", Strike(true))).await.position;
+
+    let check = async |served: &Served| {
+        for (area, expected) in
+            [(SAFE, vec![graded, written, moved]), (HEALTHY, vec![moved, struck])]
+        {
+            let area_alone = pb::AuditFilter { area: area.to_owned(), ..Default::default() };
+            let here = pb::AuditFilter { assessment: name.clone(), ..area_alone.clone() };
+            let concept = pb::AuditFilter { concept: format!("ecm.{area}"), ..Default::default() };
+            let both = pb::AuditFilter { concept: format!("ecm.{area}"), ..here.clone() };
+            for filter in [area_alone, here, concept, both] {
+                assert_eq!(found(served, filter.clone()).await, expected, "{filter:?}");
+            }
+        }
+        let nowhere = pb::AuditFilter { area: ENJOYING.to_owned(), ..Default::default() };
+        assert!(found(served, nowhere).await.is_empty(), "nothing was said of it");
+        let history = served.history(&name, SAFE).await;
+        let history: Vec<_> = history.iter().map(|row| row.position).collect();
+        assert_eq!(history, [graded], "the history of a grade has grades alone");
+    };
+    check(&served).await;
+    let served = served.without_views().await;
+    check(&served).await;
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_row_tells_a_strike_from_a_rewording() {
     use pb::revise_entry_request::Revision::{Content, Strike};
     let served = Served::start().await;
@@ -158,3 +193,4 @@ async fn a_signature_is_found_by_the_organisation_it_is_of() {
     assert_eq!(found(&served, of_csci).await, [csci]);
     served.stop().await;
 }
+
