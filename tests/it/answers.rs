@@ -194,3 +194,27 @@ async fn a_signature_is_found_by_the_organisation_it_is_of() {
     served.stop().await;
 }
 
+#[tokio::test]
+async fn history_entered_later_is_marked_wherever_it_is_answered() {
+    let served = Served::start().await;
+    let (name, _) = history_entered_later(&served).await;
+    let full = pb::AssessmentContent::Full.into();
+    let read = served.get(pb::GetAssessmentRequest { content: full, ..assessment(&name) }).await;
+    assert_eq!(read.judgements.len(), 8);
+    assert!(read.judgements.iter().all(|it| it.transcribed));
+    let marked: Vec<_> =
+        read.entries.iter().map(|it| (it.entry_id.as_str(), it.transcribed)).collect();
+    assert_eq!(marked, [("n1", true)]);
+    let marked: Vec<_> =
+        read.signatures.iter().map(|it| (it.organisation.as_str(), it.transcribed)).collect();
+    assert_eq!(marked, [("csci", true), ("ofsted", true)]);
+
+    let witnessed = served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await;
+    served.narrate(&witnessed, SAFE, "Children are safe.").await.unwrap();
+    let request = pb::GetAssessmentRequest { content: full, ..assessment(&witnessed) };
+    let read = served.get(request).await;
+    let marked: Vec<_> = read.entries.iter().map(|it| it.transcribed).collect();
+    assert_eq!(marked, [false]);
+    served.stop().await;
+}
+

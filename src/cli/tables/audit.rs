@@ -2,7 +2,7 @@
 
 use super::{
     NAME_WIDTH, at_least,
-    history::{by, changed},
+    history::{by, changed, mark},
     keep, lines, listing,
 };
 use crate::{
@@ -26,7 +26,7 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
     [
         row.position.to_string(),
         time(row.recorded_at.as_ref()),
-        format!("{}\n{}", stream(&row.stream), what(row)),
+        format!("{}\n{}{}", stream(&row.stream), what(row), mark(row)),
         by(row),
         why(row).unwrap_or_default(),
     ]

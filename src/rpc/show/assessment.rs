@@ -152,7 +152,7 @@ impl Scope {
                     position: written.item.at.get(),
                     recorded_at: Some(timestamp(record.record.recorded_at)),
                     content: Some(content(wording(record)?)),
-                    transcribed: false,
+                    transcribed: record.record.act.origin.is_transcribed(),
                 })
             })
             .collect()
@@ -251,7 +251,7 @@ fn signatures(
             position: item.at.get(),
             recorded_at: Some(timestamp(record.record.recorded_at)),
             signature: Some(signature(&signed.signature)),
-            transcribed: false,
+            transcribed: record.record.act.origin.is_transcribed(),
         })
     });
     shown.collect()
