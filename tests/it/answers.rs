@@ -218,3 +218,23 @@ async fn history_entered_later_is_marked_wherever_it_is_answered() {
     served.stop().await;
 }
 
+#[tokio::test]
+async fn what_sources_state_keeps_the_order_in_which_an_edition_came_about() {
+    use pb::AssessmentState::{Locked, Open, Published};
+    let served = Served::start().await;
+    let (name, signed) = history_entered_later(&served).await;
+    let stated = async |day: i32| {
+        let full = pb::AssessmentContent::Full.into();
+        let stated_at = Some(date(2006, 9, day));
+        let request = pb::GetAssessmentRequest { content: full, stated_at, ..assessment(&name) };
+        let read = served.get(request).await;
+        let signatures: Vec<_> = read.signatures.iter().map(|it| it.position).collect();
+        (read.state(), read.judgements.len(), read.entries.len(), signatures)
+    };
+    let [ofsted, csci] = signed;
+    assert_eq!(stated(10).await, (Open, 0, 0, vec![]));
+    assert_eq!(stated(11).await, (Open, 8, 0, vec![]));
+    assert_eq!(stated(20).await, (Locked, 8, 1, vec![ofsted]), "it was dated before the lock");
+    assert_eq!(stated(22).await, (Published, 8, 1, vec![csci, ofsted]));
+    served.stop().await;
+}
