@@ -238,3 +238,50 @@ async fn what_sources_state_keeps_the_order_in_which_an_edition_came_about() {
     assert_eq!(stated(22).await, (Published, 8, 1, vec![csci, ofsted]));
     served.stop().await;
 }
+
+/// A client that takes no message above 4 MiB, as most do unless told otherwise.
+#[tokio::test]
+async fn a_letter_of_any_size_is_read_page_by_page_and_all_pages_are_of_one_moment() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let mut inspector = served.assessments("inspector");
+    let count = 100;
+    let write = |number: u32| pb::RecordEntryRequest {
+        assessment: name.clone(),
+        act: Some(act()),
+        entry_id: format!("n{number:03}"),
+        content: Some(pb::EntryContent { order: number, ..narrative(SAFE, &"x".repeat(60_000)) }),
+        ..Default::default()
+    };
+    for number in 0..count {
+        inspector.record_entry(write(number)).await.unwrap();
+    }
+    let full = pb::GetAssessmentRequest {
+        content: pb::AssessmentContent::Full.into(),
+        ..assessment(&name)
+    };
+    let mut auditor = served.assessments("auditor");
+    let first = auditor.get_assessment(full.clone()).await.unwrap().into_inner();
+    assert!(!first.next_page_token.is_empty());
+    let mut ids: Vec<_> = first.entries.iter().map(|it| it.entry_id.clone()).collect();
+    let mut page_token = first.next_page_token.clone();
+    // What comes later is not of this moment.
+    inspector.record_entry(write(count)).await.unwrap();
+    while !page_token.is_empty() {
+        let next = pb::GetAssessmentRequest { page_token, ..full.clone() };
+        let next = auditor.get_assessment(next).await.unwrap().into_inner();
+        assert_eq!((next.read, &next.digest), (first.read, &first.digest));
+        ids.extend(next.entries.iter().map(|it| it.entry_id.clone()));
+        page_token = next.next_page_token;
+    }
+    assert_eq!(ids, (0..count).map(|number| format!("n{number:03}")).collect::<Vec<_>>());
+
+    let of_three = pb::GetAssessmentRequest { page_size: 3, ..full.clone() };
+    let few = auditor.get_assessment(of_three).await.unwrap().into_inner();
+    assert_eq!(few.entries.len(), 3);
+    let other =
+        pb::GetAssessmentRequest { page_token: few.next_page_token.clone(), edition: 1, ..full };
+    let refused = auditor.get_assessment(other).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument, "a token is of one request alone");
+    served.stop().await;
+}
