@@ -25,6 +25,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
 mod account;
+mod answers;
 mod binary;
 mod clock;
 mod face;

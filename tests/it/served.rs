@@ -275,6 +275,14 @@ impl Served {
         Self::on(ground).await.unwrap()
     }
 
+    /// Stops the server and starts another on the same journal, whose views begin from nothing.
+    pub async fn without_views(self) -> Self {
+        let ground = self.ground.clone();
+        self.stop().await;
+        std::fs::remove_dir_all(ground.path.join("data").join("views")).unwrap();
+        Self::on(ground).await.unwrap()
+    }
+
     /// Sets the clock.
     pub fn at(&self, time: &str) {
         self.ground.hands.set(time);
