@@ -92,6 +92,8 @@ impl Engine {
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
+        let keys = Arc::new(disk_at(&data.join("keys"))?);
+        check_keys(&keys, master_key, entropy)?;
         let disk = Arc::new(disk_at(&data.join("journal"))?);
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
@@ -107,7 +109,6 @@ impl Engine {
             let last_slot = last_slot(&*journal).await?;
             let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
             let master = load_master_key(master_key, entropy)?;
-            let keys = Arc::new(disk_at(&data.join("keys"))?);
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
@@ -162,6 +163,19 @@ async fn blocking<T: Send + 'static>(
 fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
     RealDisk::at(path)
         .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
+}
+
+/// Whether a keyring that is there opens. Before the journal is opened, which may clear away what
+/// a crash left behind: of a ledger that is refused nothing is touched.
+fn check_keys(keys: &RealDisk, master_key: &Path, entropy: &Entropy) -> Result<(), EngineError> {
+    if !vault::is_begun(keys)? {
+        return Ok(());
+    }
+    if !master_key.exists() {
+        let file = master_key.display().to_string();
+        return Err(VaultError::MasterKeyMissing { file }.into());
+    }
+    Ok(vault::check_newest(keys, &load_master_key(master_key, entropy)?)?)
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

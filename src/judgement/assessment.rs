@@ -1,14 +1,14 @@
 //! One assessment as its records make it: the fold, and nothing but the fold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
-    Framework, FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId,
-    Standing,
+    Framework, FrameworkId, Item, Kind, OrganisationId, Period, PersonId, Recorder, Revision,
+    SectionId, Standing,
 };
 use crate::merkle::Hash;
 
@@ -22,6 +22,10 @@ pub struct Assessment {
     pub framework: FrameworkId,
     /// Which round of that framework.
     pub cycle: Cycle,
+    /// The times that are assessed.
+    pub periods: Arc<[Period]>,
+    /// Earlier assessments that it looks back on.
+    pub earlier: Arc<[AssessmentId]>,
     /// How many records it has.
     pub revision: Revision,
     /// Its last record.
@@ -31,9 +35,9 @@ pub struct Assessment {
     /// The record that named the addressee, if any did.
     pub addressee: Option<Item>,
     /// The areas judged so far.
-    pub judgements: OrdMap<AreaId, Judgement>,
+    pub judgements: OrdMap<AreaId, Arc<Judgement>>,
     /// What was written so far, struck entries included.
-    pub entries: OrdMap<EntryId, Written>,
+    pub entries: OrdMap<EntryId, Arc<Written>>,
     /// The working edition, from 1: the number advances only after a publication.
     pub edition: u32,
     /// What state the working edition is in. (Spec §4.1)
@@ -168,6 +172,8 @@ impl Assessment {
             id,
             framework: opened.framework.clone(),
             cycle: opened.cycle.clone(),
+            periods: Arc::from(opened.periods.as_slice()),
+            earlier: Arc::from(opened.earlier.as_slice()),
             revision: fact.revision,
             last: fact.item,
             opened: fact.item,
@@ -242,7 +248,7 @@ impl Assessment {
             recorded_at: fact.recorded_at,
             transcribed: fact.act.origin.is_transcribed(),
         };
-        self.judgements.insert(area.clone(), judgement);
+        self.judgements.insert(area.clone(), Arc::new(judgement));
     }
 
     fn write<T>(&mut self, fact: &Fact<'_, T>, id: &EntryId, content: Option<&EntryContent<T>>) {
@@ -257,10 +263,11 @@ impl Assessment {
                     order: content.order,
                     struck: false,
                 };
-                self.entries.insert(id.clone(), written);
+                self.entries.insert(id.clone(), Arc::new(written));
             }
             None => {
                 if let Some(written) = self.entries.get_mut(id) {
+                    let written = Arc::make_mut(written);
                     (written.item, written.struck) = (item, true);
                 }
             }
@@ -294,8 +301,8 @@ impl Assessment {
     /// them, then by their own order and id. (Spec §4.8)
     #[must_use]
     pub fn entries_in_letter_order(&self, framework: &Framework) -> Vec<(&EntryId, &Written)> {
-        let in_force = self.entries.iter().filter(|(_, written)| !written.struck);
-        let mut in_force: Vec<_> = in_force.collect();
+        let entries = self.entries.iter().map(|(id, written)| (id, written.as_ref()));
+        let mut in_force: Vec<_> = entries.filter(|(_, written)| !written.struck).collect();
         in_force.sort_by_cached_key(|(id, written)| {
             let sections = &framework.sections;
             let section = sections.iter().position(|section| section.id == written.section);

@@ -73,7 +73,7 @@ fn entries(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use imbl::OrdMap;
     use jiff::{Timestamp, civil::Date};
@@ -158,19 +158,21 @@ mod tests {
             id: AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap(),
             framework: framework().id,
             cycle: Cycle::parse("2006").unwrap(),
+            periods: Arc::new([]),
+            earlier: Arc::new([]),
             revision: Revision::new(8),
             last: item(8),
             opened: item(1),
             addressee: Some(item(2)),
             judgements: OrdMap::from_iter([
-                (area("social-care"), judgement(3)),
-                (area("whole"), judgement(4)),
+                (area("social-care"), Arc::new(judgement(3))),
+                (area("whole"), Arc::new(judgement(4))),
             ]),
             entries: OrdMap::from_iter([
-                (entry("e-1"), written(5, None, false)),
-                (entry("e-2"), written(6, Some("whole"), false)),
-                (entry("e-3"), written(7, Some("social-care"), false)),
-                (entry("e-4"), written(8, None, true)),
+                (entry("e-1"), Arc::new(written(5, None, false))),
+                (entry("e-2"), Arc::new(written(6, Some("whole"), false))),
+                (entry("e-3"), Arc::new(written(7, Some("social-care"), false))),
+                (entry("e-4"), Arc::new(written(8, None, true))),
             ]),
             edition: 1,
             phase: Phase::Open,

@@ -28,7 +28,7 @@ pub(super) enum Found {
 
 /// An assessment that was opened.
 pub(super) struct Opened {
-    assessment: Assessment,
+    assessment: Arc<Assessment>,
     registered: Arc<Registered>,
     /// Earlier wordings of its entries that the command cites.
     wordings: Vec<EvidenceRef>,
@@ -160,7 +160,7 @@ async fn same_cycle(
             && it.framework == opening.framework
             && it.cycle == opening.cycle
     };
-    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_ref());
+    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_deref());
     if let Some(other) = staged.into_iter().find(same) {
         return Ok(Some(other.id.clone()));
     }

@@ -29,6 +29,7 @@ mod recovery;
 mod sequencer;
 mod staging;
 mod texts;
+mod topics;
 
 use std::sync::Arc;
 

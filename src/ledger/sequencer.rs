@@ -5,25 +5,25 @@
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use imbl::HashMap as SharedMap;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Moment, Receipt, Shared, Submission, SubmitError,
+    Keep, Moment, Receipt, Shared, Submission, SubmitError,
     clock::{Clock, Now, RecordedTime},
+    fold::Stream,
     mark::Summary,
     staging::{Desk, Outlook, Stage, Staged, Taken},
 };
 use crate::{
-    journal::{Group, Journal, JournalError, Turn},
-    judgement::Position,
+    journal::{Entry, Group, Journal, JournalError, Turn},
+    judgement::{Position, StreamId},
     merkle::Frontier,
-    views::ViewsError,
+    views::{Applied, ViewsError},
 };
 
 /// How many submissions may wait: at some 20,000 a second, the last waits a tenth of a second.
@@ -153,21 +153,11 @@ impl Sequencer {
 
     /// Decides what waits, until the group is full.
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
-        let mut stage = Stage {
-            desk: &mut self.desk,
-            now,
-            today: self.zone.to_datetime(now.recorded_at).date(),
-            head: self.shared.head().position,
-            outlook: Outlook {
-                directory: self.shared.directory.load().as_ref().clone(),
-                catalogue: self.shared.catalogue.load().as_ref().clone(),
-                frontier: self.frontier.clone(),
-                bytes: 0,
-                streams: SharedMap::new(),
-            },
-            records: Vec::new(),
-            requests: HashSet::new(),
-        };
+        let today = self.zone.to_datetime(now.recorded_at).date();
+        let directory = self.shared.directory.load().as_ref().clone();
+        let catalogue = self.shared.catalogue.load().as_ref().clone();
+        let head = self.shared.head().position;
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, (directory, catalogue));
         let (mut waiting, mut later) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         let mut taken = 0_usize;
@@ -195,15 +185,20 @@ impl Sequencer {
         now: Now,
     ) -> Result<(), Stop> {
         let Decided { outlook, records, waiting } = decided;
-        let summary = Summary { frontier: outlook.frontier.clone(), recorded_at: now.recorded_at };
-        let entries = records.iter().map(|staged| staged.keep.entry.clone()).collect();
-        let group = Group { entries, mark: summary.to_bytes() };
+        let mut frontier = self.frontier.clone();
+        for staged in &records {
+            frontier.push(staged.keep.hash);
+        }
+        let summary = Summary { frontier, recorded_at: now.recorded_at };
+        let mark = summary.to_bytes();
+        let (entries, applied) = parted(records, &outlook.streams);
+        let group = Group { entries, mark };
 
         // The commit point: past this line the group is stored or the outcome is unknown.
         match turn.append(group).await {
             Ok(head) => {
                 self.time.recorded(now.recorded_at);
-                if let Err(broken) = self.publish(outlook, &records, head.position, now) {
+                if let Err(broken) = self.publish(outlook, &applied, summary, head.position) {
                     // Recorded, but no reader would see it: only a retry may say so.
                     for Waiting { answer, .. } in waiting {
                         reply(answer, Err(SubmitError::OutcomeUnknown));
@@ -241,23 +236,34 @@ impl Sequencer {
     fn publish(
         &mut self,
         outlook: Outlook,
-        records: &[Staged],
+        applied: &[Applied],
+        summary: Summary,
         head: Position,
-        now: Now,
     ) -> Result<(), ViewsError> {
-        let Outlook { directory, catalogue, frontier, streams, bytes: _ } = outlook;
-        let applied: Vec<_> = records.iter().map(|staged| staged.applied(&catalogue)).collect();
-        super::recovery::apply(&self.shared.views, &applied)?;
+        let Outlook { directory, catalogue, streams, bytes: _ } = outlook;
+        super::recovery::apply(&self.shared.views, applied)?;
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
-        self.frontier = frontier;
+        self.frontier = summary.frontier;
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
-        let moment = Moment { position: head, recorded_at: now.recorded_at };
+        let moment = Moment { position: head, recorded_at: summary.recorded_at };
         self.shared.head.send_replace(moment);
         Ok(())
     }
+}
+
+/// What the journal takes of the records, and what the views take. An assessment is given to the
+/// views once, with the last of its records in the group.
+fn parted(records: Vec<Staged>, streams: &HashMap<StreamId, Stream>) -> (Vec<Entry>, Vec<Applied>) {
+    let part = |Staged { keep, topics }| {
+        let Keep { record, hash, entry } = keep;
+        let after = streams.get(&record.stream).filter(|it| it.last.at == record.position);
+        let assessment = after.and_then(|stream| stream.assessment.clone());
+        (entry, Applied { record: Arc::new(record), hash, topics, assessment })
+    };
+    records.into_iter().map(part).unzip()
 }
 
 /// Answers a caller, who may have gone away.

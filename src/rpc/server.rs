@@ -1,9 +1,10 @@
 //! The server: which services there are, behind which layers, and how it goes down.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, Method, header};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     codec::CompressionEncoding,
@@ -19,7 +20,7 @@ use tonic_web::GrpcWebLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Reflection, ServeOptions,
+    Limits, Now, Reflection, ServeOptions,
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
@@ -65,6 +66,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// having told the client; a stream that is still read may go on.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
 
+/// How long after an error another connection is accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -98,7 +102,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let draining = CancellationToken::new();
-    let routes = routes(&ledger, &draining);
+    let routes = routes(&ledger, &draining, &options.limits);
+    let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let ledger_stopped = ledger.stopped();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
@@ -126,9 +131,19 @@ macro_rules! compressed {
     };
 }
 
-fn routes(ledger: &Ledger, draining: &CancellationToken) -> Routes {
+/// The time against which credentials expire: the clock, but never before the last record. So a
+/// credential that had expired when that was recorded stays expired, though the clock be set back
+/// or the server be started under a clock that is behind. (Spec §4.5: time never runs backwards.)
+fn never_before_the_ledger(now: Now, ledger: &Ledger) -> Now {
+    // Not the ledger itself: whoever closes it must hold the last handle.
+    let head = ledger.follow();
+    Arc::new(move || now().max(head.borrow().recorded_at))
+}
+
+fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Routes {
     let assessments = AssessmentApi { ledger: ledger.clone(), draining: draining.clone() };
-    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone() };
+    let patience = limits.reader_patience;
+    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
@@ -209,7 +224,8 @@ impl Serving<'_> {
             .layer(Surround(authenticate));
         let incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
-            .with_keepalive(Some(PING_INTERVAL));
+            .with_keepalive(Some(PING_INTERVAL))
+            .then(after_a_pause);
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => Ok(served?),
@@ -217,6 +233,16 @@ impl Serving<'_> {
             never = ledger_stops => match never {},
         }
     }
+}
+
+/// Passes on a connection at once, and an error after a pause: where there is no descriptor for
+/// another connection, asking again at once would take a processor to itself.
+async fn after_a_pause(accepted: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection cannot be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+    accepted
 }
 
 /// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.
@@ -251,11 +277,13 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Adds both versions of reflection: many tools speak the older one only.
+/// Adds both versions of reflection: many tools speak the older one only. They tell of health too,
+/// so that `grpcurl` can call it as it calls the rest.
 fn with_reflection(routes: Routes) -> Result<Routes, ServeError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let bad = |error: tonic_reflection::server::Error| ServeError::Descriptors(error.to_string());
     let newer = builder().build_v1().map_err(bad)?;

@@ -24,14 +24,24 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod account;
+mod answers;
+mod binary;
+mod clock;
 mod face;
 mod faulty_journal;
+mod golden;
 mod journal;
 mod killed;
 mod letter;
+mod mutations;
+mod refusals;
 mod refused;
 mod rules;
+mod scarce;
 mod scenarios;
 mod served;
 mod sim_disk;
+mod slow_reader;
+mod story;
 mod tidy;

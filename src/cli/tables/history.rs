@@ -2,7 +2,7 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{award, change, decider_named, label, recorder, time, why},
+    cli::wording::{self, award, change, decider_named, label, recorder, time, why},
     pb,
 };
 
@@ -23,10 +23,15 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
     [
         row.position.to_string(),
         time(row.recorded_at.as_ref()),
-        format!("{}\n{}", label(&grade.area_label), changed(&grade)),
+        format!("{}\n{}{}", label(&grade.area_label), changed(&grade), mark(row)),
         by(row),
         why(row).unwrap_or_default(),
     ]
+}
+
+/// What marks a row of history entered later.
+pub(super) fn mark(row: &pb::AuditRow) -> &'static str {
+    wording::mark(row.transcribed_from.is_some())
 }
 
 /// Who decided, if known, and who recorded it, if another.
@@ -59,6 +64,14 @@ mod tests {
         assert_eq!(by(&row), "a.inspector@ofsted (inspector, ofsted)");
         row.decided_by = None;
         assert_eq!(by(&row), "recorded by a.inspector@ofsted (inspector, ofsted)");
+    }
+
+    #[test]
+    fn history_entered_later_is_marked() {
+        let mut rows = sample::moderated();
+        rows[1].transcribed_from = Some(pb::TranscribedFrom::default());
+        let text = history(100, &rows).join(" ");
+        assert_eq!(text.matches("(transcribed)").count(), 1, "{text}");
     }
 
     #[test]

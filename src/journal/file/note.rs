@@ -55,7 +55,7 @@ impl ReplaceError {
     }
 }
 
-/// Why a note cannot be used.
+/// Why a file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
     /// It was written by a newer format, of this version.

@@ -10,7 +10,7 @@ use crate::judgement::{
 
 pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>, Refusal> {
     let area = case.area(&order.area, NamedBy::Grade)?;
-    let before = case.assessment.judgements.get(&order.area);
+    let before = case.assessment.judgements.get(&order.area).map(AsRef::as_ref);
     let last = case.assessment.last_of_area(&order.area);
     let ungradable = Refusal::AreaNotGradable { area: order.area.clone() };
 

@@ -28,7 +28,7 @@ pub(crate) fn audit_row(
         None if act.origin.is_transcribed() => None,
         None => Some(recorder_as_decider(&record.recorded_by, names)),
     };
-    let (grade, entry_id) = subject_matter(event, framework);
+    let About { grade, entry_id, struck, signed_for } = about(event, framework);
     pb::AuditRow {
         stream: record.stream.to_string(),
         position: record.position.get(),
@@ -50,26 +50,43 @@ pub(crate) fn audit_row(
         rationale: optional_text(act.rationale.as_ref()),
         evidence: act.evidence.iter().map(evidence).collect(),
         transcribed_from: transcribed_from(&act.origin),
+        struck,
+        signed_for,
     }
 }
 
-/// The change of a grade, or the entry that is written: nothing for other events.
-fn subject_matter(
-    event: &Event<Shown>,
-    framework: Option<&Framework>,
-) -> (Option<pb::GradeChange>, String) {
+/// What an event is about: for most events, nothing of this.
+#[derive(Debug, Default)]
+struct About {
+    grade: Option<pb::GradeChange>,
+    entry_id: String,
+    struck: bool,
+    signed_for: String,
+}
+
+fn about(event: &Event<Shown>, framework: Option<&Framework>) -> About {
     match event {
-        Event::GradeSet(set) => (Some(grade_change(set, framework)), String::new()),
-        Event::EntryRecorded(recorded) => (None, recorded.entry.to_string()),
-        Event::EntryRevised(revised) => (None, revised.entry.to_string()),
+        Event::GradeSet(set) => {
+            About { grade: Some(grade_change(set, framework)), ..About::default() }
+        }
+        Event::EntryRecorded(recorded) => {
+            About { entry_id: recorded.entry.to_string(), ..About::default() }
+        }
+        Event::EntryRevised(revised) => About {
+            entry_id: revised.entry.to_string(),
+            struck: revised.content.is_none(),
+            ..About::default()
+        },
+        Event::SignedOff(signed) => {
+            About { signed_for: signed.organisation.to_string(), ..About::default() }
+        }
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => (None, String::new()),
+        | Event::AssessmentPublished(_) => About::default(),
     }
 }
 
@@ -215,6 +232,8 @@ mod tests {
                 source: shown("minutes"),
                 source_sha256: Bytes::from_static(&[9; 32]),
             }),
+            struck: false,
+            signed_for: String::new(),
         }
     }
 

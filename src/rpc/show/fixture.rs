@@ -163,7 +163,10 @@ pub(crate) fn read(records: &[ReadRecord]) -> (AssessmentRead, Records) {
     let moment = Moment { position: last.record.position, recorded_at: last.record.recorded_at };
     let assessment = assessment.unwrap();
     let by_position = records.iter().map(|it| (it.record.position, it.clone())).collect();
-    (AssessmentRead { assessment, framework: framework(), moment }, by_position)
+    (
+        AssessmentRead { assessment: Arc::new(assessment), framework: framework(), moment },
+        by_position,
+    )
 }
 
 /// A framework of three areas and two sections. Social care is shown to csci, the whole to the

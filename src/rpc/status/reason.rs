@@ -146,7 +146,7 @@ reasons! {
     /// There is more to do than can be queued; nothing was recorded. `RetryInfo` says when to try
     /// again.
     Busy = "BUSY" => ResourceExhausted,
-    /// The reader of a stream is too slow. Metadata: `position` (go on after it).
+    /// The reader of a stream is too slow. Metadata: `resume_after` (the position to go on after).
     SlowReader = "SLOW_READER" => ResourceExhausted,
     /// The disk is full; nothing was recorded. Reads go on.
     DiskFull = "DISK_FULL" => ResourceExhausted,
@@ -159,8 +159,8 @@ reasons! {
     OutcomeUnknown = "OUTCOME_UNKNOWN" => Unavailable,
     /// The ledger has stopped taking commands; nothing was recorded.
     Stopped = "STOPPED" => Unavailable,
-    /// The server is going down: go on elsewhere. Metadata: `position` (of a stream of records: go on
-    /// after it).
+    /// The server is going down: go on elsewhere. Metadata: `resume_after` (of a stream of
+    /// records: the position to go on after).
     Draining = "DRAINING" => Unavailable,
     /// The ledger has not reached the position in time. Metadata: `position`, `head`.
     PositionNotReached = "POSITION_NOT_REACHED" => Unavailable,

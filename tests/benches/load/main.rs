@@ -79,7 +79,7 @@ impl Asked {
                     let seconds = arguments.next().and_then(|given| given.parse().ok());
                     asked.time = Duration::from_secs_f64(seconds.expect("--seconds N"));
                 }
-                "--only" => asked.only = arguments.next().expect("--only WHAT").clone(),
+                "--only" => asked.only.clone_from(arguments.next().expect("--only WHAT")),
                 "--json" => asked.json = Some(arguments.next().expect("--json FILE").into()),
                 other => panic!("{other}? --seconds N, --quick, --only WHAT, --json FILE"),
             }
