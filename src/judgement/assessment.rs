@@ -55,7 +55,7 @@ pub struct Judgement {
     pub standing: Standing,
     /// Whether words bend it; the words are found in the record.
     pub qualified: bool,
-    /// Who decided it.
+    /// Who decided it; nobody where the source of transcribed history does not say.
     pub deciders: Vec<PersonId>,
     /// From when it holds.
     pub effective_on: Date,
@@ -145,11 +145,14 @@ pub struct Fact<'a, T> {
 }
 
 impl<T> Fact<'_, T> {
-    /// Who decided: as stated, else the recorder.
+    /// Who decided: as stated, else the recorder. History entered later never counts as the act of
+    /// whoever entered it: where its source does not say who decided, nobody is known to have.
+    /// (Spec §4.9)
     #[must_use]
     pub fn deciders(&self) -> Vec<PersonId> {
         match &self.act.decided_by {
             Some(decider) => decider.persons().to_vec(),
+            None if self.act.origin.is_transcribed() => Vec::new(),
             None => vec![self.recorded_by.person],
         }
     }

@@ -104,7 +104,8 @@ pub struct Level {
     pub code: LevelCode,
     /// How good it is: higher is better, whatever the code says. (Spec §3.3)
     pub rank: i32,
-    /// The words in which it may be awarded; none: only its code is accepted.
+    /// The words in which it is awarded: then its code is not accepted, since an award in words
+    /// keeps the word as stated (Spec §3.4). None: only its code is accepted.
     pub words: Vec<Label>,
 }
 

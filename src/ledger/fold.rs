@@ -75,6 +75,11 @@ impl Fold {
         self.cache.put(id, stream);
     }
 
+    /// The record at a position that is known to be one.
+    pub(super) async fn record(&self, at: Position) -> Result<Keep, ReadError> {
+        keep(&*self.journal, at).await
+    }
+
     /// The record that a person's request caused, if any did. (Spec §4.3)
     pub(super) async fn of_request(
         &self,

@@ -32,6 +32,7 @@ mod recovery;
 mod sequencer;
 mod staging;
 mod texts;
+mod topics;
 
 use std::sync::Arc;
 

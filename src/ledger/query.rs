@@ -5,9 +5,9 @@
 
 use jiff::SignedDuration;
 
-use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold};
+use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold, topics};
 use crate::{
-    judgement::{AreaId, Event, Position, StreamId},
+    judgement::{AreaId, ChangeKind, Event, OrganisationId, Position, StreamId},
     views::{Direction, Range, Search, Term},
 };
 
@@ -167,8 +167,8 @@ fn terms(filter: &Filter) -> Vec<Term> {
     terms.into_iter().flatten().collect()
 }
 
-/// Whether a record meets every field of the filter. Its concept alone is left to the views: it
-/// stands in the framework, not in the record.
+/// Whether a record meets every field of the filter. Left to the views is what the record does not
+/// say: its concept, which stands in the framework, and the area that an entry spoke of before.
 fn meets(filter: &Filter, keep: &Keep) -> bool {
     let record = &keep.record;
     let fact = record.fact(keep.hash);
@@ -181,7 +181,34 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         StreamId::Subject(id) => Some(id),
         StreamId::Framework(_) | StreamId::Ledger => None,
     };
-    let change = match &record.event {
+    let deciders = fact.deciders();
+    let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
+    let organisations =
+        [Some(&record.recorded_by.organisation), decided_for, signed_for(&record.event)];
+    let effective_on = fact.effective_on();
+    let (from, to) = filter.effective;
+
+    same(filter.assessment.as_ref(), assessment)
+        && same(filter.subject.as_ref(), subject)
+        && filter.area.as_ref().is_none_or(|area| may_speak_of(&record.event, area))
+        && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
+        && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
+        && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
+        && same(filter.reason.as_ref(), record.act.reason.as_ref())
+        && same(filter.basis.as_ref(), record.act.basis.as_ref())
+        && same(filter.change.as_ref(), change_of(&record.event).as_ref())
+        && filter.event.is_none_or(|name| name == record.event.name())
+        && from.is_none_or(|day| effective_on >= day)
+        && to.is_none_or(|day| effective_on <= day)
+}
+
+fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
+    asked.is_none() || asked == found
+}
+
+/// How a grade changed.
+fn change_of<T>(event: &Event<T>) -> Option<ChangeKind> {
+    match event {
         Event::GradeSet(event) => Some(event.change),
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
@@ -193,44 +220,40 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_) => None,
-    };
-    let deciders = fact.deciders();
-    let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
-    let organisations = [Some(&record.recorded_by.organisation), decided_for];
-    let effective_on = fact.effective_on();
-    let (from, to) = filter.effective;
-
-    same(filter.assessment.as_ref(), assessment)
-        && same(filter.subject.as_ref(), subject)
-        && same(filter.area.as_ref(), area_of(&record.event))
-        && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
-        && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
-        && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
-        && same(filter.reason.as_ref(), record.act.reason.as_ref())
-        && same(filter.basis.as_ref(), record.act.basis.as_ref())
-        && same(filter.change.as_ref(), change.as_ref())
-        && filter.event.is_none_or(|name| name == record.event.name())
-        && from.is_none_or(|day| effective_on >= day)
-        && to.is_none_or(|day| effective_on <= day)
+    }
 }
 
-fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
-    asked.is_none() || asked == found
-}
-
-/// The area that an event speaks of.
-fn area_of<T>(event: &Event<T>) -> Option<&AreaId> {
+/// Whose signature it is.
+fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
     match event {
-        Event::GradeSet(event) => Some(&event.area),
-        Event::EntryRecorded(event) => event.content.area.as_ref(),
-        Event::EntryRevised(event) => event.content.as_ref().and_then(|it| it.area.as_ref()),
+        Event::SignedOff(event) => Some(&event.organisation),
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::AssessmentPublished(_) => None,
+    }
+}
+
+/// Whether an event may be filed under an area. What area a revised entry spoke of before stands
+/// in another record: there the views are believed.
+fn may_speak_of<T>(event: &Event<T>, area: &AreaId) -> bool {
+    match event {
+        Event::EntryRevised(_) => true,
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_) => topics::said(event) == Some(area),
     }
 }

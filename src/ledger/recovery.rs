@@ -18,8 +18,8 @@ use super::{
     mark::{BadMark, Summary},
     random::Random,
     sequencer::QUEUE_MAX,
-    staging::{Catalogue, Desk, concept},
-    texts,
+    staging::{Catalogue, Desk},
+    texts, topics,
 };
 use crate::{
     journal::{Journal, JournalError, Page},
@@ -279,9 +279,11 @@ impl Replay {
 
     fn apply(&mut self, vault: &Vault, keep: Keep) -> Result<(), OpenError> {
         self.register(vault, &keep)?;
+        let mut left = None;
         let assessment = match &keep.record.stream {
             StreamId::Assessment(id) => {
                 let before = self.assessment(id)?;
+                left = topics::left(&keep.record.event, before.as_ref());
                 let after = Assessment::after(before, id, &keep.record.fact(keep.hash));
                 if let Some(after) = &after {
                     self.assessments.put(id.clone(), after.clone());
@@ -291,9 +293,9 @@ impl Replay {
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
         let Keep { record, hash, .. } = keep;
-        let concept = concept(&record, assessment.as_ref(), &self.catalogue);
+        let topics = topics::of(&record.event, left.as_ref(), assessment.as_ref(), &self.catalogue);
         let assessment = assessment.map(Arc::new);
-        self.pending.push(Applied { record: Arc::new(record), hash, concept, assessment });
+        self.pending.push(Applied { record: Arc::new(record), hash, topics, assessment });
         if self.pending.len() >= PENDING_MAX {
             self.flush()?;
         }

@@ -290,11 +290,11 @@ impl Sequencer {
 /// What the journal takes of the records, and what the views take. An assessment is given to the
 /// views once, with the last of its records in the group.
 fn parted(records: Vec<Staged>, streams: &HashMap<StreamId, Stream>) -> (Vec<Entry>, Vec<Applied>) {
-    let part = |Staged { keep, concept }| {
+    let part = |Staged { keep, topics }| {
         let Keep { record, hash, entry } = keep;
         let after = streams.get(&record.stream).filter(|it| it.last.at == record.position);
         let assessment = after.and_then(|stream| stream.assessment.clone());
-        (entry, Applied { record: Arc::new(record), hash, concept, assessment })
+        (entry, Applied { record: Arc::new(record), hash, topics, assessment })
     };
     records.into_iter().map(part).unzip()
 }

@@ -17,17 +17,19 @@ use super::{
     fold::{Fold, Stream},
     found::Found,
     random::Random,
+    topics,
 };
 use crate::{
     journal::Entry,
     judgement::{
-        Act, Assessment, Caller, Command, Concept, Decision, Event, FrameworkId, Order, PersonId,
+        Act, Assessment, Caller, Command, Decision, Event, FrameworkId, Order, PersonId,
         PersonRegistered, Position, RecordId, Recorder, Refusal, RequestId, Revision, Role,
         Situation, StreamId, Text, decide,
     },
     merkle::leaf_hash,
     record::{Beside, CommittedText, Previous, Record, commit},
     vault::{Sealing, Vault},
+    views::Topic,
 };
 
 /// The frameworks that are registered.
@@ -65,8 +67,8 @@ struct Undo {
 /// A record that waits for its group to become durable.
 pub(super) struct Staged {
     pub(super) keep: Keep,
-    /// What the framework files the area of a grade under.
-    pub(super) concept: Option<Concept>,
+    /// What it speaks of.
+    pub(super) topics: Vec<Topic>,
 }
 
 /// A group in the making.
@@ -234,7 +236,7 @@ impl<'a> Stage<'a> {
         command: Command<Text>,
         batch_from: Position,
     ) -> Result<Receipt, SubmitError> {
-        let found = Found::of(self, &command.order).await?;
+        let found = Found::of(self, &command).await?;
         let seed = self.desk.random.bytes()?;
         let known = found.known();
         let situation = Situation { today: self.today, batch_from, seed, known };
@@ -336,18 +338,22 @@ impl<'a> Stage<'a> {
             undo.streams.push((id.clone(), before.clone()));
         }
         let (revision, last) = (keep.record.revision, keep.item());
-        let assessment = before.and_then(|stream| stream.assessment).map(Arc::unwrap_or_clone);
+        let assessment = before.and_then(|stream| stream.assessment);
+        let left = topics::left(&keep.record.event, assessment.as_deref());
+        let assessment = assessment.map(Arc::unwrap_or_clone);
         let assessment = match &id {
             StreamId::Assessment(id) => {
                 Assessment::after(assessment, id, &keep.record.fact(keep.hash)).map(Arc::new)
             }
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        let concept = concept(&keep.record, assessment.as_deref(), &self.outlook.catalogue);
+        let catalogue = &self.outlook.catalogue;
+        let topics =
+            topics::of(&keep.record.event, left.as_ref(), assessment.as_deref(), catalogue);
         let bytes = keep.entry.record.len().saturating_add(keep.entry.sealed.len());
         self.outlook.bytes = self.outlook.bytes.saturating_add(bytes);
         self.outlook.streams.insert(id, Stream { revision, last, assessment });
-        self.records.push(Staged { keep, concept });
+        self.records.push(Staged { keep, topics });
     }
 
     /// Where the next record of the group stands.
@@ -362,17 +368,4 @@ impl<'a> Stage<'a> {
             None => Ok(self.desk.fold.stream(id, self.head).await?),
         }
     }
-}
-
-/// What the framework files the area of a grade under; nothing for any other record.
-pub(super) fn concept(
-    record: &Record,
-    assessment: Option<&Assessment>,
-    catalogue: &Catalogue,
-) -> Option<Concept> {
-    let (Event::GradeSet(event), Some(assessment)) = (&record.event, assessment) else {
-        return None;
-    };
-    let registered = catalogue.get(&assessment.framework)?;
-    registered.framework.area(&event.area)?.concept.clone()
 }

@@ -277,11 +277,13 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Adds both versions of reflection: many tools speak the older one only.
+/// Adds both versions of reflection: many tools speak the older one only. They tell of health too,
+/// so that `grpcurl` can call it as it calls the rest.
 fn with_reflection(routes: Routes) -> Result<Routes, ServeError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let bad = |error: tonic_reflection::server::Error| ServeError::Descriptors(error.to_string());
     let newer = builder().build_v1().map_err(bad)?;

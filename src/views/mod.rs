@@ -67,7 +67,7 @@ mod tests;
 use std::{fmt, io, path::Path, sync::Arc, thread, time::Duration};
 
 use crate::{
-    judgement::{Assessment, AssessmentId, Concept, Position},
+    judgement::{Assessment, AssessmentId, Position},
     merkle::Hash,
     record::Record,
 };
@@ -80,7 +80,7 @@ use store::{In, Store};
 
 pub use postings::{Postings, Range};
 pub use search::{Page, Search};
-pub use term::{Term, terms_of};
+pub use term::{Term, Topic, terms_of};
 
 /// How the views are kept.
 #[derive(Debug, Clone)]
@@ -128,8 +128,8 @@ pub struct Applied {
     pub record: Arc<Record>,
     /// Its leaf hash.
     pub hash: Hash,
-    /// What the framework files the area of a grade under, if the record sets one.
-    pub concept: Option<Concept>,
+    /// The areas that it speaks of.
+    pub topics: Vec<Topic>,
     /// The assessment after this record, if the record belongs to one.
     pub assessment: Option<Arc<Assessment>>,
 }

@@ -3,7 +3,9 @@
 //!
 //! Each folder of `tests/ledgers` is one, written once by the version whose name it bears, and
 //! never again. When the format changes, the build before the change adds its own:
-//! `JUDGEMENT_LEDGER_GOLDEN=v2 cargo test golden::write -- --ignored`.
+//! `JUDGEMENT_LEDGER_GOLDEN=v2 cargo test golden::write -- --ignored`. Where an answer is meant to
+//! differ, `cargo test golden::ask_again -- --ignored` keeps the new ones, and the difference is
+//! there to be read: what is recorded stays.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -276,6 +278,22 @@ fn a_ledger_of_a_later_version_is_refused_with_not_one_byte_changed() {
     }
     // The negative control: as it was, it starts.
     Running::start(home.serve()).kill();
+}
+
+/// Keeps what the ledgers say of themselves now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "accepts whatever the ledgers say now"]
+async fn ask_again() {
+    for golden in kept() {
+        let file = golden.join("answers.json");
+        let kept: Golden = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let home = Home::new();
+        restore(&golden, &home.path(""));
+        let served = Served::on(ground(&home.path(""))).await.unwrap();
+        let answers = told(&served.clients(), kept.records).await;
+        served.stop().await;
+        fs::write(file, format!("{}\n", json!(Golden { answers, ..kept }))).unwrap();
+    }
 }
 
 /// Writes a ledger of the present version into a folder that is not there yet.

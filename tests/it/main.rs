@@ -25,6 +25,7 @@
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
 mod account;
+mod answers;
 mod binary;
 mod clock;
 mod engine_faults;
@@ -40,6 +41,7 @@ mod oracle;
 mod power;
 mod process;
 mod refusals;
+mod refused;
 mod rules;
 mod scarce;
 mod scenarios;

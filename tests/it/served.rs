@@ -152,6 +152,7 @@ impl Clients {
 pub fn identity(login: &str) -> Identity {
     let (organisation, roles): (&str, &[Role]) = match login {
         "inspector" => ("ofsted", &[Role::Inspector]),
+        "csci-inspector" => ("csci", &[Role::Inspector]),
         "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
         "lead" => ("ofsted", &[Role::LeadInspector]),
         "ofsted" => ("ofsted", &[Role::Signatory]),
@@ -275,6 +276,14 @@ impl Served {
         Self::on(ground).await.unwrap()
     }
 
+    /// Stops the server and starts another on the same journal, whose views begin from nothing.
+    pub async fn without_views(self) -> Self {
+        let ground = self.ground.clone();
+        self.stop().await;
+        std::fs::remove_dir_all(ground.path.join("data").join("views")).unwrap();
+        Self::on(ground).await.unwrap()
+    }
+
     /// Sets the clock.
     pub fn at(&self, time: &str) {
         self.ground.hands.set(time);
@@ -364,7 +373,7 @@ impl Served {
     pub async fn moderate(&self, name: &str, area: &str, grade: &str, last_at: u64) -> pb::Receipt {
         let panel = pb::StatedPanel {
             display_name: "consistency panel".to_owned(),
-            members: vec!["moderator@ofsted".to_owned(), "second moderator".to_owned()],
+            members: vec![member("moderator@ofsted", ""), member("second moderator", "csci")],
             ..pb::StatedPanel::default()
         };
         let decider = pb::StatedDecider {
@@ -509,6 +518,11 @@ pub fn act() -> pb::Act {
 /// An act that says why.
 pub fn explained(reason: &str) -> pb::Act {
     pb::Act { reason: reason.to_owned(), rationale: "weighed again".to_owned(), ..act() }
+}
+
+/// A member of a panel; without an organisation, of the panel's.
+pub fn member(person: &str, organisation: &str) -> pb::StatedMember {
+    pb::StatedMember { person: person.to_owned(), organisation: organisation.to_owned() }
 }
 
 pub fn last(position: u64) -> pb::Expectation {

@@ -7,7 +7,7 @@ use judgement_ledger::pb::{
     figure_value::Stated, grade::Award, revision_expectation::State,
 };
 
-use crate::served::{Clients, act, date, explained, last, present};
+use crate::served::{Clients, act, date, explained, last, member, present};
 
 /// Characters that are easily lost: accents that combine, right to left, four bytes each, zero
 /// width, and the line ends of three systems.
@@ -190,7 +190,7 @@ impl Teller<'_> {
     async fn moderate(&mut self) {
         let panel = pb::StatedPanel {
             display_name: "consistency panel".to_owned(),
-            members: vec!["second.moderator@ofsted".to_owned(), "Ørsted, Ðorđe".to_owned()],
+            members: ["second.moderator@ofsted", "Ørsted, Ðorđe"].map(|it| member(it, "")).to_vec(),
             meeting: Some(date(2006, 9, 28)),
             minutes: "minute 4 §2".to_owned(),
         };

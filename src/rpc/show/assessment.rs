@@ -2,7 +2,7 @@
 //!
 //! The fold keeps no words, only where they are recorded. So an assessment is shown in two steps:
 //! [`Scope::needs`] names the records that hold what is to be shown, and [`Scope::show`] takes
-//! them.
+//! them. Entries, which may be many, are shown one by one: [`Scope::entries`] and [`entry`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     judgement::{
         Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Framework, Judgement,
-        Period, Phase, Position, Standing, Written, edition_digest,
+        Period, Phase, Position, Standing, edition_digest,
     },
     ledger::{AssessmentRead, ReadError, ReadRecord, Shown},
     pb,
@@ -69,24 +69,24 @@ impl Scope {
         let mut needs: BTreeSet<_> = judged.map(|(_, it)| it.item.at).collect();
         if self.is_full(framework) {
             needs.extend(assessment.addressee.map(|item| item.at));
-            let entries = self.entries_in_sight(assessment, framework);
-            needs.extend(entries.map(|(_, written)| written.item.at));
             needs.extend(assessment.signatures().map(|(_, item)| item.at));
         }
         needs
     }
 
-    /// The entries in force and in sight, in the letter's order: that of the edition's digest.
-    fn entries_in_sight<'a>(
-        &'a self,
-        assessment: &'a Assessment,
-        framework: &'a Framework,
-    ) -> impl Iterator<Item = (&'a EntryId, &'a Written)> {
-        let in_order = assessment.entries_in_letter_order(framework).into_iter();
-        in_order.filter(|(_, it)| framework.shows(it, |area| self.sight.takes_in(area)))
+    /// The entries in scope, in force and in sight, each with the record that holds its wording: in
+    /// the letter's order, which is that of the edition's digest.
+    pub(crate) fn entries<'a>(&self, read: &'a AssessmentRead) -> Vec<(&'a EntryId, Position)> {
+        let framework = read.framework.framework.as_ref();
+        if !self.is_full(framework) {
+            return Vec::new();
+        }
+        let mut entries = read.assessment.entries_in_letter_order(framework);
+        entries.retain(|(_, it)| framework.shows(it, |area| self.sight.takes_in(area)));
+        entries.into_iter().map(|(id, written)| (id, written.item.at)).collect()
     }
 
-    /// The assessment, as far as it is in scope.
+    /// The assessment, as far as it is in scope, without its entries.
     ///
     /// # Errors
     /// [`ReadError`] if a record that it needs is absent or tells of something else.
@@ -115,10 +115,10 @@ impl Scope {
             digest: Bytes::new(),
             read: Some(moment(*known)),
             as_stated: self.as_stated,
+            next_page_token: String::new(),
         };
         if self.is_full(framework) {
             shown.addressee = sent_to(assessment, records)?;
-            shown.entries = self.entries(assessment, framework, records)?;
             shown.signatures = signatures(assessment, records)?;
             let digest = edition_digest(assessment, framework, document);
             shown.digest = Bytes::copy_from_slice(digest.as_bytes());
@@ -134,25 +134,6 @@ impl Scope {
     ) -> impl Iterator<Item = (&'a Area, &'a Judgement)> {
         let in_sight = framework.areas.iter().filter(|area| self.sight.takes_in(area));
         in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?.as_ref())))
-    }
-
-    fn entries(
-        &self,
-        assessment: &Assessment,
-        framework: &Framework,
-        records: &Records,
-    ) -> Result<Vec<pb::Entry>, ReadError> {
-        self.entries_in_sight(assessment, framework)
-            .map(|(id, written)| {
-                let record = at(records, written.item.at)?;
-                Ok(pb::Entry {
-                    entry_id: id.to_string(),
-                    position: written.item.at.get(),
-                    recorded_at: Some(timestamp(record.record.recorded_at)),
-                    content: Some(content(wording(record)?)),
-                })
-            })
-            .collect()
     }
 
     fn judgements(
@@ -177,6 +158,20 @@ impl Scope {
             })
             .collect()
     }
+}
+
+/// An entry as a record words it.
+///
+/// # Errors
+/// [`ReadError`] if the record tells of something else.
+pub(crate) fn entry(id: &EntryId, record: &ReadRecord) -> Result<pb::Entry, ReadError> {
+    Ok(pb::Entry {
+        entry_id: id.to_string(),
+        position: record.record.position.get(),
+        recorded_at: Some(timestamp(record.record.recorded_at)),
+        content: Some(content(wording(record)?)),
+        transcribed: record.record.act.origin.is_transcribed(),
+    })
 }
 
 /// What stands for an area, and the words that bend it. No number is shown or derived where the
@@ -248,6 +243,7 @@ fn signatures(
             position: item.at.get(),
             recorded_at: Some(timestamp(record.record.recorded_at)),
             signature: Some(signature(&signed.signature)),
+            transcribed: record.record.act.origin.is_transcribed(),
         })
     });
     shown.collect()

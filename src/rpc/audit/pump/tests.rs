@@ -103,9 +103,23 @@ async fn next(stream: &mut Readout) -> Heard {
         },
         Some(Err(status)) => {
             let info = status.get_details_error_info().unwrap();
+            assert_promised(&info.reason, info.metadata.keys());
             let resume_after = info.metadata.get("resume_after").cloned().unwrap_or_default();
             Cut(status.code(), info.reason, resume_after)
         }
+    }
+}
+
+/// The comment of `reason` in the table of reasons names every metadata key that is sent.
+fn assert_promised<'a>(reason: &str, keys: impl Iterator<Item = &'a String>) {
+    let table = include_str!("../../../../proto/judgement/ledger/v1/errors.proto");
+    let (before, _) = table.split_once(&format!("ERROR_REASON_{reason} =")).unwrap();
+    let (_, comment) = before.rsplit_once(';').unwrap();
+    for key in keys {
+        assert!(
+            comment.contains(&format!("`{key}`")),
+            "{reason} does not promise {key}: {comment}"
+        );
     }
 }
 

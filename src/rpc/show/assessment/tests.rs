@@ -112,12 +112,14 @@ fn public(audience: &str) -> Scope {
     Scope { detail: Detail::Full, sight, as_stated: false }
 }
 
-/// Shows what records make, given no more than the scope says it needs.
+/// Shows what records make, given no more than the scope says it needs, and all its entries.
 fn show(scope: &Scope, records: &[ReadRecord]) -> pb::Assessment {
     let (read, all) = read(records);
     let needs = scope.needs(&read);
+    let entries = scope.entries(&read);
+    let entries = entries.iter().map(|(id, at)| super::entry(id, &all[at]).unwrap()).collect();
     let given = all.into_iter().filter(|(at, _)| needs.contains(at));
-    scope.show(&read, &given.collect()).unwrap()
+    pb::Assessment { entries, ..scope.show(&read, &given.collect()).unwrap() }
 }
 
 fn areas(assessment: &pb::Assessment) -> Vec<&str> {
@@ -221,6 +223,7 @@ fn an_assessment_says_what_it_is_and_which_moment_it_reflects() {
             recorded_at: Some(timestamp(fixture::recorded_at(12))),
         }),
         as_stated: true,
+        next_page_token: String::new(),
     };
     assert_eq!(assessment, expected);
     assert_eq!(show(&full(), &written()).addressee.unwrap().name, shown("Director"));
@@ -239,6 +242,7 @@ fn an_edition_is_signed_once_all_have_signed_who_must() {
     let signed = |organisation: &str, position, name| pb::SignedSignature {
         organisation: organisation.to_owned(),
         position,
+        transcribed: false,
         recorded_at: Some(timestamp(fixture::recorded_at(position))),
         signature: Some(pb::Signature { name: shown(name), ..Default::default() }),
     };
