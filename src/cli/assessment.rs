@@ -64,9 +64,7 @@ pub enum View {
 /// Shows the assessment that the flags name.
 pub(super) async fn run(flags: &AssessmentFlags, output: &mut Output) -> Result<(), Failure> {
     let client = Client::connect(&flags.client).await?;
-    let doing = format!("reading {}", flags.name);
-    let answer = client.assessments().get_assessment(request(flags)).await;
-    let assessment = answer.map_err(|status| Failure::refused(doing, status))?.into_inner();
+    let assessment = read(&client, request(flags)).await?;
     match flags.client.format {
         Format::Json => output.line(&json::line(&assessment)?),
         Format::Table => {
@@ -74,6 +72,26 @@ pub(super) async fn run(flags: &AssessmentFlags, output: &mut Output) -> Result<
             output.lines(&tables::summary(output.width(), &assessment, Some(&framework)))?;
             let entries = &assessment.entries;
             output.lines(&tables::entries(output.width(), entries, Some(&framework)))
+        }
+    }
+}
+
+/// What `request` asks for, with the entries of all pages.
+pub(super) async fn read(
+    client: &Client,
+    mut request: pb::GetAssessmentRequest,
+) -> Result<pb::Assessment, Failure> {
+    let mut service = client.assessments();
+    let mut entries = Vec::new();
+    loop {
+        let answer = service.get_assessment(request.clone()).await;
+        let doing = || format!("reading {}", request.name);
+        let answer = answer.map_err(|status| Failure::refused(doing(), status))?;
+        let mut assessment = answer.into_inner();
+        entries.append(&mut assessment.entries);
+        request.page_token = std::mem::take(&mut assessment.next_page_token);
+        if request.page_token.is_empty() {
+            return Ok(pb::Assessment { entries, ..assessment });
         }
     }
 }
@@ -102,6 +120,8 @@ fn request(flags: &AssessmentFlags) -> pb::GetAssessmentRequest {
         stated_at: flags.stated_at.map(wording::day),
         content: content.into(),
         min_position: flags.known.min_position.unwrap_or_default(),
+        page_size: 0,
+        page_token: String::new(),
     }
 }
 

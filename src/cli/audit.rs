@@ -58,7 +58,7 @@ pub struct FilterFlags {
     /// Who decided it, alone or on a panel: a login, name or id.
     #[arg(long, value_name = "PERSON", env = "JUDGEMENT_LEDGER_DECIDED_BY")]
     pub decided_by: Option<String>,
-    /// The organisation of who recorded or decided it.
+    /// The organisation of who recorded or decided it, or whose signature it is.
     #[arg(long, env = "JUDGEMENT_LEDGER_ORGANISATION")]
     pub organisation: Option<String>,
     /// The reason code, for example `MODERATION`.

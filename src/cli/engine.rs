@@ -2,10 +2,15 @@
 //! and joined.
 
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -13,7 +18,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use crate::{
-    disk::RealDisk,
+    disk::{RealDisk, Reserve},
     journal::{
         Journal, JournalError, Page,
         file::{self, FileJournal, FileOptions},
@@ -83,6 +88,7 @@ pub struct Engine {
     ledger: Ledger,
     journal: Arc<FileJournal>,
     sequencer: JoinHandle<Stop>,
+    _watch: Watch,
 }
 
 impl Engine {
@@ -92,7 +98,11 @@ impl Engine {
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
-        let disk = Arc::new(disk_at(&data.join("journal"))?);
+        let keys = disk_at(&data.join("keys"))?;
+        check_keys(&keys, master_key, entropy)?;
+        let reserve = Reserve::of(data, reserve_bytes(options.segment_bytes));
+        let disk = disk_at(&data.join("journal"))?.with_reserve(Arc::clone(&reserve));
+        let disk = Arc::new(disk);
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
         let file_options =
@@ -102,12 +112,15 @@ impl Engine {
         if let Some(discarded) = &journal.recovery().discarded {
             tracing::warn!(?discarded, "an append that was never answered was cut off by a crash");
         }
+        // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
+        // needs none to open; keys and views do.
+        let watch = Watch::over(&reserve)?;
         let id = Uuid::from_bytes(journal.ledger_id());
         let vault = {
             let last_slot = last_slot(&*journal).await?;
             let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
             let master = load_master_key(master_key, entropy)?;
-            let keys = Arc::new(disk_at(&data.join("keys"))?);
+            let keys = Arc::new(keys.with_reserve(reserve));
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
@@ -129,7 +142,7 @@ impl Engine {
             .spawn(move || runtime.block_on(sequencer.run()))
             .map_err(|_| EngineError::Thread)?;
         ledger.register_built_in().await?;
-        Ok(Self { ledger, journal, sequencer })
+        Ok(Self { ledger, journal, sequencer, _watch: watch })
     }
 
     /// The ledger.
@@ -144,12 +157,52 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; nothing that was answered is lost by it.
     pub async fn close(self) -> Result<Stop, EngineError> {
-        let Self { ledger, journal, sequencer } = self;
+        let Self { ledger, journal, sequencer, _watch } = self;
         ledger.close();
         let stop = blocking(move || sequencer.join()).await?.map_err(|_| EngineError::Thread)?;
-        blocking(move || ledger.close_views()).await??;
-        journal.close().await?;
+        if let Err(error) = blocking(move || ledger.close_views()).await? {
+            tracing::warn!(%error, "the views are not whole: the next start mends them");
+        }
+        match (&stop, journal.close().await) {
+            (Stop::Closed, closed) => closed?,
+            // What stopped it says more than that the journal is not closed for that reason.
+            (_, Err(error)) => tracing::debug!(%error, "the journal is left as it is"),
+            (_, Ok(())) => {}
+        }
         Ok(stop)
+    }
+}
+
+/// How often the disk is looked at: views that are behind may run into a full disk within half a
+/// second, and the reserve must be given up before.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The least that is kept, in bytes: room for the views to open, and for keys.
+const RESERVE_BYTES_MIN: u64 = 4 << 20;
+
+/// What is kept free: the views of a segment's records take about half of its bytes.
+fn reserve_bytes(segment_bytes: u64) -> u64 {
+    (segment_bytes / 2).max(RESERVE_BYTES_MIN)
+}
+
+/// A thread that looks after a reserve until this is dropped.
+struct Watch(
+    #[expect(dead_code, reason = "the thread ends when it is dropped")] Sender<Infallible>,
+);
+
+impl Watch {
+    fn over(reserve: &Arc<Reserve>) -> Result<Self, EngineError> {
+        reserve.look();
+        let (ends, told) = mpsc::channel::<Infallible>();
+        let reserve = Arc::clone(reserve);
+        let look = move || {
+            while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
+                reserve.look();
+            }
+        };
+        let thread = std::thread::Builder::new().name("disk-room".to_owned());
+        thread.spawn(look).map_err(|_| EngineError::Thread)?;
+        Ok(Self(ends))
     }
 }
 
@@ -162,6 +215,19 @@ async fn blocking<T: Send + 'static>(
 fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
     RealDisk::at(path)
         .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
+}
+
+/// Whether a keyring that is there opens. Before the journal is opened, which may clear away what
+/// a crash left behind: of a ledger that is refused nothing is touched.
+fn check_keys(keys: &RealDisk, master_key: &Path, entropy: &Entropy) -> Result<(), EngineError> {
+    if !vault::is_begun(keys)? {
+        return Ok(());
+    }
+    if !master_key.exists() {
+        let file = master_key.display().to_string();
+        return Err(VaultError::MasterKeyMissing { file }.into());
+    }
+    Ok(vault::check_newest(keys, &load_master_key(master_key, entropy)?)?)
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

@@ -5,6 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use tonic::Status;
 
 use super::refusal;
+use crate::{disk::FlushFailed, ledger::Stop};
 
 /// Why a verb did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -115,12 +116,14 @@ impl Failure {
         Self::Refused { doing: doing.into(), status: Box::new(status) }
     }
 
-    /// What the shell is told: 0 done, 1 refused or failed, 2 misused.
+    /// What the shell is told: 0 done, 1 refused or failed, 2 misused, 3 a write or a flush failed
+    /// and what was on its way to the disk may or may not be there.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Closed => 0,
             Self::Misused { .. } => 2,
+            Self::Start { source, .. } if is_of_the_disk(source.as_ref()) => 3,
             Self::Unreachable { .. }
             | Self::Refused { .. }
             | Self::Interrupted { .. }
@@ -156,6 +159,13 @@ impl Failure {
     }
 }
 
+/// Whether nobody knows what the disk holds: an append of unknown outcome, or a failed flush of
+/// whatever else.
+fn is_of_the_disk(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(Stop::Unknown(_) | Stop::Keys(_)))
+        || FlushFailed::caused(error)
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Output(error) }
@@ -164,11 +174,15 @@ impl From<io::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::Failure;
+    use super::*;
+    use crate::{
+        journal::{JournalError, file::OpenError},
+        vault::VaultError,
+    };
 
     #[test]
     fn a_closed_pipe_ends_quietly_and_well() {
-        let closed = Failure::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        let closed = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((closed.exit_code(), closed.lines()), (0, Vec::new()));
     }
 
@@ -177,13 +191,26 @@ mod tests {
         let file = Failure::File {
             doing: "read",
             path: "letters.json".into(),
-            source: std::io::Error::other("the disk is gone"),
+            source: io::Error::other("the disk is gone"),
         };
         assert_eq!(
             file.lines(),
             ["error: cannot read letters.json", "  caused by: the disk is gone"]
         );
         assert_eq!(file.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_failed_flush_has_an_exit_code_of_its_own() {
+        let failed = || FlushFailed::mark(io::Error::other("input/output error"));
+        let append = Stop::Unknown(JournalError::Unknown(failed()));
+        assert_eq!(Failure::start("go on", append).exit_code(), 3);
+        let keys = Stop::Keys(VaultError::Poisoned);
+        assert_eq!(Failure::start("go on", keys).exit_code(), 3);
+        let opening = OpenError::Disk(failed());
+        assert_eq!(Failure::start("open the ledger", opening).exit_code(), 3);
+        let unreadable = OpenError::Disk(io::Error::other("input/output error"));
+        assert_eq!(Failure::start("open the ledger", unreadable).exit_code(), 1);
     }
 
     #[test]

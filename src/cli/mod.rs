@@ -2,7 +2,7 @@
 //!
 //! Owns the flags, which are the configuration, and all that is written to the terminal. A verb
 //! is a module: its flags, and `run`, which asks a server and shows the answer. Data goes to
-//! stdout, the rest to stderr; 0 is done, 1 refused or failed, 2 misused.
+//! stdout, the rest to stderr; 0 is done, 1 refused or failed, 2 misused, 3 a failed flush.
 
 mod assessment;
 mod audit;
@@ -57,12 +57,13 @@ Begin with
   judgement-ledger serve --dev    a ledger to try, gone when it stops
 
 Every flag can be given as an environment variable, which `--help` of its verb names.
-Exit codes: 0 done, 1 refused or failed, 2 misused.";
+Exit codes: 0 done, 1 refused or failed, 2 misused, 3 a write or a flush of the ledger failed.";
 
 /// What can be done.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// Run a server.
+    #[command(after_help = serve::AFTER_HELP)]
     Serve(ServeFlags),
     /// Show the ledger at work: a letter of 2006, and how a grade in it came about.
     Demo(DemoFlags),

@@ -22,6 +22,15 @@ use crate::{
 /// How long the credential is accepted that `--dev` prints: a day's work.
 const DEV_VALID: Duration = Duration::from_hours(12);
 
+/// What a supervisor must know.
+pub(super) const AFTER_HELP: &str = "\
+It stops on SIGTERM or ctrl-c, with exit code 0: calls under way are finished. Exit code 3 says that
+a write or a flush to the disk failed; it is never tried again, since nobody knows what is on the disk
+after it. Whatever was answered is there; a command without an answer is recorded or not, and sending
+it again with its request id tells which. Start the server again once the disk is well. On a full disk
+it keeps running: reads go on, commands are refused with DISK_FULL, and once there is room they are
+taken again.";
+
 /// What `serve` is told. These flags are the whole configuration.
 #[derive(Debug, Clone, Args)]
 pub struct ServeFlags {

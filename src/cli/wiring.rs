@@ -177,10 +177,9 @@ async fn run(
     let served = rpc::serve(listener, engine.ledger().clone(), options, told).await;
     stop.cancel();
     let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
-    served.map_err(|error| Failure::start("serve", error))?;
     match why {
-        Stop::Closed => Ok(()),
-        Stop::Unknown(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
+        Stop::Closed => served.map_err(|error| Failure::start("serve", error)),
+        Stop::Unknown(_) | Stop::Keys(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
             Err(Failure::start("go on", why))
         }
     }

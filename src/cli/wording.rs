@@ -138,6 +138,11 @@ fn acting(acting: pb::Role, organisation: &str) -> String {
     if stated.is_empty() { String::new() } else { format!(" ({})", stated.join(", ")) }
 }
 
+/// What marks history entered later, which the ledger did not witness.
+pub(super) fn mark(transcribed: bool) -> &'static str {
+    if transcribed { " (transcribed)" } else { "" }
+}
+
 /// Why, in a code, on what, and in words.
 pub(super) fn why(row: &pb::AuditRow) -> Option<String> {
     let code = (!row.reason.is_empty()).then(|| row.reason.clone());

@@ -4,11 +4,15 @@
 //! keep only what was synced and can crash, fail or shorten each call, one after the other.
 //! Names are plain file names inside one directory; this module knows nothing of their content.
 
+mod flush;
 mod real;
+mod reserve;
 
 use std::{any::Any, io, sync::Arc};
 
+pub use flush::FlushFailed;
 pub use real::RealDisk;
+pub use reserve::Reserve;
 
 /// One directory of a file system.
 pub trait Disk: Send + Sync + 'static {
@@ -45,8 +49,14 @@ pub trait Disk: Send + Sync + 'static {
     /// Makes creations, renames and removals durable.
     ///
     /// # Errors
-    /// Whatever the file system says; the caller must not try again.
+    /// [`FlushFailed`] with whatever the file system says; the caller must not try again.
     fn sync(&self) -> io::Result<()>;
+
+    /// Whether there is room for more. Where there is not, what is already there may still be
+    /// finished, but nothing new should be begun.
+    fn has_room(&self) -> bool {
+        true
+    }
 
     /// Holds the named lock file until the answer is dropped; `None` if another process has it.
     ///
@@ -75,8 +85,8 @@ pub trait DiskFile: Send + Sync + 'static {
     /// Makes the written bytes durable (`fdatasync`).
     ///
     /// # Errors
-    /// Whatever the file system says; the caller must not try again: the kernel marks the
-    /// pages clean all the same.
+    /// [`FlushFailed`] with whatever the file system says; the caller must not try again: the
+    /// kernel marks the pages clean all the same.
     fn sync(&self) -> io::Result<()>;
 
     /// The length of the file.

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Access, Disk, DiskFile};
+use super::{Access, Disk, DiskFile, FlushFailed, Reserve};
 
 /// Only the owner may read what lies here: drafts of judgements, sealed texts and keys.
 const FILE_MODE: u32 = 0o600;
@@ -18,6 +18,7 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug, Clone)]
 pub struct RealDisk {
     directory: PathBuf,
+    reserve: Option<Arc<Reserve>>,
 }
 
 impl RealDisk {
@@ -30,9 +31,15 @@ impl RealDisk {
         let missing = directory.ancestors().take_while(|ancestor| !ancestor.exists()).count();
         fs::create_dir_all(&directory)?;
         for created_in in directory.ancestors().skip(1).take(missing) {
-            File::open(created_in)?.sync_all()?;
+            File::open(created_in)?.sync_all().map_err(FlushFailed::mark)?;
         }
-        Ok(Self { directory })
+        Ok(Self { directory, reserve: None })
+    }
+
+    /// The same directory, which has room for more for as long as `reserve` is kept.
+    #[must_use]
+    pub fn with_reserve(self, reserve: Arc<Reserve>) -> Self {
+        Self { reserve: Some(reserve), ..self }
     }
 }
 
@@ -78,7 +85,11 @@ impl Disk for RealDisk {
     }
 
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.directory)?.sync_all()
+        File::open(&self.directory)?.sync_all().map_err(FlushFailed::mark)
+    }
+
+    fn has_room(&self) -> bool {
+        self.reserve.as_ref().is_none_or(|reserve| reserve.is_kept())
     }
 
     fn lock(&self, name: &str) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
@@ -114,7 +125,7 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data().map_err(FlushFailed::mark)
     }
 
     fn len(&self) -> io::Result<u64> {

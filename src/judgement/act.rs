@@ -9,7 +9,8 @@ use super::{Decider, EntryId, Position, ReasonCode, RequestId};
 pub struct Act<T> {
     /// The key of idempotency.
     pub request: RequestId,
-    /// Who decided; absent means the recorder did.
+    /// Who decided; absent means the recorder did, or where history was entered later, that its
+    /// source does not say.
     pub decided_by: Option<Decider<T>>,
     /// The day on which it was decided.
     pub decided_on: Option<Date>,

@@ -1,13 +1,14 @@
 //! One assessment as its records make it: the fold, and nothing but the fold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use imbl::OrdMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
-    FrameworkId, Item, Kind, OrganisationId, PersonId, Recorder, Revision, SectionId, Standing,
+    Framework, FrameworkId, Item, Kind, OrganisationId, Period, PersonId, Recorder, Revision,
+    SectionId, Standing,
 };
 use crate::merkle::Hash;
 
@@ -21,6 +22,10 @@ pub struct Assessment {
     pub framework: FrameworkId,
     /// Which round of that framework.
     pub cycle: Cycle,
+    /// The times that are assessed.
+    pub periods: Arc<[Period]>,
+    /// Earlier assessments that it looks back on.
+    pub earlier: Arc<[AssessmentId]>,
     /// How many records it has.
     pub revision: Revision,
     /// Its last record.
@@ -30,9 +35,9 @@ pub struct Assessment {
     /// The record that named the addressee, if any did.
     pub addressee: Option<Item>,
     /// The areas judged so far.
-    pub judgements: OrdMap<AreaId, Judgement>,
+    pub judgements: OrdMap<AreaId, Arc<Judgement>>,
     /// What was written so far, struck entries included.
-    pub entries: OrdMap<EntryId, Written>,
+    pub entries: OrdMap<EntryId, Arc<Written>>,
     /// The working edition, from 1: the number advances only after a publication.
     pub edition: u32,
     /// What state the working edition is in. (Spec §4.1)
@@ -50,7 +55,7 @@ pub struct Judgement {
     pub standing: Standing,
     /// Whether words bend it; the words are found in the record.
     pub qualified: bool,
-    /// Who decided it.
+    /// Who decided it; nobody where the source of transcribed history does not say.
     pub deciders: Vec<PersonId>,
     /// From when it holds.
     pub effective_on: Date,
@@ -116,6 +121,8 @@ pub struct Edition {
     pub letter_date: Date,
     /// What was signed.
     pub digest: Hash,
+    /// The signatures under it, by organisation.
+    pub signatures: BTreeMap<OrganisationId, Item>,
 }
 
 /// A record as the fold sees it. Texts may be held in any way: the fold never reads them.
@@ -138,11 +145,14 @@ pub struct Fact<'a, T> {
 }
 
 impl<T> Fact<'_, T> {
-    /// Who decided: as stated, else the recorder.
+    /// Who decided: as stated, else the recorder. History entered later never counts as the act of
+    /// whoever entered it: where its source does not say who decided, nobody is known to have.
+    /// (Spec §4.9)
     #[must_use]
     pub fn deciders(&self) -> Vec<PersonId> {
         match &self.act.decided_by {
             Some(decider) => decider.persons().to_vec(),
+            None if self.act.origin.is_transcribed() => Vec::new(),
             None => vec![self.recorded_by.person],
         }
     }
@@ -162,6 +172,8 @@ impl Assessment {
             id,
             framework: opened.framework.clone(),
             cycle: opened.cycle.clone(),
+            periods: Arc::from(opened.periods.as_slice()),
+            earlier: Arc::from(opened.earlier.as_slice()),
             revision: fact.revision,
             last: fact.item,
             opened: fact.item,
@@ -206,12 +218,16 @@ impl Assessment {
                 }
             }
             Event::AssessmentPublished(event) => {
-                self.phase = Phase::Published;
+                let signatures = match std::mem::replace(&mut self.phase, Phase::Published) {
+                    Phase::Locked { signatures, .. } => signatures,
+                    Phase::Open | Phase::Published => BTreeMap::new(),
+                };
                 self.published.push(Edition {
                     number: event.edition,
                     item: fact.item,
                     letter_date: event.letter_date,
                     digest: event.digest,
+                    signatures,
                 });
             }
             // These stand on other streams, or begin this one.
@@ -232,7 +248,7 @@ impl Assessment {
             recorded_at: fact.recorded_at,
             transcribed: fact.act.origin.is_transcribed(),
         };
-        self.judgements.insert(area.clone(), judgement);
+        self.judgements.insert(area.clone(), Arc::new(judgement));
     }
 
     fn write<T>(&mut self, fact: &Fact<'_, T>, id: &EntryId, content: Option<&EntryContent<T>>) {
@@ -247,10 +263,11 @@ impl Assessment {
                     order: content.order,
                     struck: false,
                 };
-                self.entries.insert(id.clone(), written);
+                self.entries.insert(id.clone(), Arc::new(written));
             }
             None => {
                 if let Some(written) = self.entries.get_mut(id) {
+                    let written = Arc::make_mut(written);
                     (written.item, written.struck) = (item, true);
                 }
             }
@@ -267,6 +284,32 @@ impl Assessment {
     #[must_use]
     pub fn last_of_entry(&self, entry: &EntryId) -> Option<Item> {
         self.entries.get(entry).map(|written| written.item)
+    }
+
+    /// The signatures under the edition that stands: the working one, or once it is out, the one
+    /// published last.
+    pub fn signatures(&self) -> impl Iterator<Item = (&OrganisationId, &Item)> {
+        let signed = match &self.phase {
+            Phase::Open => None,
+            Phase::Locked { signatures, .. } => Some(signatures),
+            Phase::Published => self.published.last().map(|edition| &edition.signatures),
+        };
+        signed.into_iter().flatten()
+    }
+
+    /// The entries in force in the order of the letter: by section and kind as the framework has
+    /// them, then by their own order and id. (Spec §4.8)
+    #[must_use]
+    pub fn entries_in_letter_order(&self, framework: &Framework) -> Vec<(&EntryId, &Written)> {
+        let entries = self.entries.iter().map(|(id, written)| (id, written.as_ref()));
+        let mut in_force: Vec<_> = entries.filter(|(_, written)| !written.struck).collect();
+        in_force.sort_by_cached_key(|(id, written)| {
+            let sections = &framework.sections;
+            let section = sections.iter().position(|section| section.id == written.section);
+            let kind = framework.entry_kinds.iter().position(|rule| rule.kind == written.kind);
+            (section, kind, written.order, *id)
+        });
+        in_force
     }
 
     /// Whether an entry exists and is not struck.

@@ -1,6 +1,6 @@
 //! What may be ordered: one order for each event that a client can cause. (Spec §4)
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use jiff::civil::Date;
 
@@ -117,6 +117,30 @@ pub enum Grade {
     Word(Label),
     /// No grade, and why.
     NotGraded(NonGrade),
+}
+
+impl Grade {
+    /// The bare code, word or value.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Level(_, code) => code.as_str(),
+            Self::Word(word) => word.as_str(),
+            Self::NotGraded(value) => value.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = self.as_str();
+        match self {
+            Self::Level(None, _) => write!(f, "the level {given:?}"),
+            Self::Level(Some(scale), _) => write!(f, "the level {given:?} of the scale {scale}"),
+            Self::Word(_) => write!(f, "the word {given:?}"),
+            Self::NotGraded(_) => f.write_str(given),
+        }
+    }
 }
 
 /// See [`AssessmentOrder::RecordEntry`].

@@ -217,15 +217,17 @@ impl NonGrade {
 /// How a grade differs from the one before, by rank and never by number. (Spec §3.3)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
-    /// No level stood before, or one that cannot be ranked against this one.
+    /// No level stood before, or one that cannot be ranked against this one. A value that is no
+    /// grade is awarded, too, where no level stood before.
     Awarded,
     /// A better level.
     Raised,
     /// A worse level.
     Lowered,
-    /// The same again: in the history, not counted as a change. (Spec §4.4)
+    /// The same level again, in whichever of its words, or the same value that is no grade: in
+    /// the history, not counted as a change. (Spec §4.4)
     Reaffirmed,
-    /// A level was taken away.
+    /// A level was taken away: a value that is no grade stands instead.
     Vacated,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     AreaId, AudienceId, Concept, DescriptorSetId, FrameworkId, Kind, Label, LevelCode, NonGrade,
-    OrganisationId, ReasonCode, ScaleId, SectionId,
+    OrganisationId, ReasonCode, ScaleId, SectionId, Written,
 };
 
 /// An immutable, versioned description of how a body is judged, checked once when it is read.
@@ -35,6 +35,8 @@ pub struct Framework {
     pub self_moderation: SelfModeration,
     /// The audiences that editions are digested for.
     pub audiences: Vec<AudienceId>,
+    /// Those of them that get the whole letter; the others see grades alone.
+    pub letter_to: BTreeSet<AudienceId>,
     /// Other frameworks whose areas may be compared with this one's by concept.
     pub comparable_with: BTreeSet<FrameworkId>,
 }
@@ -102,7 +104,8 @@ pub struct Level {
     pub code: LevelCode,
     /// How good it is: higher is better, whatever the code says. (Spec §3.3)
     pub rank: i32,
-    /// The words in which it may be awarded; none: only its code is accepted.
+    /// The words in which it is awarded: then its code is not accepted, since an award in words
+    /// keeps the word as stated (Spec §3.4). None: only its code is accepted.
     pub words: Vec<Label>,
 }
 
@@ -178,6 +181,13 @@ impl Framework {
     #[must_use]
     pub fn reason(&self, code: &ReasonCode) -> Option<&Reason> {
         self.reasons.iter().find(|reason| reason.code == *code)
+    }
+
+    /// Whether an entry may be shown where only some areas are: it speaks of one that is, or of
+    /// none in particular.
+    #[must_use]
+    pub fn shows(&self, written: &Written, shown: impl Fn(&Area) -> bool) -> bool {
+        written.area.as_ref().is_none_or(|area| self.area(area).is_some_and(shown))
     }
 
     /// The rule for entries of this kind; `None` if they may not be recorded.

@@ -13,6 +13,7 @@
 mod act;
 mod assessment;
 mod command;
+mod dangling;
 mod decide;
 mod digest;
 mod entry;
@@ -32,7 +33,8 @@ pub use command::{
     AssessmentOrder, Command, Grade, LockAssessment, Order, PublishAssessment, RecordEntry,
     RegisterFramework, RegisterSubject, ReviseEntry, SetAddressee, SetGrade, SignOff,
 };
-pub use decide::{Decision, Known, Situation, decide};
+pub use dangling::{Dangling, Lack, Place};
+pub use decide::{Decision, Known, Opened, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
 pub use entry::{
     Citation, Comparator, EntryContent, EntryKind, Figure, FigureValue, FollowUp, FollowUpStatus,
@@ -55,6 +57,6 @@ pub use id::{
 };
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
-pub use refusal::Refusal;
+pub use refusal::{NamedBy, Refusal};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
 pub use texts::{Texts, Visit};

@@ -1,8 +1,8 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Kind, OrganisationId, Position, ReasonCode,
-    RecordId, Revision, Role, SectionId, SubjectId,
+    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, LevelCode,
+    OrganisationId, Position, ReasonCode, RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -64,6 +64,8 @@ pub enum Refusal {
         framework: FrameworkId,
         /// The areas that it has.
         areas: Vec<AreaId>,
+        /// Whether a grade or an entry names it.
+        named_by: NamedBy,
     },
     /// The area takes no grade.
     #[error("area {area} takes no grade")]
@@ -72,14 +74,34 @@ pub enum Refusal {
         area: AreaId,
     },
     /// The level or word is on no scale of the area.
-    #[error("{given:?} is not on the scale of {area}; it takes {}", valid.join(", "))]
+    #[error("{given} is not on the scale of {area}; it takes {}", valid.join(", "))]
     LevelNotOnScale {
         /// The area asked for.
         area: AreaId,
         /// The level, word or value that was given.
-        given: String,
+        given: Grade,
         /// What it would take.
         valid: Vec<String>,
+    },
+    /// A level that has words is awarded in one of them, which is kept as stated. (Spec §3.4)
+    #[error("the level {level} of {area} is awarded in words: send `word`, one of {}", list(words))]
+    LevelInWords {
+        /// The area asked for.
+        area: AreaId,
+        /// The level that was given by its code.
+        level: LevelCode,
+        /// The words that it accepts.
+        words: Vec<Label>,
+    },
+    /// The scale that was named is none of the area.
+    #[error("area {area} has no scale {scale}; it has {}", list(scales))]
+    ScaleNotOfArea {
+        /// The area asked for.
+        area: AreaId,
+        /// The scale that was named.
+        scale: ScaleId,
+        /// The scales that the area has.
+        scales: Vec<ScaleId>,
     },
     /// The framework lists no such reason.
     #[error("{reason} is not a reason of this framework; it has {}", list(reasons))]
@@ -119,11 +141,11 @@ pub enum Refusal {
         /// What is missing.
         needs: &'static str,
     },
-    /// The command refers to entries that this assessment does not have.
-    #[error("this assessment has no entry {}", list(entries))]
+    /// The command refers to entries that are not there as they are meant.
+    #[error("{}", each_once(references))]
     DanglingReference {
-        /// The entries that are missing.
-        entries: Vec<EntryId>,
+        /// The references that lead nowhere.
+        references: Vec<Dangling>,
     },
     /// What changes a grade or an entry says why. (Spec §4)
     #[error("this needs {needs}")]
@@ -243,6 +265,15 @@ pub enum Refusal {
     },
 }
 
+/// What names an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// A grade of it.
+    Grade,
+    /// An entry that speaks of it.
+    Entry,
+}
+
 impl Refusal {
     /// This refusal, if the rule is broken: `Refusal::X.when(broken)?` reads as a sentence.
     ///
@@ -255,6 +286,14 @@ impl Refusal {
 
 fn list<I: ToString>(items: &[I]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What is wrong with the references, once even where one is repeated.
+fn each_once(references: &[Dangling]) -> String {
+    let mut said: Vec<String> = references.iter().map(ToString::to_string).collect();
+    said.sort_unstable();
+    said.dedup();
+    said.join("; ")
 }
 
 fn roles(roles: &[Role]) -> String {

@@ -3,8 +3,10 @@
 //! Each of these is a fold over some of the assessment's records. (Spec §4.5, §5)
 //! - *known at K*: the records up to position K;
 //! - *effective on E*: of those, a grade that holds from a later day than E does not count;
-//! - *stated by S*: the records that their sources date up to S, in the order of those dates;
+//! - *stated by S*: the records that their sources date up to S, of which the latest dated stands;
 //! - *an edition*: the records up to the one that published it.
+
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -12,7 +14,7 @@ use super::{
     AsOf, AssessmentRead, Keep, KnownAt, Ledger, Moment, ReadError, View, filing, fold, moment,
 };
 use crate::{
-    judgement::{Assessment, AssessmentId, Event, Position, Revision, StreamId},
+    judgement::{Assessment, AssessmentId, Event, Position, StreamId},
     record::Record,
 };
 
@@ -57,32 +59,36 @@ impl Ledger {
         let records = self.trail(id, until).await?;
         let records = pick(records, as_of.effective, as_of.stated);
         match fold::fold(id, records.iter()) {
-            Some(assessment) => self.read(assessment, moment).map(Some),
+            Some(assessment) => self.read(Arc::new(assessment), moment).map(Some),
             None => Ok(None),
         }
     }
 
-    fn read(&self, assessment: Assessment, moment: Moment) -> Result<AssessmentRead, ReadError> {
+    fn read(
+        &self,
+        assessment: Arc<Assessment>,
+        moment: Moment,
+    ) -> Result<AssessmentRead, ReadError> {
         let framework = self.framework(&assessment.framework).ok_or(ReadError::Rebuilding)?;
         Ok(AssessmentRead { assessment, framework, moment })
     }
 
     /// An assessment as of its last record.
-    fn current(&self, id: &AssessmentId) -> Result<Option<Assessment>, ReadError> {
-        Ok(self.shared.views.assessment(id)?.map(|found| found.as_ref().clone()))
+    fn current(&self, id: &AssessmentId) -> Result<Option<Arc<Assessment>>, ReadError> {
+        Ok(self.shared.views.load().assessment(id)?)
     }
 
     async fn known(
         &self,
         id: &AssessmentId,
         moment: Moment,
-    ) -> Result<Option<Assessment>, ReadError> {
+    ) -> Result<Option<Arc<Assessment>>, ReadError> {
         let current = self.current(id)?;
         if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
             return Ok(Some(current));
         }
         let records = self.trail(id, moment.position).await?;
-        Ok(fold::fold(id, records.iter()))
+        Ok(fold::fold(id, records.iter()).map(Arc::new))
     }
 
     /// An assessment's records up to a position, oldest first, without a gap.
@@ -108,13 +114,47 @@ fn pick(records: Vec<Keep>, effective: Option<Date>, stated: Option<Date>) -> Ve
         (Event::GradeSet(_), Some(day)) => keep.record.fact(keep.hash).effective_on() <= day,
         (_, _) => true,
     };
-    let stated_on = |keep: &Keep| keep.record.act.decided_on.unwrap_or(keep.record.recorded_on);
-    let opens = |keep: &Keep| keep.record.revision == Revision::START.next();
     let mut picked: Vec<Keep> = records.into_iter().filter(holds).collect();
     if let Some(day) = stated {
-        // An assessment is there before anything in it, whenever it was opened.
-        picked.retain(|keep| opens(keep) || stated_on(keep) <= day);
-        picked.sort_by_key(|keep| (!opens(keep), stated_on(keep), keep.record.position));
+        picked.retain(|keep| place(keep) == Place::Opens || stated_on(keep) <= day);
+        picked.sort_by_key(|keep| (place(keep), keep.record.position));
     }
     picked
+}
+
+/// Where a record counts among those that sources date.
+///
+/// A source dates each grade, wording and addressee by itself, and the one with the latest day
+/// stands. The steps of an edition have one order only, in which they were recorded: a letter is
+/// often signed "on" a day before the one on which it is said to have been agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// An assessment is there before anything in it, whenever it was opened.
+    Opens,
+    /// An entry is there before it is revised.
+    Writes,
+    /// The state of one item, from this day on.
+    Dated(Date),
+    /// A step of an edition.
+    Step,
+}
+
+fn place(keep: &Keep) -> Place {
+    match &keep.record.event {
+        Event::AssessmentOpened(_) => Place::Opens,
+        Event::EntryRecorded(_) => Place::Writes,
+        Event::GradeSet(_) | Event::EntryRevised(_) | Event::AddresseeSet(_) => {
+            Place::Dated(stated_on(keep))
+        }
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => Place::Step,
+    }
+}
+
+fn stated_on(keep: &Keep) -> Date {
+    keep.record.act.decided_on.unwrap_or(keep.record.recorded_on)
 }

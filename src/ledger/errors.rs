@@ -1,5 +1,7 @@
 //! Why the ledger did not do what it was asked.
 
+use std::io;
+
 use super::ClockUntrusted;
 use crate::{
     journal::{JournalError, NotApplied},
@@ -123,6 +125,11 @@ impl From<ReadError> for SubmitError {
 impl From<VaultError> for SubmitError {
     fn from(error: VaultError) -> Self {
         tracing::error!(%error, "a text cannot be sealed");
+        if let VaultError::Io { source, .. } = &error
+            && source.kind() == io::ErrorKind::StorageFull
+        {
+            return Self::Full;
+        }
         Self::Unavailable
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Stream {
     /// Its last record.
     pub(super) last: Item,
     /// What stands, if the stream is an assessment.
-    pub(super) assessment: Option<Assessment>,
+    pub(super) assessment: Option<Arc<Assessment>>,
 }
 
 /// How many streams are kept in memory: a national round has 150 councils, each with one working
@@ -50,6 +50,11 @@ impl Fold {
         Self { journal, views, cache: LruCache::new(STREAMS_KEPT) }
     }
 
+    /// From now on these views are asked.
+    pub(super) fn ask(&mut self, views: Arc<Views>) {
+        self.views = views;
+    }
+
     /// The stream as of all records up to `head`; `None` if it has none.
     pub(super) async fn stream(
         &mut self,
@@ -68,6 +73,11 @@ impl Fold {
     /// Remembers what a stream has become.
     pub(super) fn keep(&mut self, id: StreamId, stream: Stream) {
         self.cache.put(id, stream);
+    }
+
+    /// The record at a position that is known to be one.
+    pub(super) async fn record(&self, at: Position) -> Result<Keep, ReadError> {
+        keep(&*self.journal, at).await
     }
 
     /// The record that a person's request caused, if any did. (Spec §4.3)
@@ -127,13 +137,17 @@ impl Fold {
 
     /// An assessment whose last record is known: from the views where they agree, else from the
     /// journal.
-    async fn assessment(&self, id: &AssessmentId, last: Keep) -> Result<Assessment, ReadError> {
+    async fn assessment(
+        &self,
+        id: &AssessmentId,
+        last: Keep,
+    ) -> Result<Arc<Assessment>, ReadError> {
         let viewed = self.views.assessment(id).ok().flatten();
         if let Some(assessment) = viewed.filter(|it| it.last == last.item()) {
-            return Ok(assessment.as_ref().clone());
+            return Ok(assessment);
         }
         let records = trail(&*self.journal, last).await?;
-        fold(id, records.iter()).ok_or_else(|| ReadError::Unreadable {
+        fold(id, records.iter()).map(Arc::new).ok_or_else(|| ReadError::Unreadable {
             position: records.first().map_or(Position::START, |keep| keep.record.position),
             what: "the first record of an assessment does not open it".to_owned(),
         })

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use super::{Registered, SubmitError, filing, staging::Stage};
-use crate::judgement::{
-    Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Known, Order, StreamId, Text,
+use crate::{
+    judgement::{
+        self, Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Command, Event,
+        EvidenceRef, Known, Order, StreamId, Text,
+    },
+    record::Record,
 };
 
 /// What was found, held while the order is decided.
@@ -19,14 +23,23 @@ pub(super) enum Found {
         same_cycle: Option<AssessmentId>,
     },
     /// For every other order on an assessment.
-    Assessment(Option<Box<(Assessment, Arc<Registered>)>>),
+    Assessment(Option<Box<Opened>>),
+}
+
+/// An assessment that was opened.
+pub(super) struct Opened {
+    assessment: Arc<Assessment>,
+    registered: Arc<Registered>,
+    /// Earlier wordings of its entries that the command cites.
+    wordings: Vec<EvidenceRef>,
 }
 
 impl Found {
     pub(super) async fn of(
         stage: &mut Stage<'_>,
-        order: &Order<Text>,
+        command: &Command<Text>,
     ) -> Result<Self, SubmitError> {
+        let order = &command.order;
         let stream = stage.stream(&order.stream()).await?;
         let taken = stream.is_some();
         match order {
@@ -41,12 +54,16 @@ impl Found {
                 })
             }
             Order::Assess(_, _) => {
-                let assessment = stream.and_then(|stream| stream.assessment);
-                Ok(Self::Assessment(assessment.and_then(|assessment| {
-                    let registered = stage.outlook.catalogue.get(&assessment.framework)?;
-                    let registered = Arc::clone(registered);
-                    Some(Box::new((assessment, registered)))
-                })))
+                let Some(assessment) = stream.and_then(|stream| stream.assessment) else {
+                    return Ok(Self::Assessment(None));
+                };
+                let Some(registered) = stage.outlook.catalogue.get(&assessment.framework) else {
+                    return Ok(Self::Assessment(None));
+                };
+                let registered = Arc::clone(registered);
+                let wordings = wordings(stage, &assessment, &command.act.evidence).await?;
+                let opened = Opened { assessment, registered, wordings };
+                Ok(Self::Assessment(Some(Box::new(opened))))
             }
         }
     }
@@ -62,8 +79,11 @@ impl Found {
                 same_cycle: same_cycle.as_ref(),
             },
             Self::Assessment(found) => {
-                Known::Assessment(found.as_deref().map(|(assessment, registered)| {
-                    (assessment, &*registered.framework, &registered.document_sha256)
+                Known::Assessment(found.as_deref().map(|opened| judgement::Opened {
+                    assessment: &opened.assessment,
+                    framework: &opened.registered.framework,
+                    document: &opened.registered.document_sha256,
+                    wordings: &opened.wordings,
                 }))
             }
         }
@@ -72,15 +92,60 @@ impl Found {
     /// Says which record is meant where evidence names an entry's last.
     pub(super) fn settle_evidence(&self, act: &mut Act<Text>) {
         let Self::Assessment(Some(found)) = self else { return };
-        let (assessment, _) = &**found;
         for evidence in &mut act.evidence {
             if let (true, Some(last)) =
-                (evidence.is_of_last(), assessment.last_of_entry(&evidence.entry))
+                (evidence.is_of_last(), found.assessment.last_of_entry(&evidence.entry))
             {
                 evidence.at = last.at;
             }
         }
     }
+}
+
+/// The evidence cited at a wording that is not its entry's last, as far as there is such a wording:
+/// in the group so far, else in the journal.
+async fn wordings(
+    stage: &Stage<'_>,
+    assessment: &Assessment,
+    cited: &[EvidenceRef],
+) -> Result<Vec<EvidenceRef>, SubmitError> {
+    let mut wordings = Vec::new();
+    for evidence in cited {
+        let last = assessment.last_of_entry(&evidence.entry).map(|item| item.at);
+        let earlier = !evidence.is_of_last() && last.is_some_and(|last| evidence.at < last);
+        if !earlier || wordings.contains(evidence) {
+            continue;
+        }
+        let mut staged = stage.records.iter().map(|staged| &staged.keep.record);
+        let is_there = if let Some(record) = staged.find(|it| it.position == evidence.at) {
+            gives_wording(record, &assessment.id, evidence)
+        } else {
+            let keep = stage.desk.fold.record(evidence.at).await?;
+            gives_wording(&keep.record, &assessment.id, evidence)
+        };
+        if is_there {
+            wordings.push(evidence.clone());
+        }
+    }
+    Ok(wordings)
+}
+
+/// Whether a record gave an entry of an assessment a wording.
+fn gives_wording(record: &Record, assessment: &AssessmentId, cited: &EvidenceRef) -> bool {
+    let worded = match &record.event {
+        Event::EntryRecorded(event) => Some(&event.entry),
+        Event::EntryRevised(event) => event.content.is_some().then_some(&event.entry),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    };
+    record.stream == StreamId::Assessment(assessment.clone()) && worded == Some(&cited.entry)
 }
 
 /// An assessment of the same subject under the same framework in the same cycle: in the group so
@@ -95,7 +160,7 @@ async fn same_cycle(
             && it.framework == opening.framework
             && it.cycle == opening.cycle
     };
-    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_ref());
+    let staged = stage.outlook.streams.values().filter_map(|stream| stream.assessment.as_deref());
     if let Some(other) = staged.into_iter().find(same) {
         return Ok(Some(other.id.clone()));
     }

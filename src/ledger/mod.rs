@@ -7,8 +7,10 @@
 //! Invariants:
 //! - Durable, then published, then answered: who holds a receipt can read what it is for.
 //! - A refused command appends nothing and burns no position. (Spec §4.6)
-//! - When an append has an unknown outcome, the sequencer stops for good; opening the ledger
-//!   again tells what became of it.
+//! - When an append has an unknown outcome or a flush has failed, the sequencer stops for good;
+//!   opening the ledger again tells what became of it.
+//! - Views that break are folded anew while the ledger runs: they are never the only copy of
+//!   anything, so their loss is nobody's end.
 
 mod as_of;
 mod built_in;
@@ -19,6 +21,7 @@ mod errors;
 mod filing;
 mod fold;
 mod found;
+mod healing;
 mod mark;
 mod moment;
 mod query;
@@ -29,6 +32,7 @@ mod recovery;
 mod sequencer;
 mod staging;
 mod texts;
+mod topics;
 
 use std::sync::Arc;
 
@@ -77,7 +81,8 @@ struct Shared {
     persons: Arc<directory::PersonIds>,
     journal: Arc<dyn Journal>,
     vault: Arc<Vault>,
-    views: Arc<Views>,
+    /// Exchanged for new ones when they break.
+    views: ArcSwap<Views>,
 }
 
 /// A record, decoded, with its hash and its bytes as stored.
@@ -145,7 +150,8 @@ impl Ledger {
     /// # Errors
     /// [`ViewsError`] if not everything could be written.
     pub fn close_views(self) -> Result<(), ViewsError> {
-        let views = Arc::into_inner(self.shared).and_then(|shared| Arc::into_inner(shared.views));
+        let shared = Arc::into_inner(self.shared);
+        let views = shared.and_then(|shared| Arc::into_inner(shared.views.into_inner()));
         views.map_or(Ok(()), Views::close)
     }
 

@@ -5,15 +5,19 @@
 
 use jiff::SignedDuration;
 
-use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold};
+use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold, topics};
 use crate::{
-    judgement::{AreaId, Event, Position, StreamId},
+    judgement::{AreaId, ChangeKind, Event, OrganisationId, Position, StreamId},
     views::{Direction, Range, Search, Term},
 };
 
 /// How many postings one page may examine, and how many records it may read in vain: some
 /// milliseconds of work.
 const WORK_MAX: usize = 10_000;
+
+/// How many bytes of records and texts one page may hold, so that many wide queries of large
+/// records at once fit into memory: a thousand records of usual size.
+const FOUND_BYTES_MAX: usize = 1 << 20;
 
 /// Where to look: after the one position, up to and with the other.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +67,7 @@ impl Ledger {
         }
         let terms = terms(filter);
         let mut records = Vec::new();
-        let mut work = 0_usize;
+        let (mut work, mut bytes) = (0_usize, 0_usize);
         while !span.is_empty() && !filter.is_contradictory() {
             let (positions, next) = self.candidates(&terms, span, order, limit)?;
             for position in positions {
@@ -71,9 +75,11 @@ impl Ledger {
                 work = work.saturating_add(1);
                 let keep = fold::keep(&*self.shared.journal, position).await?;
                 if meets(filter, &keep) {
+                    bytes = bytes.saturating_add(keep.entry.record.len());
+                    bytes = bytes.saturating_add(keep.entry.sealed.len());
                     records.push(self.read_keep(keep));
                 }
-                if records.len() >= limit || work >= WORK_MAX {
+                if records.len() >= limit || bytes >= FOUND_BYTES_MAX || work >= WORK_MAX {
                     let more = !span.is_empty();
                     return Ok(Found { records, next: more.then_some(position) });
                 }
@@ -117,7 +123,7 @@ impl Ledger {
         };
         let range = Range { after: span.after, before: span.until.next() };
         let search = Search { terms, range, towards, limit, steps_max: WORK_MAX };
-        let page = self.shared.views.search(&search)?;
+        let page = self.shared.views.load().search(&search)?;
         Ok((page.positions, page.next))
     }
 }
@@ -161,8 +167,8 @@ fn terms(filter: &Filter) -> Vec<Term> {
     terms.into_iter().flatten().collect()
 }
 
-/// Whether a record meets every field of the filter. Its concept alone is left to the views: it
-/// stands in the framework, not in the record.
+/// Whether a record meets every field of the filter. Left to the views is what the record does not
+/// say: its concept, which stands in the framework, and the area that an entry spoke of before.
 fn meets(filter: &Filter, keep: &Keep) -> bool {
     let record = &keep.record;
     let fact = record.fact(keep.hash);
@@ -175,7 +181,34 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         StreamId::Subject(id) => Some(id),
         StreamId::Framework(_) | StreamId::Ledger => None,
     };
-    let change = match &record.event {
+    let deciders = fact.deciders();
+    let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
+    let organisations =
+        [Some(&record.recorded_by.organisation), decided_for, signed_for(&record.event)];
+    let effective_on = fact.effective_on();
+    let (from, to) = filter.effective;
+
+    same(filter.assessment.as_ref(), assessment)
+        && same(filter.subject.as_ref(), subject)
+        && filter.area.as_ref().is_none_or(|area| may_speak_of(&record.event, area))
+        && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
+        && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
+        && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
+        && same(filter.reason.as_ref(), record.act.reason.as_ref())
+        && same(filter.basis.as_ref(), record.act.basis.as_ref())
+        && same(filter.change.as_ref(), change_of(&record.event).as_ref())
+        && filter.event.is_none_or(|name| name == record.event.name())
+        && from.is_none_or(|day| effective_on >= day)
+        && to.is_none_or(|day| effective_on <= day)
+}
+
+fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
+    asked.is_none() || asked == found
+}
+
+/// How a grade changed.
+fn change_of<T>(event: &Event<T>) -> Option<ChangeKind> {
+    match event {
         Event::GradeSet(event) => Some(event.change),
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
@@ -187,44 +220,40 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_) => None,
-    };
-    let deciders = fact.deciders();
-    let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
-    let organisations = [Some(&record.recorded_by.organisation), decided_for];
-    let effective_on = fact.effective_on();
-    let (from, to) = filter.effective;
-
-    same(filter.assessment.as_ref(), assessment)
-        && same(filter.subject.as_ref(), subject)
-        && same(filter.area.as_ref(), area_of(&record.event))
-        && filter.recorded_by.as_ref().is_none_or(|it| it.contains(&record.recorded_by.person))
-        && filter.decided_by.as_ref().is_none_or(|it| it.iter().any(|id| deciders.contains(id)))
-        && filter.organisation.as_ref().is_none_or(|it| organisations.contains(&Some(it)))
-        && same(filter.reason.as_ref(), record.act.reason.as_ref())
-        && same(filter.basis.as_ref(), record.act.basis.as_ref())
-        && same(filter.change.as_ref(), change.as_ref())
-        && filter.event.is_none_or(|name| name == record.event.name())
-        && from.is_none_or(|day| effective_on >= day)
-        && to.is_none_or(|day| effective_on <= day)
+    }
 }
 
-fn same<T: PartialEq>(asked: Option<&T>, found: Option<&T>) -> bool {
-    asked.is_none() || asked == found
-}
-
-/// The area that an event speaks of.
-fn area_of<T>(event: &Event<T>) -> Option<&AreaId> {
+/// Whose signature it is.
+fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
     match event {
-        Event::GradeSet(event) => Some(&event.area),
-        Event::EntryRecorded(event) => event.content.area.as_ref(),
-        Event::EntryRevised(event) => event.content.as_ref().and_then(|it| it.area.as_ref()),
+        Event::SignedOff(event) => Some(&event.organisation),
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::AssessmentPublished(_) => None,
+    }
+}
+
+/// Whether an event may be filed under an area. What area a revised entry spoke of before stands
+/// in another record: there the views are believed.
+fn may_speak_of<T>(event: &Event<T>, area: &AreaId) -> bool {
+    match event {
+        Event::EntryRevised(_) => true,
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_) => topics::said(event) == Some(area),
     }
 }

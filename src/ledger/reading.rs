@@ -104,7 +104,7 @@ pub enum View {
 #[derive(Debug, Clone)]
 pub struct AssessmentRead {
     /// What stands.
-    pub assessment: Assessment,
+    pub assessment: Arc<Assessment>,
     /// Its framework.
     pub framework: Arc<Registered>,
     /// The moment that the answer reflects.
@@ -139,7 +139,7 @@ pub struct Filter {
     pub recorded_by: Option<Vec<PersonId>>,
     /// Who decided it, alone or on a panel: any of these persons.
     pub decided_by: Option<Vec<PersonId>>,
-    /// For whom it was recorded or decided.
+    /// For whom it was recorded, decided or signed.
     pub organisation: Option<OrganisationId>,
     /// Why.
     pub reason: Option<ReasonCode>,

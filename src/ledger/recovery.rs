@@ -11,21 +11,21 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Keep, Ledger, Moment, ReadError, Registered, Sequencer, Shared, Shown,
+    Keep, Ledger, Moment, ReadError, Registered, Sequencer, Shared,
     clock::{Clock, RecordedTime},
     directory::{Directory, PersonIds},
     fold::{self, Fold, STREAMS_KEPT},
     mark::{BadMark, Summary},
     random::Random,
     sequencer::QUEUE_MAX,
-    staging::{Catalogue, Desk, Staged},
-    texts,
+    staging::{Catalogue, Desk},
+    texts, topics,
 };
 use crate::{
     journal::{Journal, JournalError, Page},
     judgement::{Assessment, AssessmentId, Event, Position, RegisterFramework, StreamId},
     record::read_framework,
-    vault::{Entropy, EntropyError, Vault},
+    vault::{Entropy, EntropyError, Vault, VaultError},
     views::{Applied, Direction, Opened, Range, Search, Term, Views, ViewsError},
 };
 
@@ -35,7 +35,7 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// Where the keys of texts are kept.
     pub vault: Arc<Vault>,
-    /// Opens the read models, and opens them again if they are not of this journal.
+    /// Opens the read models.
     pub views: OpenViews,
     /// The time.
     pub clock: Clock,
@@ -45,8 +45,8 @@ pub struct Parts {
     pub zone: TimeZone,
 }
 
-/// Opens the views; called a second time after those of the first time were discarded.
-pub type OpenViews = Box<dyn Fn() -> Result<(Views, Opened), ViewsError> + Send>;
+/// Opens the views; called again after those of the time before were discarded or broke.
+pub type OpenViews = Box<dyn Fn() -> Result<(Views, Opened), ViewsError> + Send + Sync>;
 
 /// Told how far opening has come: the position folded last and the head.
 pub type Progress<'a> = &'a (dyn Fn(Position, Position) + Sync);
@@ -66,6 +66,35 @@ pub enum OpenError {
     /// There is no randomness to draw ids from.
     #[error("there is no randomness")]
     Entropy(#[from] EntropyError),
+    /// The views know records of this ledger that the journal does not have.
+    #[error(
+        "the journal ends at position {head}, but its views know record {known}: an older journal \
+         was put back; bring back the newer one, or remove the views if this is meant"
+    )]
+    RolledBack {
+        /// Where the journal ends.
+        head: Position,
+        /// What the views know.
+        known: Position,
+    },
+    /// The views were folded from another record of this ledger than the journal has.
+    #[error(
+        "the record at position {position} is not the one that the views know: the journal was \
+         exchanged; bring back the right one, or remove the views if this is meant"
+    )]
+    Exchanged {
+        /// Where the two differ, or after.
+        position: Position,
+    },
+    /// A person's name cannot be read.
+    #[error("the name registered at position {position} cannot be read")]
+    Name {
+        /// The record that registered it.
+        position: Position,
+        /// Why not.
+        #[source]
+        source: VaultError,
+    },
     /// A framework that was registered cannot be read.
     #[error("the framework registered at position {position} cannot be read: {fault}")]
     Framework {
@@ -95,9 +124,9 @@ impl Ledger {
         parts: Parts,
         progress: Progress<'_>,
     ) -> Result<(Self, Sequencer), OpenError> {
-        let Parts { journal, vault, views, clock, entropy, zone } = parts;
+        let Parts { journal, vault, views: open_views, clock, entropy, zone } = parts;
         let head = journal.head().await?;
-        let (views, applied) = matching_views(&*journal, head.position, &views).await?;
+        let (views, applied) = matching_views(&*journal, head.position, &open_views).await?;
         let (mut summary, marked) = match &head.mark {
             Some(mark) => (Summary::from_bytes(&mark.bytes)?, mark.at),
             None => (Summary::empty(), Position::START),
@@ -130,7 +159,7 @@ impl Ledger {
             persons: Arc::new(PersonIds::new(&entropy)?),
             journal: Arc::clone(&journal),
             vault: Arc::clone(&vault),
-            views: Arc::clone(&views),
+            views: ArcSwap::new(Arc::clone(&views)),
         });
         let fold = Fold::new(Arc::clone(&journal), views);
         let sequencer = Sequencer {
@@ -143,12 +172,38 @@ impl Ledger {
             zone,
             desk: Desk { fold, vault, random: Random::new(entropy) },
             frontier: summary.frontier,
+            open_views,
+            look: super::healing::looks(),
         };
         Ok((Self { shared, submissions }, sequencer))
     }
 }
 
-/// Views that were folded from this very journal, and up to where.
+/// Views of all that the journal holds: those that are there and believed, brought up to its
+/// head, or new ones.
+pub(super) async fn views_of(
+    journal: &dyn Journal,
+    vault: &Vault,
+    open: &OpenViews,
+) -> Result<Arc<Views>, OpenError> {
+    let head = journal.head().await?.position;
+    let (views, applied) = matching_views(journal, head, open).await?;
+    let mut replay = Replay::begin(journal, vault, Arc::clone(&views), applied).await?;
+    let mut at = applied;
+    while at < head {
+        for stored in journal.read(at, PAGE).await? {
+            at = stored.position;
+            replay.apply(vault, Keep::of(stored)?)?;
+        }
+    }
+    replay.end()?;
+    Ok(views)
+}
+
+/// The views, and up to where they are folded: from this very journal.
+///
+/// They follow the journal and are never ahead of it. Where those of this ledger are, it is the
+/// journal that is not what it was. (Views of another ledger are rebuilt when they are opened.)
 async fn matching_views(
     journal: &dyn Journal,
     head: Position,
@@ -158,25 +213,15 @@ async fn matching_views(
     if let Some(reason) = &opened.rebuilt {
         tracing::info!(%reason, "the views are rebuilt from the journal");
     }
-    if is_of(journal, head, &opened).await? {
-        return Ok((Arc::new(views), opened.applied));
+    let position = opened.applied;
+    if position > head {
+        return Err(OpenError::RolledBack { head, known: position });
     }
-    tracing::warn!(applied = %opened.applied, %head, "the views are those of another journal");
-    views.discard();
-    drop(views);
-    let (rebuilt, from) = open()?;
-    Ok((Arc::new(rebuilt), from.applied))
-}
-
-async fn is_of(journal: &dyn Journal, head: Position, opened: &Opened) -> Result<bool, OpenError> {
-    if opened.applied > head {
-        return Ok(false);
+    if position > Position::START && opened.hash != Some(fold::keep(journal, position).await?.hash)
+    {
+        return Err(OpenError::Exchanged { position });
     }
-    if opened.applied == Position::START {
-        return Ok(true);
-    }
-    let keep = fold::keep(journal, opened.applied).await?;
-    Ok(opened.hash == Some(keep.hash))
+    Ok((Arc::new(views), position))
 }
 
 /// How many records are given to the views at once.
@@ -238,9 +283,11 @@ impl Replay {
 
     fn apply(&mut self, vault: &Vault, keep: Keep) -> Result<(), OpenError> {
         self.register(vault, &keep)?;
+        let mut left = None;
         let assessment = match &keep.record.stream {
             StreamId::Assessment(id) => {
                 let before = self.assessment(id)?;
+                left = topics::left(&keep.record.event, before.as_ref());
                 let after = Assessment::after(before, id, &keep.record.fact(keep.hash));
                 if let Some(after) = &after {
                     self.assessments.put(id.clone(), after.clone());
@@ -249,7 +296,10 @@ impl Replay {
             }
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        self.pending.push(Staged { keep, assessment }.applied(&self.catalogue));
+        let Keep { record, hash, .. } = keep;
+        let topics = topics::of(&record.event, left.as_ref(), assessment.as_ref(), &self.catalogue);
+        let assessment = assessment.map(Arc::new);
+        self.pending.push(Applied { record: Arc::new(record), hash, topics, assessment });
         if self.pending.len() >= PENDING_MAX {
             self.flush()?;
         }
@@ -275,8 +325,11 @@ impl Replay {
     /// Learns who or what a record registers, if it does.
     fn register(&mut self, vault: &Vault, keep: &Keep) -> Result<(), OpenError> {
         if let Event::PersonRegistered(event) = &keep.record.event {
-            let name = texts::shown(vault, keep).into_iter().next();
-            let name = name.map_or(Shown::Missing, |(_, shown)| shown);
+            // Without it nobody could say whose acts these are, and the login would become
+            // another person with the next command.
+            let position = keep.record.position;
+            let name =
+                texts::first(vault, keep).map_err(|source| OpenError::Name { position, source })?;
             self.directory.learn(event.person, event.organisation.clone(), name);
         }
         if let Event::FrameworkRegistered(_) = &keep.record.event {

@@ -5,25 +5,30 @@
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use imbl::HashMap as SharedMap;
 use jiff::tz::TimeZone;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Interval,
+};
 
 use super::{
-    Moment, Receipt, Shared, Submission, SubmitError,
+    Keep, Moment, Receipt, Shared, Submission, SubmitError,
     clock::{Clock, Now, RecordedTime},
+    fold::Stream,
     mark::Summary,
+    recovery::OpenViews,
     staging::{Desk, Outlook, Stage, Staged, Taken},
 };
 use crate::{
-    journal::{Group, Journal, JournalError, Turn},
-    judgement::Position,
+    journal::{Entry, Group, Journal, JournalError, Turn},
+    judgement::{Position, StreamId},
     merkle::Frontier,
-    views::ViewsError,
+    vault::VaultError,
+    views::{Applied, ViewsError},
 };
 
 /// How many submissions may wait: at some 20,000 a second, the last waits a tenth of a second.
@@ -42,7 +47,7 @@ pub(super) struct Pending {
     pub(super) answer: Answer,
 }
 
-type Answer = oneshot::Sender<Result<Vec<Receipt>, SubmitError>>;
+pub(super) type Answer = oneshot::Sender<Result<Vec<Receipt>, SubmitError>>;
 
 /// Why the sequencer stopped.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,9 @@ pub enum Stop {
     /// An append had an unknown outcome: only opening the ledger again tells what became of it.
     #[error("an append may or may not be stored: open the ledger again")]
     Unknown(#[source] JournalError),
+    /// A flush of the keyring failed: what was recorded is whole, but no key can be had any more.
+    #[error("a flush of the keyring failed: open the ledger again")]
+    Keys(#[source] VaultError),
     /// The views cannot take what was recorded: opening the ledger again rebuilds them.
     #[error("the views must be rebuilt: open the ledger again")]
     Views(#[source] ViewsError),
@@ -78,6 +86,20 @@ pub struct Sequencer {
     pub(super) time: RecordedTime,
     pub(super) desk: Desk,
     pub(super) frontier: Frontier,
+    /// Opens new views when these break.
+    pub(super) open_views: OpenViews,
+    /// When an idle sequencer looks after the views.
+    pub(super) look: Interval,
+}
+
+/// What a sequencer does next.
+enum Next {
+    /// A group that begins with this submission.
+    Group(Pending),
+    /// A look after the views.
+    Look,
+    /// Nothing any more.
+    End,
 }
 
 /// A submission whose records are in the group, waiting for the flush.
@@ -97,32 +119,47 @@ impl Sequencer {
     /// Takes submissions until the ledger is closed or an append has an unknown outcome.
     pub async fn run(mut self) -> Stop {
         let stop = loop {
-            let Some(first) = self.next().await else { break Stop::Closed };
-            if let Err(stop) = self.group(first).await {
-                tracing::error!(error = %stop, "the sequencer stops");
-                break stop;
+            let done = match self.next().await {
+                Next::Group(first) => self.group(first).await,
+                Next::Look => self.look_after_views().await,
+                Next::End => Err(Stop::Closed),
+            };
+            match done {
+                Ok(()) => {}
+                Err(Stop::Closed) => break Stop::Closed,
+                Err(stop) => {
+                    tracing::error!(error = %stop, "the sequencer stops");
+                    break stop;
+                }
             }
         };
         self.shared.stopped.cancel();
         stop
     }
 
-    async fn next(&mut self) -> Option<Pending> {
+    async fn next(&mut self) -> Next {
         if self.shared.closing.is_cancelled() {
-            return None;
+            return Next::End;
         }
         if let Some(held) = self.held.pop_front() {
-            return Some(held);
+            return Next::Group(held);
         }
         tokio::select! {
             biased;
-            first = self.queue.recv() => first,
-            () = self.shared.closing.cancelled() => None,
+            first = self.queue.recv() => first.map_or(Next::End, Next::Group),
+            () = self.shared.closing.cancelled() => Next::End,
+            _ = self.look.tick() => Next::Look,
         }
     }
 
-    /// One group: decide, append, publish, answer.
+    /// One group: decide, append, publish, answer. A flush of new keys that failed meanwhile, where
+    /// nobody waited for it, ends the sequencer; what this group used was durable before.
     async fn group(&mut self, first: Pending) -> Result<(), Stop> {
+        self.record(first).await?;
+        self.desk.vault.check_usable().map_err(Stop::Keys)
+    }
+
+    async fn record(&mut self, first: Pending) -> Result<(), Stop> {
         let now = match self.time.next((self.clock)()) {
             Ok(now) => now,
             Err(untrusted) => {
@@ -153,21 +190,11 @@ impl Sequencer {
 
     /// Decides what waits, until the group is full.
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
-        let mut stage = Stage {
-            desk: &mut self.desk,
-            now,
-            today: self.zone.to_datetime(now.recorded_at).date(),
-            head: self.shared.head().position,
-            outlook: Outlook {
-                directory: self.shared.directory.load().as_ref().clone(),
-                catalogue: self.shared.catalogue.load().as_ref().clone(),
-                frontier: self.frontier.clone(),
-                bytes: 0,
-                streams: SharedMap::new(),
-            },
-            records: Vec::new(),
-            requests: HashSet::new(),
-        };
+        let today = self.zone.to_datetime(now.recorded_at).date();
+        let directory = self.shared.directory.load().as_ref().clone();
+        let catalogue = self.shared.catalogue.load().as_ref().clone();
+        let head = self.shared.head().position;
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, (directory, catalogue));
         let (mut waiting, mut later) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         let mut taken = 0_usize;
@@ -195,21 +222,30 @@ impl Sequencer {
         now: Now,
     ) -> Result<(), Stop> {
         let Decided { outlook, records, waiting } = decided;
-        let summary = Summary { frontier: outlook.frontier.clone(), recorded_at: now.recorded_at };
-        let entries = records.iter().map(|staged| staged.keep.entry.clone()).collect();
-        let group = Group { entries, mark: summary.to_bytes() };
+        let mut frontier = self.frontier.clone();
+        for staged in &records {
+            frontier.push(staged.keep.hash);
+        }
+        let summary = Summary { frontier, recorded_at: now.recorded_at };
+        let mark = summary.to_bytes();
+        let (entries, applied) = parted(records, &outlook.streams);
+        let group = Group { entries, mark };
 
         // The commit point: past this line the group is stored or the outcome is unknown.
         match turn.append(group).await {
             Ok(head) => {
                 self.time.recorded(now.recorded_at);
-                if let Err(broken) = self.publish(outlook, &records, head.position, now) {
-                    // Recorded, but no reader would see it: only a retry may say so.
+                let shown = super::recovery::apply(&self.shared.views.load(), &applied);
+                if let Err(broken) = shown {
+                    // Recorded, but no reader sees it yet: a retry may say so.
                     for Waiting { answer, .. } in waiting {
                         reply(answer, Err(SubmitError::OutcomeUnknown));
                     }
-                    return Err(Stop::Views(broken));
+                    self.heal(broken).await?;
+                    self.publish(outlook, summary, head.position);
+                    return Ok(());
                 }
+                self.publish(outlook, summary, head.position);
                 for Waiting { receipts, answer } in waiting {
                     reply(answer, Ok(receipts));
                 }
@@ -236,32 +272,35 @@ impl Sequencer {
         }
     }
 
-    /// Lets readers see a group that is durable: the views first, then the head, so that whoever
-    /// sees the head finds all that is under it.
-    fn publish(
-        &mut self,
-        outlook: Outlook,
-        records: &[Staged],
-        head: Position,
-        now: Now,
-    ) -> Result<(), ViewsError> {
-        let Outlook { directory, catalogue, frontier, streams, bytes: _ } = outlook;
-        let applied: Vec<_> = records.iter().map(|staged| staged.applied(&catalogue)).collect();
-        super::recovery::apply(&self.shared.views, &applied)?;
+    /// Lets readers see a group that is in the views: so that whoever sees the head finds all that
+    /// is under it.
+    fn publish(&mut self, outlook: Outlook, summary: Summary, head: Position) {
+        let Outlook { directory, catalogue, streams, bytes: _ } = outlook;
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
-        self.frontier = frontier;
+        self.frontier = summary.frontier;
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
-        let moment = Moment { position: head, recorded_at: now.recorded_at };
+        let moment = Moment { position: head, recorded_at: summary.recorded_at };
         self.shared.head.send_replace(moment);
-        Ok(())
     }
 }
 
+/// What the journal takes of the records, and what the views take. An assessment is given to the
+/// views once, with the last of its records in the group.
+fn parted(records: Vec<Staged>, streams: &HashMap<StreamId, Stream>) -> (Vec<Entry>, Vec<Applied>) {
+    let part = |Staged { keep, topics }| {
+        let Keep { record, hash, entry } = keep;
+        let after = streams.get(&record.stream).filter(|it| it.last.at == record.position);
+        let assessment = after.and_then(|stream| stream.assessment.clone());
+        (entry, Applied { record: Arc::new(record), hash, topics, assessment })
+    };
+    records.into_iter().map(part).unzip()
+}
+
 /// Answers a caller, who may have gone away.
-fn reply(answer: Answer, result: Result<Vec<Receipt>, SubmitError>) {
+pub(super) fn reply(answer: Answer, result: Result<Vec<Receipt>, SubmitError>) {
     if answer.send(result).is_err() {
         tracing::debug!("the caller went away before the answer");
     }

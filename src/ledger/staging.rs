@@ -1,7 +1,10 @@
 //! A group in the making: commands are decided one after the other, each against what the ones
 //! before it leave, and nothing of it is seen by anybody until the group is durable.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use imbl::HashMap as SharedMap;
@@ -14,6 +17,7 @@ use super::{
     fold::{Fold, Stream},
     found::Found,
     random::Random,
+    topics,
 };
 use crate::{
     journal::Entry,
@@ -22,10 +26,10 @@ use crate::{
         PersonRegistered, Position, RecordId, Recorder, Refusal, RequestId, Revision, Role,
         Situation, StreamId, Text, decide,
     },
-    merkle::{Frontier, leaf_hash},
+    merkle::leaf_hash,
     record::{Beside, CommittedText, Previous, Record, commit},
     vault::{Sealing, Vault},
-    views::Applied,
+    views::Topic,
 };
 
 /// The frameworks that are registered.
@@ -38,24 +42,33 @@ pub(super) struct Desk {
     pub(super) random: Random,
 }
 
-/// What the ledger becomes if the group is appended. Copies are cheap, so that one refused
-/// command of a batch can take back what the others did.
-#[derive(Clone)]
+/// What the ledger becomes if the group is appended.
 pub(super) struct Outlook {
     pub(super) directory: Directory,
     pub(super) catalogue: Catalogue,
-    pub(super) frontier: Frontier,
     /// How many bytes of records and texts the group has.
     pub(super) bytes: usize,
-    /// Only the streams that the group changes.
-    pub(super) streams: SharedMap<StreamId, Stream>,
+    /// The streams of the group's records, after them.
+    pub(super) streams: HashMap<StreamId, Stream>,
+}
+
+/// What takes back the records of a submission that is refused after some of them were staged, or
+/// that was only to be validated. A single command needs none: nothing refuses it any more once it
+/// is staged.
+struct Undo {
+    directory: Directory,
+    catalogue: Catalogue,
+    bytes: usize,
+    records: usize,
+    /// What each stream was before the first of the records.
+    streams: Vec<(StreamId, Option<Stream>)>,
 }
 
 /// A record that waits for its group to become durable.
 pub(super) struct Staged {
     pub(super) keep: Keep,
-    /// What its assessment becomes.
-    pub(super) assessment: Option<Assessment>,
+    /// What it speaks of.
+    pub(super) topics: Vec<Topic>,
 }
 
 /// A group in the making.
@@ -68,6 +81,7 @@ pub(super) struct Stage<'a> {
     pub(super) outlook: Outlook,
     pub(super) records: Vec<Staged>,
     pub(super) requests: HashSet<(PersonId, RequestId)>,
+    undo: Option<Undo>,
 }
 
 /// What became of a submission so far.
@@ -80,7 +94,19 @@ pub(super) enum Taken {
     Later(Submission),
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
+    /// An empty group that begins after `head`.
+    pub(super) fn begin(
+        desk: &'a mut Desk,
+        (now, today): (Now, Date),
+        head: Position,
+        (directory, catalogue): (Directory, Catalogue),
+    ) -> Self {
+        let outlook = Outlook { directory, catalogue, bytes: 0, streams: HashMap::new() };
+        let (records, requests) = (Vec::new(), HashSet::new());
+        Self { desk, now, today, head, outlook, records, requests, undo: None }
+    }
+
     /// Takes a submission into the group, if the rules allow it.
     pub(super) async fn take(&mut self, submission: Submission) -> Taken {
         let ids = submission.commands.iter().map(|it| (it.caller.person, it.act.request));
@@ -93,19 +119,45 @@ impl Stage<'_> {
             Ok(Some(receipts)) => return Taken::Answered(Ok(receipts)),
             Err(error) => return Taken::Answered(Err(error)),
         }
-        let (outlook, length) = (self.outlook.clone(), self.records.len());
-        let decided = self.decide_all(&submission).await;
-        match (decided, submission.mode) {
+        let mode = submission.mode;
+        let several = submission.commands.len().saturating_add(submission.introductions.len()) > 1;
+        self.undo = (several || mode == Mode::Validate).then(|| self.as_it_stands());
+        let decided = self.decide_all(submission).await;
+        let undo = self.undo.take();
+        match (decided, mode) {
             (Ok(receipts), Mode::Record) => {
                 self.requests.extend(ids);
                 Taken::Staged(receipts)
             }
             (decided, Mode::Record | Mode::Validate) => {
-                self.outlook = outlook;
-                self.records.truncate(length);
+                self.take_back(undo);
                 let validated = |it: Vec<Receipt>| it.into_iter().map(Receipt::validated).collect();
                 Taken::Answered(decided.map(validated))
             }
+        }
+    }
+
+    fn as_it_stands(&self) -> Undo {
+        Undo {
+            directory: self.outlook.directory.clone(),
+            catalogue: self.outlook.catalogue.clone(),
+            bytes: self.outlook.bytes,
+            records: self.records.len(),
+            streams: Vec::new(),
+        }
+    }
+
+    fn take_back(&mut self, undo: Option<Undo>) {
+        let Some(Undo { directory, catalogue, bytes, records, streams }) = undo else { return };
+        self.outlook.directory = directory;
+        self.outlook.catalogue = catalogue;
+        self.outlook.bytes = bytes;
+        self.records.truncate(records);
+        for (id, before) in streams {
+            match before {
+                Some(before) => self.outlook.streams.insert(id, before),
+                None => self.outlook.streams.remove(&id),
+            };
         }
     }
 
@@ -115,39 +167,41 @@ impl Stage<'_> {
         &mut self,
         submission: &Submission,
     ) -> Result<Option<Vec<Receipt>>, SubmitError> {
-        let mut receipts = Vec::new();
-        for (number, command) in submission.commands.iter().enumerate() {
+        let mut found = Vec::with_capacity(submission.commands.len());
+        for command in &submission.commands {
             let (person, request) = (command.caller.person, command.act.request);
-            let found = self.desk.fold.of_request(person, request, self.head).await?;
-            let reused = |position| SubmitError::Refused {
-                command: number,
-                refusal: Refusal::KeyReused { position },
-            };
-            match found {
-                None if receipts.is_empty() => return Ok(None),
-                // The batch was recorded without this command, or this one without the batch.
-                None => return Err(reused(self.head)),
-                Some(keep) => {
-                    let openings = super::texts::openings(&self.desk.vault, &keep);
-                    let mut opening = |place: usize| openings.get(place).cloned().flatten();
-                    let act = command.act.with_evidence_of(&keep.record.act);
-                    if !keep.record.is_caused_by(&act, &command.order, &mut opening) {
-                        return Err(reused(keep.record.position));
-                    }
-                    receipts.push(Receipt::of(&keep, Outcome::Replayed));
-                }
+            found.push(self.desk.fold.of_request(person, request, self.head).await?);
+        }
+        let bound = found.iter().flatten().count();
+        if bound == 0 {
+            return Ok(None);
+        }
+        let mut receipts = Vec::with_capacity(bound);
+        for (number, (command, keep)) in submission.commands.iter().zip(found).enumerate() {
+            let Some(keep) = keep else { continue };
+            let openings = super::texts::openings(&self.desk.vault, &keep);
+            let mut opening = |place: usize| openings.get(place).cloned().flatten();
+            let act = command.act.with_evidence_of(&keep.record.act);
+            let same = keep.record.is_caused_by(&act, &command.order, &mut opening);
+            // With commands beside it that were not recorded, the batch is not the one of then.
+            if !same || bound < submission.commands.len() {
+                let refusal = Refusal::KeyReused { position: keep.record.position };
+                return Err(SubmitError::Refused { command: number, refusal });
             }
+            receipts.push(Receipt::of(&keep, Outcome::Replayed));
         }
         Ok(Some(receipts))
     }
 
-    async fn decide_all(&mut self, submission: &Submission) -> Result<Vec<Receipt>, SubmitError> {
-        for introduction in &submission.introductions {
-            self.introduce(introduction, &submission.commands).await?;
+    async fn decide_all(&mut self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
+        if let Some(first) = submission.commands.first() {
+            for introduction in submission.introductions {
+                self.introduce(introduction, &first.caller).await?;
+            }
         }
         let batch_from = self.next();
         let mut receipts = Vec::with_capacity(submission.commands.len());
-        for (number, command) in submission.commands.iter().enumerate() {
+        for (number, command) in submission.commands.into_iter().enumerate() {
             let receipt = self.command(command, batch_from).await;
             receipts.push(receipt.map_err(|error| error.of_command(number))?);
         }
@@ -157,17 +211,17 @@ impl Stage<'_> {
     /// The directory learns of a person.
     async fn introduce(
         &mut self,
-        introduction: &Introduction,
-        commands: &[Command<Text>],
+        introduction: Introduction,
+        caller: &Caller,
     ) -> Result<(), SubmitError> {
-        let Introduction { person, organisation, name } = introduction.clone();
+        let Introduction { person, organisation, name } = introduction;
         if self.outlook.directory.find(&organisation, name.as_str()).is_some() {
             return Err(SubmitError::DirectoryMoved);
         }
         let recorder = Recorder {
-            person: commands.first().map_or(person, |command| command.caller.person),
+            person: caller.person,
             role: Role::Service,
-            organisation: organisation.clone(),
+            organisation: caller.organisation.clone(),
         };
         self.outlook.directory.learn(person, organisation.clone(), Shown::Present(name.clone()));
         // The service's own act, for the command that follows: nobody ever repeats its request.
@@ -179,58 +233,84 @@ impl Stage<'_> {
 
     async fn command(
         &mut self,
-        command: &Command<Text>,
+        command: Command<Text>,
         batch_from: Position,
     ) -> Result<Receipt, SubmitError> {
-        let found = Found::of(self, &command.order).await?;
-        let mut act = command.act.clone();
-        found.settle_evidence(&mut act);
+        let found = Found::of(self, &command).await?;
         let seed = self.desk.random.bytes()?;
         let known = found.known();
         let situation = Situation { today: self.today, batch_from, seed, known };
-        let decided = decide(&situation, command);
+        let decided = decide(&situation, &command);
         let Decision { event, role } =
             decided.map_err(|refusal| SubmitError::Refused { command: 0, refusal })?;
-        let Caller { person, organisation, .. } = command.caller.clone();
+        let Command { caller, mut act, order } = command;
+        found.settle_evidence(&mut act);
+        // What was found is not held on to, so that folding need not copy it.
+        drop(found);
+        let Caller { person, organisation, .. } = caller;
         let recorder = Recorder { person, role, organisation };
-        let document = match &command.order {
-            Order::RegisterFramework(order) => Some(order),
+        let document = match &order {
+            Order::RegisterFramework(registering) => Some(registering),
             Order::RegisterSubject(_) | Order::Assess(_, _) => None,
         };
-        let beside = document.map(|order| Bytes::from(order.document.to_vec()));
-        let receipt = self.compose(command.order.stream(), recorder, (act, event), beside).await?;
-        if let (Some(order), Some(staged)) = (document, self.records.last()) {
-            let registered = Registered::new(order, staged.keep.item());
-            let id = order.framework.id.clone();
+        let beside = document.map(|it| Bytes::from(it.document.to_vec()));
+        let receipt = self.compose(order.stream(), recorder, (act, event), beside).await?;
+        if let (Some(registering), Some(staged)) = (document, self.records.last()) {
+            let registered = Registered::new(registering, staged.keep.item());
+            let id = registering.framework.id.clone();
             self.outlook.catalogue.insert(id, Arc::new(registered));
         }
         Ok(receipt)
     }
 
-    /// Makes the record, its sealed texts, and the state after it.
+    /// Makes the record and its sealed texts, and folds it into the outlook.
     async fn compose(
         &mut self,
         stream: StreamId,
         recorded_by: Recorder,
-        (act, event): (Act<Text>, Event<Text>),
+        said: (Act<Text>, Event<Text>),
         document: Option<Bytes>,
     ) -> Result<Receipt, SubmitError> {
-        let before = self.stream(&stream).await?;
+        // Taken out, so that folding need not copy what nobody else holds.
+        let before = match self.outlook.streams.remove(&stream) {
+            Some(staged) => Some(staged),
+            None => self.desk.fold.stream(&stream, self.head).await?,
+        };
+        match self.record((&stream, before.as_ref()), recorded_by, said, document) {
+            Ok(keep) => {
+                let receipt = Receipt::of(&keep, Outcome::Recorded);
+                self.settle(stream, keep, before);
+                Ok(receipt)
+            }
+            Err(refused) => {
+                self.outlook.streams.extend(before.map(|before| (stream, before)));
+                Err(refused)
+            }
+        }
+    }
+
+    /// The next record of a stream, as it is stored.
+    fn record(
+        &mut self,
+        (stream, before): (&StreamId, Option<&Stream>),
+        recorded_by: Recorder,
+        (act, event): (Act<Text>, Event<Text>),
+        document: Option<Bytes>,
+    ) -> Result<Keep, SubmitError> {
         let id = RecordId::new(self.desk.random.uuid_v7(self.now.recorded_at)?);
         let random = &mut self.desk.random;
         let committed = commit(id, act, event, &mut || random.opening())?;
-        let revision = before.as_ref().map_or(Revision::START, |it| it.revision).next();
         let previous = |it: &Stream| Previous { position: it.last.at, hash: it.last.hash };
         let record = Record {
             stream: stream.clone(),
             position: self.next(),
-            revision,
+            revision: before.map_or(Revision::START, |it| it.revision).next(),
             id,
             recorded_at: self.now.recorded_at,
             clock: self.now.clock,
             recorded_on: self.today,
             recorded_by,
-            previous: before.as_ref().map(previous),
+            previous: before.map(previous),
             act: committed.act,
             event: committed.event,
         };
@@ -238,10 +318,7 @@ impl Stage<'_> {
         let hash = leaf_hash(&bytes);
         let texts = self.seal(id, &committed.texts)?;
         let sealed = Beside { texts, document: document.unwrap_or_default() }.encode();
-        let keep = Keep { record, hash, entry: Entry { record: bytes, sealed } };
-        let receipt = Receipt::of(&keep, Outcome::Recorded);
-        self.settle(stream, keep, before);
-        Ok(receipt)
+        Ok(Keep { record, hash, entry: Entry { record: bytes, sealed } })
     }
 
     fn seal(&self, id: RecordId, texts: &[CommittedText]) -> Result<Bytes, SubmitError> {
@@ -253,21 +330,30 @@ impl Stage<'_> {
         Ok(self.desk.vault.seal(&sealings)?)
     }
 
-    /// Folds a record into the outlook.
+    /// Folds a record into the outlook. Nothing refuses it any more.
     fn settle(&mut self, id: StreamId, keep: Keep, before: Option<Stream>) {
-        let fact = keep.record.fact(keep.hash);
+        if let Some(undo) = &mut self.undo
+            && undo.streams.iter().all(|(touched, _)| *touched != id)
+        {
+            undo.streams.push((id.clone(), before.clone()));
+        }
+        let (revision, last) = (keep.record.revision, keep.item());
         let assessment = before.and_then(|stream| stream.assessment);
+        let left = topics::left(&keep.record.event, assessment.as_deref());
+        let assessment = assessment.map(Arc::unwrap_or_clone);
         let assessment = match &id {
-            StreamId::Assessment(id) => Assessment::after(assessment, id, &fact),
+            StreamId::Assessment(id) => {
+                Assessment::after(assessment, id, &keep.record.fact(keep.hash)).map(Arc::new)
+            }
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        let (revision, last) = (keep.record.revision, keep.item());
-        let stream = Stream { revision, last, assessment: assessment.clone() };
+        let catalogue = &self.outlook.catalogue;
+        let topics =
+            topics::of(&keep.record.event, left.as_ref(), assessment.as_deref(), catalogue);
         let bytes = keep.entry.record.len().saturating_add(keep.entry.sealed.len());
         self.outlook.bytes = self.outlook.bytes.saturating_add(bytes);
-        self.outlook.frontier.push(keep.hash);
-        self.outlook.streams.insert(id, stream);
-        self.records.push(Staged { keep, assessment });
+        self.outlook.streams.insert(id, Stream { revision, last, assessment });
+        self.records.push(Staged { keep, topics });
     }
 
     /// Where the next record of the group stands.
@@ -280,26 +366,6 @@ impl Stage<'_> {
         match self.outlook.streams.get(id) {
             Some(stream) => Ok(Some(stream.clone())),
             None => Ok(self.desk.fold.stream(id, self.head).await?),
-        }
-    }
-}
-
-impl Staged {
-    /// The record as the views take it. A grade is filed under the concept that its framework
-    /// gives to the area.
-    pub(super) fn applied(&self, catalogue: &Catalogue) -> Applied {
-        let concept = match (&self.keep.record.event, &self.assessment) {
-            (Event::GradeSet(event), Some(assessment)) => catalogue
-                .get(&assessment.framework)
-                .and_then(|registered| registered.framework.area(&event.area))
-                .and_then(|area| area.concept.clone()),
-            (_, _) => None,
-        };
-        Applied {
-            record: Arc::new(self.keep.record.clone()),
-            hash: self.keep.hash,
-            concept,
-            assessment: self.assessment.clone().map(Arc::new),
         }
     }
 }

@@ -20,6 +20,21 @@ pub(super) fn shown(vault: &Vault, keep: &Keep) -> Vec<(String, Shown)> {
     fields.into_iter().map(|(field, _)| field).zip(states).collect()
 }
 
+/// The first text of a record.
+///
+/// # Errors
+/// Why it cannot be opened, if it should be there.
+pub(super) fn first(vault: &Vault, keep: &Keep) -> Result<Shown, VaultError> {
+    let fields = keep.record.fields();
+    let Some((field, commitment)) = fields.first() else { return Ok(Shown::Missing) };
+    let binding = Binding { record_id: keep.record.id.uuid(), field, commitment: *commitment };
+    let sealed = Beside::decode(keep.entry.sealed.clone()).unwrap_or_default().texts;
+    Ok(match vault.unseal(&sealed, 0, &binding)? {
+        Unsealed::Present { text, .. } => Shown::Present(text),
+        Unsealed::Destroyed => Shown::Erased,
+    })
+}
+
 /// The salts of a record's texts, in the record's order; none for a text that is gone.
 pub(super) fn openings(vault: &Vault, keep: &Keep) -> Vec<Option<Opening>> {
     let opened = unseal(vault, keep, &keep.record.fields());

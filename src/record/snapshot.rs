@@ -4,7 +4,7 @@
 //! or bytes that do not read, mean that the records are folded again. It is no evidence and has
 //! no place in the protos.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{Timestamp, civil::Date};
 use prost::Message as _;
@@ -14,8 +14,8 @@ use super::Numbered;
 use crate::{
     judgement::{
         AreaId, Assessment, AssessmentId, BadId, Cycle, Edition, EntryId, FrameworkId, Item,
-        Judgement, Kind, Label, LevelCode, NonGrade, OrganisationId, PersonId, Phase, Position,
-        RecordId, Revision, ScaleId, SectionId, Standing, Written,
+        Judgement, Kind, Label, LevelCode, NonGrade, OrganisationId, Period, PersonId, Phase,
+        Position, RecordId, Revision, ScaleId, SectionId, Standing, Written,
     },
     merkle::Hash,
 };
@@ -23,7 +23,7 @@ use crate::{
 mod message;
 
 /// The first byte of every snapshot: one more for each change to the messages or their meaning.
-const VERSION: u8 = 1;
+const VERSION: u8 = 3;
 
 /// The snapshot of an assessment.
 #[must_use]
@@ -50,6 +50,8 @@ fn store(it: &Assessment) -> message::Assessment {
         id: it.id.to_string(),
         framework: it.framework.to_string(),
         cycle: it.cycle.to_string(),
+        periods: it.periods.iter().copied().map(store_period).collect(),
+        earlier: it.earlier.iter().map(ToString::to_string).collect(),
         revision: it.revision.get(),
         last: Some(store_item(&it.last)),
         opened: Some(store_item(&it.opened)),
@@ -67,6 +69,8 @@ fn read(it: &message::Assessment) -> Option<Assessment> {
         id: id(&it.id, AssessmentId::parse)?,
         framework: id(&it.framework, FrameworkId::parse)?,
         cycle: id(&it.cycle, Cycle::parse)?,
+        periods: it.periods.iter().copied().map(read_period).collect::<Option<_>>()?,
+        earlier: it.earlier.iter().map(|it| id(it, AssessmentId::parse)).collect::<Option<_>>()?,
         revision: Revision::new(it.revision),
         last: read_item(it.last.as_ref()?)?,
         opened: read_item(it.opened.as_ref()?)?,
@@ -80,6 +84,14 @@ fn read(it: &message::Assessment) -> Option<Assessment> {
         phase: read_phase(it.phase.as_ref()?)?,
         published: it.published.iter().map(read_edition).collect::<Option<_>>()?,
     })
+}
+
+fn store_period(it: Period) -> message::Period {
+    message::Period { from: store_date(it.from), to: store_date(it.to) }
+}
+
+fn read_period(it: message::Period) -> Option<Period> {
+    Some(Period { from: read_date(it.from)?, to: read_date(it.to)? })
 }
 
 fn store_item(it: &Item) -> message::Item {
@@ -124,7 +136,7 @@ fn store_judgement(area: &AreaId, it: &Judgement) -> message::Judgement {
     message
 }
 
-fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Judgement)> {
+fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Arc<Judgement>)> {
     let person = |bytes: &Vec<u8>| Uuid::from_slice(bytes).map(PersonId::new).ok();
     let standing = match it.not_graded {
         Some(value) => Standing::NotGraded(NonGrade::numbered(value)?),
@@ -143,7 +155,7 @@ fn read_judgement(it: &message::Judgement) -> Option<(AreaId, Judgement)> {
         recorded_at: Timestamp::from_microsecond(it.recorded_at).ok()?,
         transcribed: it.transcribed,
     };
-    Some((id(&it.area, AreaId::parse)?, judgement))
+    Some((id(&it.area, AreaId::parse)?, Arc::new(judgement)))
 }
 
 fn store_written(entry: &EntryId, it: &Written) -> message::Written {
@@ -158,7 +170,7 @@ fn store_written(entry: &EntryId, it: &Written) -> message::Written {
     }
 }
 
-fn read_written(it: &message::Written) -> Option<(EntryId, Written)> {
+fn read_written(it: &message::Written) -> Option<(EntryId, Arc<Written>)> {
     let written = Written {
         item: read_item(it.item.as_ref()?)?,
         kind: Kind::numbered(it.kind)?,
@@ -167,7 +179,7 @@ fn read_written(it: &message::Written) -> Option<(EntryId, Written)> {
         order: it.order,
         struck: it.struck,
     };
-    Some((id(&it.entry, EntryId::parse)?, written))
+    Some((id(&it.entry, EntryId::parse)?, Arc::new(written)))
 }
 
 fn store_phase(phase: &Phase) -> message::Phase {
@@ -175,13 +187,7 @@ fn store_phase(phase: &Phase) -> message::Phase {
         Phase::Open => message::Phase::Open(message::Nothing {}),
         Phase::Locked { digest, signatures } => message::Phase::Locked(message::Locked {
             digest: digest.as_bytes().to_vec(),
-            signatures: signatures
-                .iter()
-                .map(|(organisation, item)| message::Signed {
-                    organisation: organisation.to_string(),
-                    item: Some(store_item(item)),
-                })
-                .collect(),
+            signatures: store_signatures(signatures),
         }),
         Phase::Published => message::Phase::Published(message::Nothing {}),
     }
@@ -190,17 +196,28 @@ fn store_phase(phase: &Phase) -> message::Phase {
 fn read_phase(phase: &message::Phase) -> Option<Phase> {
     match phase {
         message::Phase::Open(_) => Some(Phase::Open),
-        message::Phase::Locked(locked) => {
-            let signed = |it: &message::Signed| {
-                let organisation = id(&it.organisation, OrganisationId::parse)?;
-                Some((organisation, read_item(it.item.as_ref()?)?))
-            };
-            let signatures = locked.signatures.iter().map(signed);
-            let signatures: BTreeMap<_, _> = signatures.collect::<Option<_>>()?;
-            Some(Phase::Locked { digest: read_hash(&locked.digest)?, signatures })
-        }
+        message::Phase::Locked(locked) => Some(Phase::Locked {
+            digest: read_hash(&locked.digest)?,
+            signatures: read_signatures(&locked.signatures)?,
+        }),
         message::Phase::Published(_) => Some(Phase::Published),
     }
+}
+
+fn store_signatures(signatures: &BTreeMap<OrganisationId, Item>) -> Vec<message::Signed> {
+    let signed = signatures.iter().map(|(organisation, item)| message::Signed {
+        organisation: organisation.to_string(),
+        item: Some(store_item(item)),
+    });
+    signed.collect()
+}
+
+fn read_signatures(signatures: &[message::Signed]) -> Option<BTreeMap<OrganisationId, Item>> {
+    let signed = signatures.iter().map(|it| {
+        let organisation = id(&it.organisation, OrganisationId::parse)?;
+        Some((organisation, read_item(it.item.as_ref()?)?))
+    });
+    signed.collect()
 }
 
 fn store_edition(it: &Edition) -> message::Edition {
@@ -209,6 +226,7 @@ fn store_edition(it: &Edition) -> message::Edition {
         item: Some(store_item(&it.item)),
         letter_date: store_date(it.letter_date),
         digest: it.digest.as_bytes().to_vec(),
+        signatures: store_signatures(&it.signatures),
     }
 }
 
@@ -218,6 +236,7 @@ fn read_edition(it: &message::Edition) -> Option<Edition> {
         item: read_item(it.item.as_ref()?)?,
         letter_date: read_date(it.letter_date)?,
         digest: read_hash(&it.digest)?,
+        signatures: read_signatures(&it.signatures)?,
     })
 }
 

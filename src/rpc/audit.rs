@@ -10,6 +10,8 @@ mod readout;
 mod rows;
 mod wanted;
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -33,14 +35,14 @@ use crate::{
     },
 };
 use feed::Feed;
-use pump::{Outlet, PATIENCE, Pump, QUEUE, Until};
+use pump::{Outlet, Pump, QUEUE, Until};
 use readout::Readout;
 use rows::Rows;
 use wanted::Wanted;
 
 /// What one read of a stream takes from the journal. Entries: no more than may be filtered out
 /// between two checkpoints. Bytes: what a reader that stalls may keep in memory.
-const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 1024 * 1024 };
+const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 256 * 1024 };
 
 /// Answers auditors.
 pub(super) struct AuditApi {
@@ -48,6 +50,8 @@ pub(super) struct AuditApi {
     pub(super) ledger: Ledger,
     /// Cancelled when the server goes down: streams end and tell where to go on.
     pub(super) cancel: CancellationToken,
+    /// How long a stream's reader may take nothing.
+    pub(super) patience: Duration,
 }
 
 impl AuditApi {
@@ -60,7 +64,7 @@ impl AuditApi {
         let pump = Pump {
             feed,
             heads: ledger.follow(),
-            outlet: Outlet::new(messages, PATIENCE, self.cancel.clone(), resume_after),
+            outlet: Outlet::new(messages, self.patience, self.cancel.clone(), resume_after),
             until,
         };
         // The task belongs to the readout: when the transport drops that, the queue is closed and

@@ -24,7 +24,12 @@ pub(super) async fn apply_batch(
     }
     let request = |at: &At<'_>, names: &mut Names<'_>| read_batch(at, &batch, names);
     let first = prepare(ledger, identity, request)?;
-    let receipts = hand_in(ledger, identity, request, first).await?;
+    let path = |index: usize| {
+        let order = batch.commands.get(index).and_then(|command| command.order.as_ref());
+        let field = order.map_or("", |order| assessment_of(order).1);
+        format!("commands[{index}].{field}")
+    };
+    let receipts = hand_in(ledger, identity, request, first, path).await?;
     Ok(pb::ApplyBatchResponse { receipts: receipts.iter().map(receipt).collect() })
 }
 

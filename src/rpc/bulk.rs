@@ -133,7 +133,10 @@ async fn record(
     submission: Submission,
 ) -> Outcome {
     let read = |at: &At<'_>, names: &mut Names<'_>| one_command(at, &request, names);
-    let recorded = hand_in(&ledger, &identity, read, submission).await.and_then(only);
+    let order = request.command.as_ref().and_then(|command| command.order.as_ref());
+    let field = order.map_or("", |order| assessment_of(order).1);
+    let path = |_| format!("command.{field}");
+    let recorded = hand_in(&ledger, &identity, read, submission, path).await.and_then(only);
     match recorded {
         Ok(recorded) => Outcome::Receipt(receipt(&recorded)),
         Err(refusal) => Outcome::Refusal(status::rpc_status(&refusal)),

@@ -38,6 +38,9 @@ pub struct Limits {
     pub calls_max: usize,
     /// Streams at once, over all connections.
     pub streams_max: usize,
+    /// How long a stream's reader may take nothing, while more waits for it than the transport
+    /// holds, before it is cut off: it costs memory.
+    pub reader_patience: Duration,
     /// The longest that a unary call may take, whatever its client allows.
     pub unary_max: Duration,
     /// How long health says `NOT_SERVING` before connections are refused, so that whoever spreads
@@ -51,12 +54,14 @@ impl Limits {
     /// What suits most servers:
     /// - 1,024 calls: four load generators of 256 callers each, at 64 KiB of window a call.
     /// - 512 streams, each of which holds up to 256 commands or 16 records.
+    /// - 30 s of patience: a reader that is merely slow takes something in this time.
     /// - 10 s a call: a read may wait 5 s for a position, and should then say so itself.
     /// - 5 s until connections are refused: two probes of a load balancer.
     /// - 25 s to drain: less than the 30 s after which process managers kill.
     pub const STANDARD: Self = Self {
         calls_max: 1_024,
         streams_max: 512,
+        reader_patience: Duration::from_secs(30),
         unary_max: Duration::from_secs(10),
         drain_delay: Duration::from_secs(5),
         drain_max: Duration::from_secs(25),

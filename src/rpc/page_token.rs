@@ -122,6 +122,11 @@ impl<M: Message> Page<M> {
         Self { rows: Vec::new(), next, last: None, bytes: 0 }
     }
 
+    /// As [`Page::new`], in an answer that has `bytes` without its rows.
+    pub(crate) fn beside(bytes: usize, next: Option<Position>) -> Self {
+        Self { bytes, ..Self::new(next) }
+    }
+
     /// Takes a row while there is room; one row always has room. Once a row had none, the list
     /// goes on with that row and nothing more must be taken.
     pub(crate) fn take(&mut self, at: Position, row: M) -> ControlFlow<()> {
@@ -242,6 +247,11 @@ mod tests {
         assert!(page.take(Position::new(1), row(PAGE_BYTES_MAX)).is_continue(), "one always fits");
         assert!(page.take(Position::new(2), row(1)).is_break());
         assert_eq!((page.rows.len(), page.next), (1, Some(Position::new(1))));
+
+        let mut beside = Page::beside(PAGE_BYTES_MAX, None);
+        assert!(beside.take(Position::new(1), row(1)).is_continue(), "one always fits");
+        assert!(beside.take(Position::new(2), row(1)).is_break());
+        assert_eq!(beside.next, Some(Position::new(1)));
 
         let mut roomy = Page::new(Some(Position::new(9)));
         assert!(roomy.take(Position::new(1), row(100)).is_continue());

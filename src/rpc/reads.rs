@@ -6,30 +6,26 @@
 mod listing;
 mod question;
 
+use prost::Message as _;
 use tonic::Status;
 
 use super::{
     asked::Asked,
     caller::Identity,
+    page_token::{Page, Paging},
     show::{self, Records, Scope},
     sight::Sight,
     status::{self, Problem, Reason},
 };
 use crate::{
     judgement::{AssessmentId, FrameworkId, Position, StreamId, SubjectId},
-    ledger::{
-        AsOf, AssessmentRead, Filter, KnownAt, Ledger, Moment, Order, ReadError, ReadRecord, View,
-    },
+    ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
     pb,
 };
 use question::Question;
 
 pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
 pub(crate) use question::known_at;
-
-/// How many records one look for the signatures of an edition reads: more than any framework has
-/// signers, so that one look is enough.
-const SIGNATURES_PAGE: usize = 50;
 
 /// What is said of an assessment that cannot be found.
 const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
@@ -46,12 +42,14 @@ pub(crate) async fn get_assessment(
 ) -> Result<pb::Assessment, Status> {
     let sight = Sight::of(who);
     let mut asked = Asked::default();
-    let question = Question::take(&mut asked, &request);
+    let mut question = Question::take(&mut asked, &request);
     if question.as_of.view == View::Working {
         sight.must_be_all("working views")?;
     }
     let name = asked.required("name", AssessmentId::parse(&request.name));
-    let name = asked.settle(name)?;
+    let paging = entry_paging(&mut asked, &request);
+    let (name, paging) = asked.settle(name.zip(paging))?;
+    question.as_of.known = paging.known(question.as_of.known);
 
     reach(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
@@ -60,7 +58,48 @@ pub(crate) async fn get_assessment(
     };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };
-    shown(ledger, &read, &scope, Vec::new()).await
+    let mut assessment = shown(ledger, &read, &scope, Vec::new()).await?;
+    let page = entries(ledger, &read, &scope, (&paging, assessment.encoded_len())).await;
+    let page = page.map_err(|error| status::of_read(&error))?;
+    assessment.entries = page.rows;
+    assessment.next_page_token = paging.next(page.next, read.moment.position);
+    Ok(assessment)
+}
+
+/// The page of entries that a request asks for. The places in a page token are those of entries in
+/// the letter, from 1: at one moment they do not change.
+fn entry_paging(asked: &mut Asked, request: &pb::GetAssessmentRequest) -> Option<Paging> {
+    let listed = pb::GetAssessmentRequest {
+        page_size: 0,
+        page_token: String::new(),
+        min_position: 0,
+        ..request.clone()
+    };
+    // A letter has some dozens of entries: who does not ask for less gets them at once.
+    let size = if request.page_size == 0 { i32::MAX } else { request.page_size };
+    Paging::take(asked, "GetAssessment", &listed, size, &request.page_token)
+}
+
+/// A page of the entries in scope, beside `taken` bytes of other things. Each is read only when
+/// there may be room for it.
+async fn entries(
+    ledger: &Ledger,
+    read: &AssessmentRead,
+    scope: &Scope,
+    (paging, taken): (&Paging, usize),
+) -> Result<Page<pb::Entry>, ReadError> {
+    let entries = scope.entries(read);
+    let place = |index: usize| Position::new(u64::try_from(index).unwrap_or(u64::MAX));
+    let from = paging.from().map_or(0, |from| usize::try_from(from.get()).unwrap_or(usize::MAX));
+    let until = from.saturating_add(paging.limit);
+    let mut page = Page::beside(taken, (until < entries.len()).then(|| place(until)));
+    for (index, (id, at)) in (1..).zip(entries).skip(from).take(paging.limit) {
+        let entry = show::entry(id, &ledger.record(at).await?)?;
+        if page.take(place(index), entry).is_break() {
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// A framework as it was registered. Registered reference data is for everybody to see.
@@ -165,7 +204,8 @@ fn no_edition(name: &AssessmentId, number: u32) -> Status {
     problem.with("assessment", name).with("edition", number).status()
 }
 
-/// Reads what is in scope of an assessment, but for the records in hand, and shows it.
+/// Reads what is in scope of an assessment, but for the records in hand, and shows it without its
+/// entries.
 async fn shown(
     ledger: &Ledger,
     read: &AssessmentRead,
@@ -179,31 +219,9 @@ async fn shown(
         needs.retain(|position| !records.contains_key(position));
         let needs: Vec<Position> = needs.into_iter().collect();
         records.extend(ledger.records_at(&needs).await?.into_iter().map(by_position));
-        if scope.needs_signatures(read) {
-            records.extend(signatures(ledger, read).await?.into_iter().map(by_position));
-        }
         scope.show(read, &records)
     };
     shown.await.map_err(|error: ReadError| status::of_read(&error))
-}
-
-/// The records of all signatures; [`Scope::show`] picks those under the edition shown.
-async fn signatures(ledger: &Ledger, read: &AssessmentRead) -> Result<Vec<ReadRecord>, ReadError> {
-    let filter = Filter {
-        assessment: Some(read.assessment.id.clone()),
-        event: Some("SignedOff"),
-        ..Filter::default()
-    };
-    let (mut signatures, mut from) = (Vec::new(), None);
-    loop {
-        let order = Order::OldestFirst;
-        let found = ledger.find(&filter, order, read.moment, from, SIGNATURES_PAGE).await?;
-        signatures.extend(found.records);
-        from = found.next;
-        if from.is_none() {
-            return Ok(signatures);
-        }
-    }
 }
 
 /// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, Method, header};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -23,7 +24,7 @@ use tonic_web::GrpcWebLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Reflection, ServeOptions,
+    Limits, Now, Reflection, ServeOptions,
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
@@ -69,6 +70,9 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// having told the client; a stream that is still read may go on.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
 
+/// How long after an error another connection is accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -103,7 +107,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(PING_INTERVAL));
-    serve_connections(incoming, ledger, options, shutdown).await
+    serve_connections(incoming.then(after_a_pause), ledger, options, shutdown).await
 }
 
 /// As [`serve`], on connections that come from anywhere: a simulated network, for one.
@@ -120,7 +124,8 @@ where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let draining = CancellationToken::new();
-    let routes = routes(&ledger, &draining);
+    let routes = routes(&ledger, &draining, &options.limits);
+    let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let ledger_stopped = ledger.stopped();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
@@ -147,9 +152,19 @@ macro_rules! compressed {
     };
 }
 
-fn routes(ledger: &Ledger, draining: &CancellationToken) -> Routes {
+/// The time against which credentials expire: the clock, but never before the last record. So a
+/// credential that had expired when that was recorded stays expired, though the clock be set back
+/// or the server be started under a clock that is behind. (Spec §4.5: time never runs backwards.)
+fn never_before_the_ledger(now: Now, ledger: &Ledger) -> Now {
+    // Not the ledger itself: whoever closes it must hold the last handle.
+    let head = ledger.follow();
+    Arc::new(move || now().max(head.borrow().recorded_at))
+}
+
+fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Routes {
     let assessments = AssessmentApi { ledger: ledger.clone(), draining: draining.clone() };
-    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone() };
+    let patience = limits.reader_patience;
+    let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
@@ -240,6 +255,16 @@ impl Serving<'_> {
     }
 }
 
+/// Passes on a connection at once, and an error after a pause: where there is no descriptor for
+/// another connection, asking again at once would take a processor to itself.
+async fn after_a_pause<C>(accepted: io::Result<C>) -> io::Result<C> {
+    if let Err(error) = &accepted {
+        tracing::warn!(%error, "a connection cannot be accepted");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+    accepted
+}
+
 /// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.
 fn transport() -> Server {
     Server::builder()
@@ -272,11 +297,13 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Adds both versions of reflection: many tools speak the older one only.
+/// Adds both versions of reflection: many tools speak the older one only. They tell of health too,
+/// so that `grpcurl` can call it as it calls the rest.
 fn with_reflection(routes: Routes) -> Result<Routes, ServeError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let bad = |error: tonic_reflection::server::Error| ServeError::Descriptors(error.to_string());
     let newer = builder().build_v1().map_err(bad)?;

@@ -18,7 +18,7 @@ pub(crate) mod fixture;
 
 use crate::{judgement::PersonId, ledger::Shown};
 
-pub(crate) use assessment::{Detail, Records, Scope};
+pub(crate) use assessment::{Detail, Records, Scope, entry};
 pub(crate) use audit::audit_row;
 pub(crate) use record::{newer_stream, streamed};
 pub(crate) use reference::{framework, registered_subject, subject};

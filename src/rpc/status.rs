@@ -43,12 +43,17 @@ const QUEUE_RETRY: Duration = Duration::from_millis(50);
 /// When to come back for views that are being rebuilt, or for a journal that does not answer.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
-/// What became of a submission of `commands` commands that was not recorded.
-pub(crate) fn of_submit(error: &SubmitError, commands: usize) -> Status {
+/// What became of a submission of `commands` commands that was not recorded. `path` says where in
+/// the request a command stands; nothing where it is the whole request.
+pub(crate) fn of_submit(
+    error: &SubmitError,
+    commands: usize,
+    path: &dyn Fn(usize) -> String,
+) -> Status {
     let message = error.to_string();
     match error {
         SubmitError::Refused { command, refusal } => {
-            let problem = refusal::problem_of(refusal);
+            let problem = refusal::problem_of(refusal).below(&path(*command));
             let numbered = if commands > 1 { problem.with("command", command) } else { problem };
             numbered.status()
         }

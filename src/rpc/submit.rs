@@ -56,7 +56,7 @@ pub(super) fn prepare(
 }
 
 /// Hands in `first`, which `request` was read as; reads it again where names have to be resolved
-/// again.
+/// again. `path` says where in the request a command stands.
 ///
 /// # Errors
 /// What became of it instead.
@@ -65,6 +65,7 @@ pub(super) async fn hand_in(
     identity: &Identity,
     request: impl Fn(&At<'_>, &mut Names<'_>) -> Read<Commands>,
     first: Submission,
+    path: impl Fn(usize) -> String,
 ) -> Result<Vec<Receipt>, Status> {
     let mut submission = first;
     for _ in 1..RESOLUTIONS_MAX {
@@ -77,12 +78,12 @@ pub(super) async fn hand_in(
                 let publication = published.changed();
                 drop(tokio::time::timeout(PUBLICATION_WAIT, publication).await);
             }
-            Err(error) => return Err(status::of_submit(&error, commands)),
+            Err(error) => return Err(status::of_submit(&error, commands, &path)),
         }
         submission = prepare(ledger, identity, &request)?;
     }
     let commands = submission.commands.len();
-    ledger.submit(submission).await.map_err(|error| status::of_submit(&error, commands))
+    ledger.submit(submission).await.map_err(|error| status::of_submit(&error, commands, &path))
 }
 
 /// Reads a request of one command, and hands it in.
@@ -98,7 +99,7 @@ pub(super) async fn submit_one(
     check_size(bytes, None)?;
     let request = |at: &At<'_>, names: &mut Names<'_>| command(at, names).map(one);
     let first = prepare(ledger, identity, request)?;
-    only(hand_in(ledger, identity, request, first).await?)
+    only(hand_in(ledger, identity, request, first, |_| String::new()).await?)
 }
 
 /// One command by itself.

@@ -62,6 +62,12 @@ pub enum VaultError {
         /// The block file as a person would name it.
         file: String,
     },
+    /// There is a keyring, but not the master key that it was made with. Nothing was written.
+    #[error("{file}: there is no master key; bring back the one this keyring was made with")]
+    MasterKeyMissing {
+        /// The key file as a person would name it.
+        file: String,
+    },
     /// The file is not a master key.
     #[error(
         "{file}: a master key is 64 hexadecimal digits or 32 raw bytes; the file has {bytes} bytes"
@@ -88,8 +94,12 @@ pub enum VaultError {
     },
     /// The journal names a slot that this keyring does not reach: an older keyring was restored
     /// beside a newer journal. Nothing was written.
-    #[error("the keyring ends before slot {slot}, which the journal names; restore a newer one")]
+    #[error(
+        "{file}: the keyring ends here, but the journal names slot {slot}; restore a newer one"
+    )]
     OlderThanJournal {
+        /// The newest block file as a person would name it.
+        file: String,
         /// The slot named.
         slot: Slot,
     },

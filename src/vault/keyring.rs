@@ -18,7 +18,7 @@ use super::{
     entropy::Entropy,
     error::VaultError,
     files,
-    layout::FILE_BYTES,
+    layout::{self, FILE_BYTES},
     master_key::MasterKey,
     slot::BlockNumber,
 };
@@ -51,9 +51,7 @@ impl Keyring {
     /// wrong master key, another ledger's keyring or a newer format shows before anything is
     /// written.
     pub(super) fn newest(&self) -> Result<BlockNumber, VaultError> {
-        let names = self.disk.list().map_err(|source| self.refused(source))?;
-        let numbers = names.iter().filter_map(|name| BlockNumber::in_file_name(name));
-        let newest = numbers.max().unwrap_or(BlockNumber::NONE);
+        let newest = newest_in(&*self.disk)?.unwrap_or(BlockNumber::NONE);
         self.load(newest)?;
         Ok(newest)
     }
@@ -62,10 +60,39 @@ impl Keyring {
     pub(super) fn describe(&self, number: BlockNumber) -> String {
         self.disk.describe(&number.file_name())
     }
+}
 
-    fn refused(&self, source: io::Error) -> VaultError {
-        VaultError::Io { file: self.disk.describe("."), source }
-    }
+/// Whether there is a keyring in the directory `disk`: then its master key must be there too, and
+/// a new one would be of no use. Nothing is written.
+///
+/// # Errors
+/// `Io`.
+pub fn is_begun(disk: &dyn Disk) -> Result<bool, VaultError> {
+    Ok(newest_in(disk)?.is_some())
+}
+
+/// Whether the newest block of the keyring in `disk`, if there is one, opens with `master`, be it
+/// of whichever ledger. Nothing is written.
+///
+/// # Errors
+/// `NewerFormat`, `Damaged`, `WrongMasterKey`, `Io`.
+pub fn check_newest(disk: &dyn Disk, master: &MasterKey) -> Result<(), VaultError> {
+    let Some(number) = newest_in(disk)? else { return Ok(()) };
+    let name = number.file_name();
+    let Some(bytes) = files::read(disk, &name, FILE_BYTES)? else { return Ok(()) };
+    let file = disk.describe(&name);
+    let ledger = layout::ledger_of(&bytes, &file)?;
+    Block::from_bytes(&bytes, number, Owner { ledger, master }, &file).map(drop)
+}
+
+/// The highest number that any block has.
+fn newest_in(disk: &dyn Disk) -> Result<Option<BlockNumber>, VaultError> {
+    let names = disk.list().map_err(|source| refused(disk, source))?;
+    Ok(names.iter().filter_map(|name| BlockNumber::in_file_name(name)).max())
+}
+
+fn refused(disk: &dyn Disk, source: io::Error) -> VaultError {
+    VaultError::Io { file: disk.describe("."), source }
 }
 
 /// The one who writes blocks: new ones, and old ones without some of their keys.
@@ -100,7 +127,7 @@ impl Writer {
     /// no key was handed out, or a destruction that nobody was told of.
     pub(super) fn tidy(&self) -> Result<(), VaultError> {
         let disk = &*self.keyring.disk;
-        for name in disk.list().map_err(|source| self.keyring.refused(source))? {
+        for name in disk.list().map_err(|source| refused(disk, source))? {
             let unfinished = name.strip_suffix(files::UNFINISHED);
             if unfinished.and_then(BlockNumber::in_file_name).is_some() {
                 files::remove_if_there(disk, &name)
@@ -164,7 +191,21 @@ impl Writer {
         written
     }
 
-    fn check_usable(&self) -> Result<(), VaultError> {
+    /// Whether there is room for another block.
+    ///
+    /// # Errors
+    /// `Io` if there is not.
+    pub(super) fn check_room(&self) -> Result<(), VaultError> {
+        let disk = &*self.keyring.disk;
+        if disk.has_room() {
+            return Ok(());
+        }
+        Err(refused(disk, io::ErrorKind::StorageFull.into()))
+    }
+
+    /// # Errors
+    /// `Poisoned` once a write has ended as unknown.
+    pub(super) fn check_usable(&self) -> Result<(), VaultError> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(VaultError::Poisoned);
         }

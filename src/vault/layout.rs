@@ -126,6 +126,17 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Whose ledger a file says that it belongs to.
+///
+/// # Errors
+/// As [`Parts::of`].
+pub(super) fn ledger_of(bytes: &[u8], file: &str) -> Result<Uuid, VaultError> {
+    let parts = Parts::of(bytes, file)?;
+    let what = "the header is cut off";
+    let damage = || Damage { file: file.to_owned(), offset: 0, what };
+    Ok(Header::read(&parts.header).ok_or_else(damage)?.ledger)
+}
+
 /// What a file says of itself in clear.
 struct Header {
     slots: u32,

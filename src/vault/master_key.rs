@@ -36,8 +36,8 @@ impl MasterKey {
     /// the size tells which. A file made here has digits and a line end, is readable by its owner
     /// alone (the [`Disk`] sees to that) and is durable before the key is used.
     ///
-    /// Where a keyring exists already, a missing key file is a mistake rather than a beginning;
-    /// opening the vault then says that the (new) master key is the wrong one, and writes nothing.
+    /// Where a keyring exists already, a missing key file is a mistake rather than a beginning:
+    /// ask [`is_begun`](super::is_begun) first.
     ///
     /// # Errors
     /// `MasterKeyMalformed` naming the file, `Entropy`, `Io`, `Unknown`.

@@ -109,6 +109,7 @@ use crate::{disk::Disk, record::Opening};
 
 pub use entropy::{Entropy, EntropyError, system_entropy};
 pub use error::{Damage, VaultError};
+pub use keyring::{check_newest, is_begun};
 pub use master_key::MasterKey;
 pub use reader::{Reader, Unsealed};
 pub use sealed::{Binding, Sealing, slots_of};
@@ -159,7 +160,7 @@ impl Vault {
         let writer = Writer::lock(Arc::clone(&keyring), Arc::clone(&entropy))?;
         let newest = keyring.newest()?;
         if let Some(slot) = setup.last_slot.filter(|slot| slot.block() > newest) {
-            return Err(VaultError::OlderThanJournal { slot });
+            return Err(VaultError::OlderThanJournal { file: keyring.describe(newest), slot });
         }
         // Past this line the keyring is written.
         writer.tidy()?;
@@ -171,6 +172,15 @@ impl Vault {
             source,
         })?;
         Ok(Self { reader: Reader::of(keyring), writer, stock, entropy, _preparer: preparer })
+    }
+
+    /// Whether the vault can still be written to: a flush of new keys fails where nobody waits for
+    /// it, and whoever goes on after one does not know what is on the disk.
+    ///
+    /// # Errors
+    /// `Poisoned`.
+    pub fn check_usable(&self) -> Result<(), VaultError> {
+        self.writer.check_usable()
     }
 
     /// A new opening, for a text about to be sealed.

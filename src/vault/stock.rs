@@ -170,7 +170,8 @@ impl Stock {
         drop(state);
 
         let on_panic = CloseOnDrop { stock: self };
-        let prepared = Keys::prepare(&self.writer, number);
+        let room = self.writer.check_room();
+        let prepared = room.and_then(|()| Keys::prepare(&self.writer, number));
         mem::forget(on_panic);
 
         state = self.state();

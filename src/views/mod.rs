@@ -67,7 +67,7 @@ mod tests;
 use std::{fmt, io, path::Path, sync::Arc, thread, time::Duration};
 
 use crate::{
-    judgement::{Assessment, AssessmentId, Concept, Position},
+    judgement::{Assessment, AssessmentId, Position},
     merkle::Hash,
     record::Record,
 };
@@ -80,7 +80,7 @@ use store::{In, Store};
 
 pub use postings::{Postings, Range};
 pub use search::{Page, Search};
-pub use term::{Term, terms_of};
+pub use term::{Term, Topic, terms_of};
 
 /// How the views are kept.
 #[derive(Debug, Clone)]
@@ -128,8 +128,8 @@ pub struct Applied {
     pub record: Arc<Record>,
     /// Its leaf hash.
     pub hash: Hash,
-    /// What the framework files the area of a grade under, if the record sets one.
-    pub concept: Option<Concept>,
+    /// The areas that it speaks of.
+    pub topics: Vec<Topic>,
     /// The assessment after this record, if the record belongs to one.
     pub assessment: Option<Arc<Assessment>>,
 }
@@ -158,7 +158,7 @@ pub struct Opened {
     /// The last record that the views know. The ledger applies those after it.
     pub applied: Position,
     /// The leaf hash of that record, if there is one. If the journal has another hash there, it is
-    /// not the journal that these views were folded from: see [`Views::discard`].
+    /// not the journal that these views were folded from.
     pub hash: Option<Hash>,
     /// Why the views begin from nothing, if they do.
     pub rebuilt: Option<Reason>,

@@ -70,7 +70,7 @@ impl Keys {
             filed: Vec::with_capacity(batch.len().saturating_mul(KEYS)),
         };
         for applied in batch {
-            for term in terms_of(&applied.record, applied.concept.as_ref()) {
+            for term in terms_of(&applied.record, &applied.topics) {
                 let start = keys.bytes.len();
                 term.write_key(&mut keys.bytes);
                 keys.filed.push((applied.record.position, start..keys.bytes.len()));

@@ -20,20 +20,21 @@ pub enum Term {
     Assessment(AssessmentId),
     /// Any record of one subject: of its registration and of its assessments.
     Subject(SubjectId),
-    /// A grade of, or an entry that says it speaks of, an area in any assessment.
+    /// A grade of an area in any assessment, or an entry that speaks of it: its wordings, and the
+    /// record that strikes it or moves it elsewhere.
     Area(AreaId),
-    /// A grade of one area in one assessment.
+    /// What was said of one area in one assessment: as [`Term::Area`].
     Judgement(AssessmentId, AreaId),
     /// A wording of one entry, or its striking.
     Entry(AssessmentId, EntryId),
-    /// A grade of an area that its framework files under a concept.
+    /// As [`Term::Area`], of areas that their frameworks file under a concept.
     Concept(Concept),
     /// Recorded by this person.
     RecordedBy(PersonId),
     /// Decided by this person: stated so, as a member of a panel, or as the recorder who stated
     /// nobody else.
     DecidedBy(PersonId),
-    /// Recorded or decided for this organisation.
+    /// Recorded, decided or signed for this organisation.
     Organisation(OrganisationId),
     /// Done for this reason.
     Reason(ReasonCode),
@@ -45,6 +46,18 @@ pub enum Term {
     Event(&'static str),
     /// In effect from this day on: as stated, else the day of recording. (Spec §4.5)
     EffectiveOn(Date),
+}
+
+/// An area that a record speaks of.
+///
+/// The record does not say the concept; and what area an entry spoke of before it was struck or
+/// moved, only its record before that says. So the ledger says both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// The area.
+    pub area: AreaId,
+    /// What its framework files it under.
+    pub concept: Option<Concept>,
 }
 
 /// Ends every id in a key. No id contains it, so no id runs into what follows it.
@@ -162,10 +175,9 @@ const fn number_of_change(kind: ChangeKind) -> u8 {
     }
 }
 
-/// The terms of one record, each once. `concept` is what the framework files the area of a
-/// [`Event::GradeSet`] under; the record itself does not say.
+/// The terms of one record, each once. `topics` are the areas that it speaks of.
 #[must_use]
-pub fn terms_of(record: &Record, concept: Option<&Concept>) -> Vec<Term> {
+pub fn terms_of(record: &Record, topics: &[Topic]) -> Vec<Term> {
     // A grade with one decider has 13.
     let mut terms = Vec::with_capacity(16);
     terms.push(Term::Event(record.event.name()));
@@ -173,7 +185,14 @@ pub fn terms_of(record: &Record, concept: Option<&Concept>) -> Vec<Term> {
         StreamId::Assessment(id) => {
             terms.push(Term::Assessment(id.clone()));
             terms.push(Term::Subject(id.subject().clone()));
-            push_event(&mut terms, record, id, concept);
+            push_event(&mut terms, record, id);
+            for topic in topics {
+                push_once(&mut terms, Term::Area(topic.area.clone()));
+                push_once(&mut terms, Term::Judgement(id.clone(), topic.area.clone()));
+                topic.concept.clone().into_iter().for_each(|it| {
+                    push_once(&mut terms, Term::Concept(it));
+                });
+            }
         }
         StreamId::Subject(id) => terms.push(Term::Subject(id.clone())),
         StreamId::Framework(_) | StreamId::Ledger => {}
@@ -182,28 +201,15 @@ pub fn terms_of(record: &Record, concept: Option<&Concept>) -> Vec<Term> {
     terms
 }
 
-/// What the event on an assessment says.
-fn push_event(
-    terms: &mut Vec<Term>,
-    record: &Record,
-    assessment: &AssessmentId,
-    concept: Option<&Concept>,
-) {
+/// What the event on an assessment says, beside the areas that it speaks of.
+fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId) {
     match &record.event {
-        Event::GradeSet(event) => {
-            terms.push(Term::Area(event.area.clone()));
-            terms.push(Term::Judgement(assessment.clone(), event.area.clone()));
-            terms.push(Term::Change(event.change));
-            terms.extend(concept.cloned().map(Term::Concept));
-        }
+        Event::GradeSet(event) => terms.push(Term::Change(event.change)),
         Event::EntryRecorded(event) => {
             terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
-            terms.extend(event.content.area.clone().map(Term::Area));
         }
         Event::EntryRevised(event) => {
             terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
-            let area = event.content.as_ref().and_then(|content| content.area.clone());
-            terms.extend(area.map(Term::Area));
         }
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
@@ -228,7 +234,12 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
             }
             push_once(terms, Term::Organisation(decider.organisation.clone()));
         }
+        // Who enters history decides nothing. (Spec §4.9)
+        None if act.origin.is_transcribed() => {}
         None => terms.push(Term::DecidedBy(recorder.person)),
+    }
+    if let Event::SignedOff(event) = &record.event {
+        push_once(terms, Term::Organisation(event.organisation.clone()));
     }
     terms.extend(act.reason.clone().map(Term::Reason));
     terms.extend(act.basis.map(Term::Basis));

@@ -24,14 +24,31 @@
 )]
 #![allow(clippy::print_stdout, reason = "a test prints its seed, which is shown when it fails")]
 
+mod account;
+mod answers;
+mod binary;
+mod clock;
+mod engine_faults;
 mod face;
 mod faulty_journal;
+mod golden;
+mod image;
 mod journal;
 mod killed;
 mod letter;
+mod mutations;
+mod oracle;
+mod power;
+mod process;
+mod refusals;
+mod refused;
 mod rules;
+mod scarce;
 mod scenarios;
 mod served;
 mod sim_disk;
 mod simulation;
+mod slow_reader;
+mod story;
 mod tidy;
+mod traced;

@@ -4,14 +4,15 @@ use jiff::{Timestamp, civil::Date};
 use judgement_ledger::{
     judgement::{
         Act, Addressee, Area, Assessment, AssessmentId, AssessmentLocked, AssessmentOpened,
-        AssessmentOrder, Award, Caller, ChangeKind, Command, Cycle, EntryContent, EntryId,
-        EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef, Expected,
-        ExpectedRevision, Fact, Framework, FrameworkId, Grade, GradeSet, Item, Kind, Known, Label,
-        Level, LevelCode, LockAssessment, NonGrade, Order, OrganisationId, Origin, Period,
-        PersonId, Position, PublishAssessment, Reason, ReasonCode, RecordEntry, RecordId, Recorder,
-        Refusal, RegisterSubject, RequestId, ReviseEntry, Revision, Role, Scale, ScaleId,
-        ScaleKind, Section, SectionId, SelfModeration, SetAddressee, SetGrade, SignOff, Signature,
-        SignedOff, Situation, Standing, SubjectId, Text, decide, edition_digest,
+        AssessmentOrder, Award, Caller, ChangeKind, Citation, Command, Cycle, EntryContent,
+        EntryId, EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef,
+        Expected, ExpectedRevision, Fact, FollowUp, FollowUpStatus, Framework, FrameworkId, Grade,
+        GradeSet, Item, Kind, Known, Label, Level, LevelCode, LockAssessment, NonGrade, Opened,
+        Order, OrganisationId, Origin, Period, PersonId, Position, PublishAssessment, Reason,
+        ReasonCode, RecordEntry, RecordId, Recorder, Refusal, RegisterSubject, RequestId,
+        ReviseEntry, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId, SelfModeration,
+        SetAddressee, SetGrade, SignOff, Signature, SignedOff, Situation, Standing, SubjectId,
+        Text, decide, edition_digest,
     },
     merkle::leaf_hash,
 };
@@ -81,6 +82,7 @@ fn framework() -> Framework {
         areas: vec![
             area("staying-safe", &["words"], true),
             area("behaviour", &["one-is-best"], false),
+            area("standing", &["colours"], false),
             area("management", &[], false),
         ],
         sections: vec![Section {
@@ -90,17 +92,23 @@ fn framework() -> Framework {
         scales: vec![
             scale("words", &[("good", 3, &["good"]), ("adequate", 2, &["adequate"])]),
             scale("one-is-best", &[("1", 4, &[]), ("2", 3, &[]), ("3", 2, &[]), ("4", 1, &[])]),
+            Scale {
+                kind: ScaleKind::Nominal,
+                ..scale("colours", &[("red", 2, &["red", "scarlet"]), ("blue", 1, &["blue"])])
+            },
         ],
         descriptor_sets: Vec::new(),
         non_grades: [NonGrade::NotJudged, NonGrade::SubjectToReview].into(),
         entry_kinds: vec![
             EntryKindRule { kind: Kind::Narrative, demanded: 0 },
             EntryKindRule { kind: Kind::Evidence, demanded: 0 },
+            EntryKindRule { kind: Kind::FollowUp, demanded: 0 },
         ],
         reasons: vec![reason("INITIAL", false), reason("MODERATION", true)],
         signed_by: [organisation("csci"), organisation("ofsted")].into(),
         self_moderation: SelfModeration::Forbidden,
         audiences: Vec::new(),
+        letter_to: [].into(),
         comparable_with: [].into(),
     }
 }
@@ -142,8 +150,13 @@ impl Past {
 
     fn decide(&self, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
         let framework = framework();
-        let found = self.assessment.as_ref().map(|it| (it, &framework, &DOCUMENT));
-        ask(Known::Assessment(found), command)
+        let opened = |assessment| Opened {
+            assessment,
+            framework: &framework,
+            document: &DOCUMENT,
+            wordings: &[],
+        };
+        ask(Known::Assessment(self.assessment.as_ref().map(opened)), command)
     }
 
     fn digest(&self) -> judgement_ledger::merkle::Hash {
@@ -227,6 +240,10 @@ fn set(grade: Grade, expected: Option<Expected>) -> AssessmentOrder<Text> {
 
 fn level(code: &str) -> Grade {
     Grade::Level(None, LevelCode::parse(code).unwrap())
+}
+
+fn worded(word: &str) -> Grade {
+    Grade::Word(Label::parse(word).unwrap())
 }
 
 fn explained(request: u128) -> Act<Text> {
@@ -350,7 +367,7 @@ fn grades_are_refused_in_the_order_of_the_table() {
         if row.breaks("backdated") {
             act.effective_on = Some(YESTERDAY);
         }
-        let grade = if row.breaks("level") { level("9") } else { level("adequate") };
+        let grade = if row.breaks("level") { level("9") } else { worded("adequate") };
         let mut order = set(grade, expected(row, 2));
         if let AssessmentOrder::SetGrade(order) = &mut order {
             let area = match (row.breaks("area"), row.breaks("gradable")) {
@@ -472,7 +489,7 @@ fn signatures_are_refused_in_the_order_of_the_table() {
             edition: if row.breaks("edition") { 2 } else { 1 },
             digest: if row.breaks("digest") { leaf_hash(b"other") } else { past.digest() },
             signature: signature(),
-            expected: None,
+            expected: row.breaks("stale").then(|| ExpectedRevision::At(Revision::new(77))),
         };
         finish(row, past, command(act, AssessmentOrder::SignOff(order)))
     });
@@ -529,34 +546,49 @@ fn registration_is_refused_in_the_order_of_the_table() {
         };
         let roles = vec![if row.breaks("role") { Role::Inspector } else { Role::FrameworkAdmin }];
         let caller = Caller { person: person(2), organisation: organisation("ofsted"), roles };
-        let command = Command { caller, act: act(1), order: Order::RegisterSubject(order) };
+        let mut act = act(1);
+        common(row, &mut act);
+        let command = Command { caller, act, order: Order::RegisterSubject(order) };
         ask(Known::Name { taken: row.breaks("taken") }, &command)
     });
 }
 
-/// Sets `now` over `before` in an area where 1 is best, and says how that changed the grade.
-fn change(before: &Grade, now: Grade) -> ChangeKind {
-    let standing = |grade: &Grade| match grade {
-        Grade::Level(_, code) => Standing::Level {
-            scale: ScaleId::parse("one-is-best").unwrap(),
-            level: code.clone(),
-            word: None,
-        },
-        Grade::Word(_) => unreachable!("this area takes no word"),
+/// What a grade becomes in an area whose scale is `on`.
+fn standing(on: &str, grade: &Grade) -> Standing {
+    let scale = ScaleId::parse(on).unwrap();
+    let framework = framework();
+    match grade {
+        Grade::Level(_, code) => Standing::Level { scale, level: code.clone(), word: None },
+        Grade::Word(word) => {
+            let level = framework.scale(&scale).unwrap().level_worded(word).unwrap().code.clone();
+            Standing::Level { scale, level, word: Some(word.clone()) }
+        }
         Grade::NotGraded(value) => Standing::NotGraded(*value),
-    };
-    let past = given(&[opened(), graded("behaviour", standing(before))]);
+    }
+}
+
+/// Sets `now` over `before` in an area, and says how that changed the grade.
+fn change_in(area: &str, before: &Grade, now: Grade) -> ChangeKind {
+    let framework = framework();
+    let area = judgement_ledger::judgement::AreaId::parse(area).unwrap();
+    let on = framework.area(&area).unwrap().scales[0].as_str().to_owned();
+    let past = given(&[opened(), graded(area.as_str(), standing(&on, before))]);
     let mut order = set(now, Some(Expected::Any));
     if let AssessmentOrder::SetGrade(order) = &mut order {
-        order.area = judgement_ledger::judgement::AreaId::parse("behaviour").unwrap();
+        order.area = area;
     }
     match past.decide(&command(explained(3), order)).unwrap() {
         Event::GradeSet(event) => {
-            assert_eq!(event.before, Some(standing(before)));
+            assert_eq!(event.before, Some(standing(&on, before)));
             event.change
         }
         other => panic!("{} is no grade", other.name()),
     }
+}
+
+/// As [`change_in`], where 1 is best.
+fn change(before: &Grade, now: Grade) -> ChangeKind {
+    change_in("behaviour", before, now)
 }
 
 #[test]
@@ -567,34 +599,168 @@ fn direction_comes_from_rank_where_1_is_best() {
 }
 
 #[test]
+fn the_same_level_again_is_reaffirmed_whatever_its_word_and_its_scale() {
+    let change = |before: &str, now: &str| change_in("standing", &worded(before), worded(now));
+    assert_eq!(change("red", "red"), ChangeKind::Reaffirmed);
+    assert_eq!(change("red", "scarlet"), ChangeKind::Reaffirmed, "two words of one level");
+    assert_eq!(change("red", "blue"), ChangeKind::Awarded, "levels that cannot be ranked");
+}
+
+#[test]
 fn a_level_taken_away_is_vacated_and_one_given_after_that_is_awarded() {
     let none = || Grade::NotGraded(NonGrade::SubjectToReview);
     assert_eq!(change(&level("2"), none()), ChangeKind::Vacated);
     assert_eq!(change(&none(), level("2")), ChangeKind::Awarded);
     assert_eq!(change(&none(), none()), ChangeKind::Reaffirmed);
+    let other = Grade::NotGraded(NonGrade::NotJudged);
+    assert_eq!(change(&none(), other), ChangeKind::Awarded, "no level was there to be taken away");
+}
+
+#[test]
+fn a_level_that_has_words_is_awarded_in_words_alone() {
+    let past = given(&[opened()]);
+    let refusal = past.decide(&command(act(2), set(level("good"), None))).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "the level good of staying-safe is awarded in words: send `word`, one of good"
+    );
+    assert!(past.decide(&command(act(2), set(worded("good"), None))).is_ok());
+}
+
+#[test]
+fn a_scale_that_the_area_does_not_have_is_named() {
+    let on = |scale: &str| {
+        let scale = ScaleId::parse(scale).unwrap();
+        let mut order = set(Grade::Level(Some(scale), LevelCode::parse("9").unwrap()), None);
+        if let AssessmentOrder::SetGrade(order) = &mut order {
+            order.area = judgement_ledger::judgement::AreaId::parse("behaviour").unwrap();
+        }
+        given(&[opened()]).decide(&command(act(2), order)).unwrap_err().to_string()
+    };
+    assert_eq!(on("nope"), "area behaviour has no scale nope; it has one-is-best");
+    assert_eq!(on("words"), "area behaviour has no scale words; it has one-is-best");
+    assert_eq!(
+        on("one-is-best"),
+        "the level \"9\" of the scale one-is-best is not on the scale of behaviour; it takes 1, \
+         2, 3, 4, NOT_JUDGED, SUBJECT_TO_REVIEW"
+    );
+}
+
+#[test]
+fn who_moderates_what_was_never_opened_hears_that_it_is_not_there() {
+    let past = Past { assessment: None, records: 0 };
+    let refusal = |role: Role, act: Act<Text>| {
+        let mut command = command(act, set(worded("good"), None));
+        command.caller.roles = vec![role];
+        past.decide(&command).unwrap_err()
+    };
+    let unknown = Refusal::UnknownAssessment { assessment: assessment_id() };
+    assert_eq!(refusal(Role::Moderator, explained(1)), unknown);
+    assert_eq!(refusal(Role::Inspector, explained(1)), unknown);
+    let needs = &[Role::Inspector, Role::Moderator];
+    assert_eq!(refusal(Role::Consumer, explained(1)), Refusal::NotPermitted { needs });
+    let needs = &[Role::Inspector];
+    assert_eq!(
+        refusal(Role::Moderator, act(1)),
+        Refusal::NotPermitted { needs },
+        "who gives no reason does not moderate, under whichever framework"
+    );
+}
+
+/// What recording an entry comes to, beside a narrative `nar`, evidence `ev` and what was struck.
+fn recording(content: EntryContent<Text>) -> Result<Event<Text>, Refusal> {
+    let order = RecordEntry { entry: entry_id("new"), content };
+    referred_to().decide(&command(act(9), AssessmentOrder::RecordEntry(order)))
+}
+
+fn referred_to() -> Past {
+    let evidence = EntryContent { kind: EntryKind::Evidence, ..narrative(Some("75 %")) };
+    let evidence = EntryRecorded { entry: entry_id("ev"), content: evidence };
+    let struck = EntryRevised { entry: entry_id("struck"), content: None };
+    given(&[
+        opened(),
+        written("nar"),
+        Event::EntryRecorded(evidence),
+        written("struck"),
+        Event::EntryRevised(struck),
+    ])
+}
+
+fn follows_up(assessment: &AssessmentId, item: &str) -> EntryContent<Text> {
+    let cited = Citation {
+        assessment: Some(assessment.clone()),
+        item: Some(entry_id(item)),
+        label: None,
+        kind: None,
+        words: None,
+    };
+    let status = FollowUpStatus::Resolved;
+    let kind = EntryKind::FollowUp(FollowUp { cited, status, carried_to: None });
+    EntryContent { kind, ..narrative(None) }
+}
+
+#[test]
+fn an_item_followed_up_in_this_same_assessment_must_be_there() {
+    let earlier = AssessmentId::parse("subjects/leicester-city/assessments/apa-2005").unwrap();
+    assert!(recording(follows_up(&earlier, "nope")).is_ok(), "it need not be in the ledger");
+    assert!(recording(follows_up(&assessment_id(), "ev")).is_ok());
+    for dangling in ["nope", "struck", "new"] {
+        let refusal = recording(follows_up(&assessment_id(), dangling)).unwrap_err();
+        assert!(format!("{refusal:?}").starts_with("DanglingReference"), "{dangling}: {refusal}");
+    }
+}
+
+#[test]
+fn a_paragraph_is_a_narrative() {
+    let found_in = |paragraph: &str| {
+        let content = narrative(Some("see there"));
+        recording(EntryContent { paragraph: Some(entry_id(paragraph)), ..content })
+    };
+    assert!(found_in("nar").is_ok());
+    let refusal = found_in("ev").unwrap_err();
+    assert_eq!(refusal.to_string(), "ev is no narrative entry");
+    assert_eq!(found_in("nope").unwrap_err().to_string(), "this assessment has no entry nope");
+}
+
+#[test]
+fn what_is_struck_takes_no_new_reference_but_keeps_those_it_has() {
+    let refers = || EntryContent {
+        relates_to: vec![entry_id("struck")],
+        paragraph: Some(entry_id("struck")),
+        ..narrative(Some("see there"))
+    };
+    assert_eq!(recording(refers()).unwrap_err().to_string(), "entry struck was struck");
+    let revise = |content| {
+        let expected = Some(Expected::Any);
+        let order = ReviseEntry { entry: entry_id("nar"), content: Some(content), expected };
+        referred_to().decide(&command(explained(9), AssessmentOrder::ReviseEntry(order)))
+    };
+    assert!(revise(refers()).is_ok(), "what refers to it can still be reworded");
+    let itself = EntryContent { relates_to: vec![entry_id("nar")], ..refers() };
+    assert_eq!(revise(itself).unwrap_err().to_string(), "entry nar cannot refer to itself");
 }
 
 #[test]
 fn a_first_grade_needs_neither_reason_nor_expectation() {
-    let order = set(Grade::Word(Label::parse("good").unwrap()), None);
+    let order = set(worded("good"), None);
     let event = given(&[opened()]).decide(&command(act(2), order)).unwrap();
     assert_eq!(event, graded("staying-safe", word("good")));
 }
 
 #[test]
 fn a_word_of_another_scale_is_refused_with_the_valid_ones() {
-    let order = set(Grade::Word(Label::parse("satisfactory").unwrap()), None);
+    let order = set(worded("satisfactory"), None);
     let refusal = given(&[opened()]).decide(&command(act(2), order)).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "\"satisfactory\" is not on the scale of staying-safe; it takes good, adequate, \
+        "the word \"satisfactory\" is not on the scale of staying-safe; it takes good, adequate, \
          NOT_JUDGED, SUBJECT_TO_REVIEW"
     );
 }
 
 #[test]
 fn history_may_be_told_by_a_records_officer_alone() {
-    let order = || set(level("good"), None);
+    let order = || set(worded("good"), None);
     let origin = Origin::Transcribed { source: text("minutes"), sha256: None };
     let act = Act { origin, decided_on: Some(YESTERDAY), ..act(2) };
     let mut inspector = command(act.clone(), order());

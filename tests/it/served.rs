@@ -2,23 +2,24 @@
 
 use std::{
     collections::HashMap,
+    path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
-    cli::engine::{Engine, EngineOptions},
+    cli::engine::{Engine, EngineError, EngineOptions},
     judgement::{OrganisationId, Role, Text},
     ledger::{Reading, Stop},
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
     },
-    rpc::{self, Credentials, Identity, Limits, Reflection, ServeOptions},
+    rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
     vault::system_entropy,
 };
 use tempfile::TempDir;
@@ -34,16 +35,149 @@ use uuid::Uuid;
 
 pub const SUBJECT: &str = "subjects/leicester-city";
 const APA_2006: &str = "frameworks/apa/versions/2006";
-const KEY: [u8; 32] = [42; 32];
+
+/// The key under which the credentials of tests are signed.
+pub const KEY: [u8; 32] = [42; 32];
+
+/// The hands of a clock: one shows the time, the other how much of it has passed.
+pub struct Hands {
+    wall: AtomicI64,
+    monotonic: AtomicU64,
+}
+
+impl Hands {
+    /// A clock that shows `time`.
+    pub fn at(time: &str) -> Arc<Self> {
+        let hands = Self { wall: AtomicI64::new(0), monotonic: AtomicU64::new(0) };
+        hands.set(time);
+        Arc::new(hands)
+    }
+
+    /// Lets time pass until `time`.
+    pub fn set(&self, time: &str) {
+        self.wall.store(micros(time), Ordering::Relaxed);
+        self.monotonic.store(micros(time).unsigned_abs(), Ordering::Relaxed);
+    }
+
+    /// Lets `time` pass, in microseconds, on each hand; the wall clock may also run back.
+    pub fn turn(&self, wall: i64, monotonic: u64) {
+        self.wall.fetch_add(wall, Ordering::Relaxed);
+        self.monotonic.fetch_add(monotonic, Ordering::Relaxed);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.wall.load(Ordering::Relaxed)).unwrap()
+    }
+
+    fn read(&self) -> Reading {
+        let monotonic = Duration::from_micros(self.monotonic.load(Ordering::Relaxed));
+        Reading { wall: self.now(), monotonic }
+    }
+}
+
+/// Where a server stands: its files, its clock and its sizes.
+#[derive(Clone)]
+pub struct Ground {
+    /// Holds the ledger in `data`, and the master key.
+    pub path: PathBuf,
+    /// Deletes `path` with the last one who stands on it.
+    _directory: Option<Arc<TempDir>>,
+    pub hands: Arc<Hands>,
+    pub segment_bytes: u64,
+    pub limits: Limits,
+}
+
+impl Ground {
+    /// An empty directory that vanishes; October 2006; segments of 1 MiB.
+    pub fn new() -> Self {
+        let directory = Arc::new(TempDir::new().unwrap());
+        Self { _directory: Some(Arc::clone(&directory)), ..Self::at(directory.path()) }
+    }
+
+    /// The same, in a directory of the caller's.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _directory: None,
+            hands: Hands::at("2006-10-01T08:00:00Z"),
+            segment_bytes: 1 << 20,
+            limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+        }
+    }
+}
+
+/// Who calls a server: credentials minted by a clock, and a connection.
+#[derive(Clone)]
+pub struct Clients {
+    pub channel: Channel,
+    pub now: Now,
+    /// How long their credentials are valid.
+    pub valid: Duration,
+}
+
+/// Long enough for tests that move the clock by months.
+const VALID: Duration = Duration::from_hours(24 * 400);
+
+impl Clients {
+    /// Callers of the server at `address`, whose clock is the machine's.
+    pub fn of(address: &str) -> Self {
+        let endpoint = Endpoint::from_shared(address.to_owned()).unwrap();
+        Self { channel: endpoint.connect_lazy(), now: Arc::new(Timestamp::now), valid: VALID }
+    }
+
+    /// The credential of a login, as its token file holds it.
+    pub fn token(&self, login: &str) -> String {
+        let credentials = Credentials::new(&KEY).unwrap();
+        credentials.mint(&identity(login), (self.now)(), self.valid).unwrap()
+    }
+
+    fn bearer(&self, login: &str) -> Bearer {
+        Bearer::new(&self.token(login))
+    }
+
+    pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
+        AssessmentServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    pub fn audits(&self) -> AuditServiceClient<Authorised> {
+        AuditServiceClient::with_interceptor(self.channel.clone(), self.bearer("auditor"))
+    }
+
+    pub fn frameworks(&self, login: &str) -> FrameworkServiceClient<Authorised> {
+        FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+}
+
+/// The persons of the tests.
+pub fn identity(login: &str) -> Identity {
+    let (organisation, roles): (&str, &[Role]) = match login {
+        "inspector" => ("ofsted", &[Role::Inspector]),
+        "csci-inspector" => ("csci", &[Role::Inspector]),
+        "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
+        "lead" => ("ofsted", &[Role::LeadInspector]),
+        "ofsted" => ("ofsted", &[Role::Signatory]),
+        "csci" => ("csci", &[Role::Signatory]),
+        "publisher" => ("ofsted", &[Role::Publisher]),
+        "officer" => ("ofsted", &[Role::RecordsOfficer]),
+        "admin" => ("ofsted", &[Role::FrameworkAdmin]),
+        "auditor" => ("audit-office", &[Role::Auditor]),
+        "consumer" => ("audit-commission", &[Role::Consumer]),
+        other => panic!("{other} is nobody here"),
+    };
+    Identity {
+        login: Text::parse(format!("{login}@{organisation}")).unwrap(),
+        organisation: OrganisationId::parse(organisation).unwrap(),
+        roles: roles.to_vec(),
+    }
+}
 
 /// A server that runs until it is stopped.
 pub struct Served {
-    directory: Arc<TempDir>,
-    clock: Arc<AtomicI64>,
+    ground: Ground,
     pub channel: Channel,
     pub address: std::net::SocketAddr,
     shutdown: oneshot::Sender<()>,
-    ended: JoinHandle<Stop>,
+    ended: JoinHandle<Result<Stop, EngineError>>,
 }
 
 /// Sends a credential with every call.
@@ -68,9 +202,7 @@ pub type Authorised = InterceptedService<Channel, Bearer>;
 impl Served {
     /// A server on a new ledger, with the subject of the tests registered.
     pub async fn start() -> Self {
-        let directory = Arc::new(TempDir::new().unwrap());
-        let clock = Arc::new(AtomicI64::new(micros("2006-10-01T08:00:00Z")));
-        let served = Self::on(directory, clock).await;
+        let served = Self::on(Ground::new()).await.unwrap();
         let request = pb::RegisterSubjectRequest {
             act: Some(act()),
             subject: SUBJECT.to_owned(),
@@ -82,41 +214,43 @@ impl Served {
         served
     }
 
-    async fn on(directory: Arc<TempDir>, clock: Arc<AtomicI64>) -> Self {
-        let time = Arc::clone(&clock);
-        let read = move || {
-            let since = time.load(Ordering::Relaxed);
-            let monotonic = Duration::from_micros(since.unsigned_abs());
-            Reading { wall: Timestamp::from_microsecond(since).unwrap(), monotonic }
-        };
+    /// A server on what lies in a directory, be it nothing.
+    pub async fn on(ground: Ground) -> Result<Self, EngineError> {
+        let (hands, walls) = (Arc::clone(&ground.hands), Arc::clone(&ground.hands));
         let options = EngineOptions {
-            data: directory.path().join("data"),
-            master_key: directory.path().join("master.key"),
-            clock: Arc::new(read.clone()),
+            data: ground.path.join("data"),
+            master_key: ground.path.join("master.key"),
+            clock: Arc::new(move || hands.read()),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
-            segment_bytes: 1 << 20,
+            segment_bytes: ground.segment_bytes,
             cache_bytes: 16 << 20,
         };
-        let engine = Engine::open(options, &|_, _| {}).await.unwrap();
+        let engine = Engine::open(options, &|_, _| {}).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServeOptions {
             credentials: Arc::new(Credentials::new(&KEY).unwrap()),
-            now: Arc::new(move || read().wall),
+            now: Arc::new(move || walls.now()),
             origins: Vec::new(),
             reflection: Reflection::Offered,
-            limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+            limits: ground.limits,
         };
         let (shutdown, told) = oneshot::channel();
         let ended = tokio::spawn(async move {
             let ledger = engine.ledger().clone();
             rpc::serve(listener, ledger, options, async { drop(told.await) }).await.unwrap();
-            engine.close().await.unwrap()
+            engine.close().await
         });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
         let channel = endpoint.connect_lazy();
-        Self { directory, clock, channel, address, shutdown, ended }
+        Ok(Self { ground, channel, address, shutdown, ended })
+    }
+
+    /// Its callers, by its own clock.
+    pub fn clients(&self) -> Clients {
+        let hands = Arc::clone(&self.ground.hands);
+        Clients { channel: self.channel.clone(), now: Arc::new(move || hands.now()), valid: VALID }
     }
 
     /// Stops the server in order.
@@ -124,62 +258,52 @@ impl Served {
         assert!(self.address.ip().is_loopback(), "tests never leave this machine");
         drop(self.channel);
         self.shutdown.send(()).unwrap();
-        let stop = self.ended.await.unwrap();
+        let stop = self.ended.await.unwrap().unwrap();
         assert!(matches!(stop, Stop::Closed), "{stop:?}");
+    }
+
+    /// Stops a server whose files may be damaged.
+    pub async fn give_up(self) {
+        drop(self.channel);
+        self.shutdown.send(()).unwrap();
+        drop(self.ended.await.unwrap());
     }
 
     /// Stops the server and starts another on the same ledger.
     pub async fn restart(self) -> Self {
-        let (directory, clock) = (Arc::clone(&self.directory), Arc::clone(&self.clock));
+        let ground = self.ground.clone();
         self.stop().await;
-        Self::on(directory, clock).await
+        Self::on(ground).await.unwrap()
+    }
+
+    /// Stops the server and starts another on the same journal, whose views begin from nothing.
+    pub async fn without_views(self) -> Self {
+        let ground = self.ground.clone();
+        self.stop().await;
+        std::fs::remove_dir_all(ground.path.join("data").join("views")).unwrap();
+        Self::on(ground).await.unwrap()
     }
 
     /// Sets the clock.
     pub fn at(&self, time: &str) {
-        self.clock.store(micros(time), Ordering::Relaxed);
-    }
-
-    fn bearer(&self, login: &str) -> Bearer {
-        Bearer::new(&self.token(login))
+        self.ground.hands.set(time);
     }
 
     /// The credential of a login, as its token file holds it.
     pub fn token(&self, login: &str) -> String {
-        let (organisation, roles): (&str, &[Role]) = match login {
-            "inspector" => ("ofsted", &[Role::Inspector]),
-            "moderator" | "moderator-2" => ("ofsted", &[Role::Moderator]),
-            "lead" => ("ofsted", &[Role::LeadInspector]),
-            "ofsted" => ("ofsted", &[Role::Signatory]),
-            "csci" => ("csci", &[Role::Signatory]),
-            "publisher" => ("ofsted", &[Role::Publisher]),
-            "officer" => ("ofsted", &[Role::RecordsOfficer]),
-            "admin" => ("ofsted", &[Role::FrameworkAdmin]),
-            "auditor" => ("audit-office", &[Role::Auditor]),
-            "consumer" => ("audit-commission", &[Role::Consumer]),
-            other => panic!("{other} is nobody here"),
-        };
-        let identity = Identity {
-            login: Text::parse(format!("{login}@{organisation}")).unwrap(),
-            organisation: OrganisationId::parse(organisation).unwrap(),
-            roles: roles.to_vec(),
-        };
-        let now = Timestamp::from_microsecond(self.clock.load(Ordering::Relaxed)).unwrap();
-        let credentials = Credentials::new(&KEY).unwrap();
-        // Long enough for tests that move the clock by months.
-        credentials.mint(&identity, now, Duration::from_hours(24 * 400)).unwrap()
+        self.clients().token(login)
     }
 
     pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
-        AssessmentServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+        self.clients().assessments(login)
     }
 
     pub fn audits(&self) -> AuditServiceClient<Authorised> {
-        AuditServiceClient::with_interceptor(self.channel.clone(), self.bearer("auditor"))
+        self.clients().audits()
     }
 
     pub fn frameworks(&self, login: &str) -> FrameworkServiceClient<Authorised> {
-        FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+        self.clients().frameworks(login)
     }
 
     /// Opens an assessment under apa/2006; its name.
@@ -249,7 +373,7 @@ impl Served {
     pub async fn moderate(&self, name: &str, area: &str, grade: &str, last_at: u64) -> pb::Receipt {
         let panel = pb::StatedPanel {
             display_name: "consistency panel".to_owned(),
-            members: vec!["moderator@ofsted".to_owned(), "second moderator".to_owned()],
+            members: vec![member("moderator@ofsted", ""), member("second moderator", "csci")],
             ..pb::StatedPanel::default()
         };
         let decider = pb::StatedDecider {
@@ -394,6 +518,11 @@ pub fn act() -> pb::Act {
 /// An act that says why.
 pub fn explained(reason: &str) -> pb::Act {
     pb::Act { reason: reason.to_owned(), rationale: "weighed again".to_owned(), ..act() }
+}
+
+/// A member of a panel; without an organisation, of the panel's.
+pub fn member(person: &str, organisation: &str) -> pb::StatedMember {
+    pb::StatedMember { person: person.to_owned(), organisation: organisation.to_owned() }
 }
 
 pub fn last(position: u64) -> pb::Expectation {

@@ -6,15 +6,12 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
 };
 
-use judgement_ledger::disk::{Access, Disk, DiskFile};
+use judgement_ledger::disk::{Access, Disk, DiskFile, FlushFailed};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -61,21 +58,21 @@ struct State {
     durable_names: BTreeMap<String, usize>,
     /// Changes of names since the last sync of the directory.
     pending_names: Vec<NameChange>,
-    /// A failed sync of the directory must not be tried again.
-    directory_sync_failed: bool,
+    /// A failed sync of a directory must not be tried again.
+    directory_syncs_failed: BTreeSet<String>,
     calls: Vec<String>,
     fault: Option<(usize, Fault)>,
     forgets_syncs: bool,
     syncs_tried_again: usize,
-    locked: Arc<AtomicBool>,
+    locked: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Gives the lock up when it is dropped.
-struct Lock(Arc<AtomicBool>);
+struct Lock(Arc<Mutex<BTreeSet<String>>>, String);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.lock().unwrap().remove(&self.1);
     }
 }
 
@@ -114,6 +111,14 @@ enum NameChange {
 }
 
 impl NameChange {
+    fn is_in(&self, directory: &str) -> bool {
+        match self {
+            Self::Create(name, _) | Self::Rename(_, name, _) | Self::Remove(name) => {
+                name.starts_with(directory)
+            }
+        }
+    }
+
     fn apply(&self, names: &mut BTreeMap<String, usize>) {
         match self {
             Self::Create(name, node) => {
@@ -186,7 +191,12 @@ impl SimDisk {
     }
 
     pub(crate) fn shared(&self) -> Arc<dyn Disk> {
-        Arc::new(self.clone())
+        self.directory("")
+    }
+
+    /// The directory of the files whose names begin so.
+    pub(crate) fn directory(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(Directory { disk: self.clone(), name: name.to_owned() })
     }
 
     /// Lets `fault` befall the call after `calls` more calls.
@@ -241,7 +251,7 @@ impl SimDisk {
         state.fault = None;
         state.locked = Arc::default();
         // It is another process: it cannot know which sync has failed, and syncs anew.
-        state.directory_sync_failed = false;
+        state.directory_syncs_failed.clear();
         state.nodes.iter_mut().for_each(|node| node.sync_failed = false);
         Self(Arc::new(Mutex::new(state)))
     }
@@ -345,74 +355,93 @@ fn not_found() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
-impl Disk for SimDisk {
+/// A directory of the disk: the files whose names begin with its name.
+struct Directory {
+    disk: SimDisk,
+    name: String,
+}
+
+impl Directory {
+    fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.name)
+    }
+}
+
+impl Disk for Directory {
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.plain_call("list", "")?.names.keys().cloned().collect())
+        let state = self.disk.plain_call("list", &self.name)?;
+        let names = state.names.keys().filter_map(|name| name.strip_prefix(&self.name));
+        Ok(names.map(str::to_owned).collect())
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let name = self.path(name);
         let mut number = 0;
-        self.change("create", name, |state| {
-            if state.names.contains_key(name) {
+        self.disk.change("create", &name, |state| {
+            if state.names.contains_key(&name) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             state.nodes.push(Node::default());
             number = state.nodes.len() - 1;
-            Ok(NameChange::Create(name.to_owned(), number))
+            Ok(NameChange::Create(name.clone(), number))
         })?;
-        Ok(Arc::new(SimFile {
-            disk: self.clone(),
-            node: number,
-            name: name.to_owned(),
-            access: Access::Write,
-        }))
+        let disk = self.disk.clone();
+        Ok(Arc::new(SimFile { disk, node: number, name, access: Access::Write }))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let node = *self.plain_call("open", name)?.names.get(name).ok_or_else(not_found)?;
-        Ok(Arc::new(SimFile { disk: self.clone(), node, name: name.to_owned(), access }))
+        let name = self.path(name);
+        let node = *self.disk.plain_call("open", &name)?.names.get(&name).ok_or_else(not_found)?;
+        Ok(Arc::new(SimFile { disk: self.disk.clone(), node, name, access }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.change("rename", from, |state| {
-            let node = *state.names.get(from).ok_or_else(not_found)?;
-            Ok(NameChange::Rename(from.to_owned(), to.to_owned(), node))
+        let (from, to) = (self.path(from), self.path(to));
+        self.disk.change("rename", &from, |state| {
+            let node = *state.names.get(&from).ok_or_else(not_found)?;
+            Ok(NameChange::Rename(from.clone(), to, node))
         })
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.change("remove", name, |state| {
-            state.names.get(name).ok_or_else(not_found)?;
-            Ok(NameChange::Remove(name.to_owned()))
+        let name = self.path(name);
+        self.disk.change("remove", &name, |state| {
+            state.names.get(&name).ok_or_else(not_found)?;
+            Ok(NameChange::Remove(name.clone()))
         })
     }
 
     fn sync(&self) -> io::Result<()> {
-        let (mut state, fault) = self.call("sync", "directory")?;
-        if state.directory_sync_failed {
+        let (mut state, fault) = self.disk.call("sync", &self.path("directory"))?;
+        if state.directory_syncs_failed.contains(&self.name) {
             state.syncs_tried_again += 1;
         }
         if let Err(error) = fail(fault) {
-            state.directory_sync_failed = true;
-            return Err(error);
+            state.directory_syncs_failed.insert(self.name.clone());
+            return Err(FlushFailed::mark(error));
         }
         if !state.forgets_syncs {
-            state.pending_names.clear();
-            state.durable_names = state.names.clone();
+            let here = |change: &NameChange| change.is_in(&self.name);
+            let (synced, pending): (Vec<_>, Vec<_>) = state.pending_names.drain(..).partition(here);
+            state.pending_names = pending;
+            for change in synced {
+                change.apply(&mut state.durable_names);
+            }
         }
         Ok(())
     }
 
     fn lock(&self, name: &str) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
-        let locked = Arc::clone(&self.plain_call("lock", name)?.locked);
-        if locked.swap(true, Ordering::SeqCst) {
+        let name = self.path(name);
+        let locked = Arc::clone(&self.disk.plain_call("lock", &name)?.locked);
+        if !locked.lock().unwrap().insert(name.clone()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Lock(locked))))
+        Ok(Some(Box::new(Lock(locked, name))))
     }
 
     fn describe(&self, name: &str) -> String {
-        format!("sim/{name}")
+        format!("sim/{}", self.path(name))
     }
 }
 
@@ -466,7 +495,7 @@ impl DiskFile for SimFile {
         if let Err(error) = fail(fault) {
             node.sync_failed = true;
             node.mark_unsynced(Written::Doubtful);
-            return Err(error);
+            return Err(FlushFailed::mark(error));
         }
         if !forgets {
             node.mark_unsynced(Written::Synced);

@@ -22,7 +22,7 @@ const LAYERS: &[Room] = &[
     },
     Room { path: "merkle", rooms: &["merkle"], crates: &["sha2", "ed25519_dalek", "thiserror"] },
     Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
-    Room { path: "disk", rooms: &["disk"], crates: &[] },
+    Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing"] },
     Room {
         path: "record",
         rooms: &["record", "judgement", "merkle", "pb"],

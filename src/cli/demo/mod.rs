@@ -184,8 +184,7 @@ async fn read(
         min_position: position,
         ..pb::GetAssessmentRequest::default()
     };
-    let answer = auditor.assessments().get_assessment(request).await;
-    Ok(answer.map_err(|status| Failure::refused("reading the letter", status))?.into_inner())
+    assessment::read(auditor, request).await
 }
 
 #[cfg(test)]

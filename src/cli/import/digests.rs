@@ -34,6 +34,8 @@ pub(super) async fn fill(step: &mut Step, caller: &Client, position: u64) -> Res
         view: pb::AssessmentView::Working.into(),
         content: pb::AssessmentContent::Full.into(),
         min_position: position,
+        // The digest is of all entries, however few are answered.
+        page_size: 1,
         ..pb::GetAssessmentRequest::default()
     };
     let answer = caller.assessments().get_assessment(request).await;

@@ -2,7 +2,7 @@
 
 use super::{at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{NOTHING, award, date, label, time, words},
+    cli::wording::{NOTHING, award, date, label, mark, time, words},
     pb,
 };
 
@@ -56,7 +56,9 @@ fn heading(assessment: &pb::Assessment) -> Vec<String> {
 }
 
 fn signatures(assessment: &pb::Assessment) -> Option<String> {
-    let signed = |it: &pb::SignedSignature| format!("{} (record {})", it.organisation, it.position);
+    let signed = |it: &pb::SignedSignature| {
+        format!("{} (record {}){}", it.organisation, it.position, mark(it.transcribed))
+    };
     let signed: Vec<_> = assessment.signatures.iter().map(signed).collect();
     (!signed.is_empty()).then(|| format!("Signed for {}.", signed.join(" and ")))
 }
@@ -66,7 +68,7 @@ fn row(judgement: &pb::Judgement) -> [String; 4] {
         "" => String::new(),
         descriptor => format!(": {descriptor}"),
     };
-    let transcribed = if judgement.transcribed { " (transcribed)" } else { "" };
+    let transcribed = mark(judgement.transcribed);
     [
         label(&judgement.area_label),
         format!("{}{descriptor}{transcribed}", award(judgement.award.as_ref())),
@@ -95,6 +97,14 @@ fn unjudged(
 mod tests {
     use super::*;
     use crate::cli::tables::sample;
+
+    #[test]
+    fn history_entered_later_is_marked() {
+        let mut assessment = sample::assessment();
+        assessment.signatures[0].transcribed = true;
+        let signed = "Signed for csci (record 40) (transcribed) and ofsted (record 41).";
+        assert_eq!(signatures(&assessment).unwrap(), signed);
+    }
 
     #[test]
     fn a_summary_shows_every_area_with_grade_descriptor_and_record() {

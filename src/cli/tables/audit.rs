@@ -2,7 +2,7 @@
 
 use super::{
     NAME_WIDTH, at_least,
-    history::{by, changed},
+    history::{by, changed, mark},
     keep, lines, listing,
 };
 use crate::{
@@ -26,7 +26,7 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
     [
         row.position.to_string(),
         time(row.recorded_at.as_ref()),
-        format!("{}\n{}", stream(&row.stream), what(row)),
+        format!("{}\n{}{}", stream(&row.stream), what(row), mark(row)),
         by(row),
         why(row).unwrap_or_default(),
     ]
@@ -44,7 +44,9 @@ pub(super) fn stream(name: &str) -> String {
 fn what(row: &pb::AuditRow) -> String {
     match &row.grade {
         Some(grade) => format!("{}\n{}", label(&grade.area_label), changed(grade)),
+        None if !row.signed_for.is_empty() => format!("{} for {}", row.event, row.signed_for),
         None if row.entry_id.is_empty() => row.event.clone(),
+        None if row.struck => format!("{} {}, struck", row.event, row.entry_id),
         None => format!("{} {}", row.event, row.entry_id),
     }
 }
@@ -53,6 +55,23 @@ fn what(row: &pb::AuditRow) -> String {
 mod tests {
     use super::*;
     use crate::cli::tables::sample;
+
+    #[test]
+    fn a_strike_and_a_signature_say_what_and_whose_they_are() {
+        let revised = pb::AuditRow {
+            event: "EntryRevised".to_owned(),
+            entry_id: "n1".to_owned(),
+            ..pb::AuditRow::default()
+        };
+        assert_eq!(what(&revised), "EntryRevised n1");
+        assert_eq!(what(&pb::AuditRow { struck: true, ..revised }), "EntryRevised n1, struck");
+        let signed = pb::AuditRow {
+            event: "SignedOff".to_owned(),
+            signed_for: "estyn".to_owned(),
+            ..pb::AuditRow::default()
+        };
+        assert_eq!(what(&signed), "SignedOff for estyn");
+    }
 
     #[test]
     fn an_audit_row_says_what_where_who_and_why() {

@@ -2,7 +2,7 @@
 
 use super::{lines, listing};
 use crate::{
-    cli::wording::{figure, follow_up, text, words},
+    cli::wording::{figure, follow_up, mark, text, words},
     pb,
 };
 
@@ -42,7 +42,11 @@ fn row(entry: &pb::Entry) -> [String; 4] {
     let content = content(entry);
     [
         entry.entry_id.clone(),
-        words(content.kind().as_str_name(), "ENTRY_KIND_"),
+        format!(
+            "{}{}",
+            words(content.kind().as_str_name(), "ENTRY_KIND_"),
+            mark(entry.transcribed)
+        ),
         says(&content).join("\n"),
         entry.position.to_string(),
     ]
@@ -65,6 +69,13 @@ fn says(content: &pb::EntryContent) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::cli::tables::sample;
+
+    #[test]
+    fn history_entered_later_is_marked() {
+        let mut entry = sample::assessment().entries.remove(0);
+        entry.transcribed = true;
+        assert_eq!(row(&entry)[1], "strength (transcribed)");
+    }
 
     #[test]
     fn entries_stand_under_the_headings_of_the_letter() {

@@ -2,7 +2,7 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{award, change, decider_named, label, recorder, time, why},
+    cli::wording::{self, award, change, decider_named, label, recorder, time, why},
     pb,
 };
 
@@ -23,18 +23,24 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
     [
         row.position.to_string(),
         time(row.recorded_at.as_ref()),
-        format!("{}\n{}", label(&grade.area_label), changed(&grade)),
+        format!("{}\n{}{}", label(&grade.area_label), changed(&grade), mark(row)),
         by(row),
         why(row).unwrap_or_default(),
     ]
 }
 
-/// Who decided, and who recorded it, if another.
+/// What marks a row of history entered later.
+pub(super) fn mark(row: &pb::AuditRow) -> &'static str {
+    wording::mark(row.transcribed_from.is_some())
+}
+
+/// Who decided, if known, and who recorded it, if another.
 pub(super) fn by(row: &pb::AuditRow) -> String {
     let recorder = recorder(row);
     match decider_named(row.decided_by.as_ref()) {
         Some(decider) if decider != recorder => format!("{decider}\nrecorded by {recorder}"),
-        Some(_) | None => recorder,
+        Some(_) => recorder,
+        None => format!("recorded by {recorder}"),
     }
 }
 
@@ -51,6 +57,22 @@ pub(super) fn changed(grade: &pb::GradeChange) -> String {
 mod tests {
     use super::*;
     use crate::cli::tables::sample;
+
+    #[test]
+    fn who_recorded_is_not_said_to_have_decided_where_nobody_is_known_to_have() {
+        let mut row = sample::moderated().remove(0);
+        assert_eq!(by(&row), "a.inspector@ofsted (inspector, ofsted)");
+        row.decided_by = None;
+        assert_eq!(by(&row), "recorded by a.inspector@ofsted (inspector, ofsted)");
+    }
+
+    #[test]
+    fn history_entered_later_is_marked() {
+        let mut rows = sample::moderated();
+        rows[1].transcribed_from = Some(pb::TranscribedFrom::default());
+        let text = history(100, &rows).join(" ");
+        assert_eq!(text.matches("(transcribed)").count(), 1, "{text}");
+    }
 
     #[test]
     fn a_history_is_a_row_a_change() {

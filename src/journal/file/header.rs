@@ -6,6 +6,7 @@ use super::{
     FORMAT_VERSION, LedgerId,
     frame::Chain,
     layout::{array_at, u32_at, u64_at},
+    note::Unusable,
 };
 use crate::judgement::Position;
 
@@ -50,19 +51,27 @@ impl Header {
         bytes
     }
 
+    /// The header that `bytes` begin with. Magic and version are looked at before all else: what
+    /// follows them may be different in a newer format.
+    ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unusable> {
         if array_at(bytes, 0) != Some(MAGIC) {
-            return Err("the file does not begin as a segment does");
+            return Err(Unusable::Damaged(0, "the file does not begin as a segment does"));
         }
-        Self::decode_fields(bytes).ok_or("the checksum of the segment's header does not match")
+        match u32_at(bytes, 8) {
+            Some(FORMAT_VERSION) => {}
+            Some(newer) if newer > FORMAT_VERSION => return Err(Unusable::Newer(newer)),
+            Some(_) | None => return Err(Unusable::Damaged(8, "there is no such format version")),
+        }
+        let what = "the checksum of the segment's header does not match";
+        Self::decode_fields(bytes).ok_or(Unusable::Damaged(0, what))
     }
 
     fn decode_fields(bytes: &[u8]) -> Option<Self> {
         let covered = bytes.get(..CHECKSUM_AT)?;
-        let version = u32_at(bytes, 8)?;
-        if u32_at(bytes, CHECKSUM_AT)? != crc32c::crc32c(covered) || version != FORMAT_VERSION {
+        if u32_at(bytes, CHECKSUM_AT)? != crc32c::crc32c(covered) {
             return None;
         }
         Some(Self {
@@ -112,6 +121,13 @@ mod tests {
             flipped[at] ^= 4;
             assert!(Header::decode(&flipped).is_err(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_newer_version_is_seen_before_its_content() {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&2_u32.to_le_bytes());
+        assert_eq!(Header::decode(&bytes), Err(Unusable::Newer(2)));
     }
 
     #[test]

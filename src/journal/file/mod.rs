@@ -94,18 +94,21 @@
 //! | call | outcome | afterwards |
 //! |---|---|---|
 //! | removing `CLEAN` before the first change | `NotApplied` | tried again with the next change |
-//! | preparing, heading or syncing the next segment | `NotApplied` | the file is given up; the next append prepares another |
+//! | preparing or heading the next segment | `NotApplied` | the file is given up; the next append prepares another |
+//! | syncing it | `Unknown` | poisoned, though nothing was stored: the disk cannot be trusted |
 //! | renaming it to its name | `NotApplied` | the active segment takes no more frames; the next append prepares another and renames again |
 //! | writing the footer | `NotApplied` | written again, as it was, by the next append |
 //! | syncing the directory, or the footer | `Unknown` | poisoned |
 //! | writing or syncing the frame | `Unknown` | poisoned |
-//! | writing or syncing the new `CHECKPOINT` or `CLEAN` | `NotApplied` | the file is given up; the next call writes another |
-//! | renaming these, syncing the directory | `Unknown` | poisoned |
+//! | writing the new `CHECKPOINT` or `CLEAN` | `NotApplied` | the file is given up; the next call writes another |
+//! | syncing or renaming these, syncing the directory | `Unknown` | poisoned |
 //! | any read | `Unreadable` | nothing changes |
 //! | any call while opening | `OpenError` | open again |
 //!
-//! `NotApplied` says [`Full`](super::NotApplied::Full) where the disk is. No sync of a file is ever
-//! tried again: the file is given up, or the journal is poisoned. A poisoned journal still reads.
+//! `NotApplied` says [`Full`](super::NotApplied::Full) where the disk is, a sync that found it full
+//! before the frame is written among them; and before any call, where [`Disk::has_room`] says that
+//! there is no room. No sync of a file is ever tried again: the journal is poisoned, or for a full
+//! disk the file is given up. A poisoned journal still reads.
 //!
 //! # Opening
 //!

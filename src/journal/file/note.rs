@@ -41,7 +41,8 @@ pub(super) const CLEAN: Note =
 /// Where replacing a note failed.
 #[derive(Debug)]
 pub(super) enum ReplaceError {
-    /// Before the new note took the old one's name: the old one stands.
+    /// Before the new note took the old one's name: the old one stands. The cause may be a failed
+    /// flush of the new one.
     Before(io::Error),
     /// While or after it took the name: either stands, and which may change with a crash.
     During(io::Error),
@@ -55,7 +56,7 @@ impl ReplaceError {
     }
 }
 
-/// Why a note cannot be used.
+/// Why a file cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unusable {
     /// It was written by a newer format, of this version.

@@ -40,7 +40,6 @@ pub(super) fn open(
     // Before the lock, which may create a file: of a newer format not a byte is touched.
     format(disk.as_ref())?;
     let lock = disk.lock(LOCK)?.ok_or_else(|| OpenError::Locked { file: disk.describe(LOCK) })?;
-    remove_temporaries(disk.as_ref())?;
     let known = format(disk.as_ref())?;
     if known.is_none() {
         create::create(disk.as_ref(), &options)?;
@@ -48,6 +47,8 @@ pub(super) fn open(
     let ledger = known.unwrap_or(options.ledger_id);
     let opening = Opening { disk: disk.as_ref(), filing: &filing, ledger };
     let (found, mut recovery) = opening.find()?;
+    // Not before: what is refused is left as it is.
+    remove_temporaries(disk.as_ref())?;
     if known.is_none() {
         recovery.start = Start::Created;
     }
@@ -70,13 +71,17 @@ pub(super) fn note(disk: &dyn Disk, note: Note) -> Result<Option<Bytes>, OpenErr
     let Some(bytes) = note.load(disk)? else {
         return Ok(None);
     };
-    let file = disk.describe(note.name);
-    note.decode(&bytes).map(Some).map_err(|unusable| match unusable {
+    note.decode(&bytes).map(Some).map_err(|why| unusable(disk, note.name, &why))
+}
+
+fn unusable(disk: &dyn Disk, name: &str, why: &Unusable) -> OpenError {
+    let file = disk.describe(name);
+    match *why {
         Unusable::Newer(found) => OpenError::Newer { file, found, known: super::FORMAT_VERSION },
         Unusable::Damaged(offset, what) => {
             OpenError::Damaged(Damage { file, offset, position: Position::START.next(), what })
         }
-    })
+    }
 }
 
 /// What was half written when the last user stopped; nothing refers to it.
@@ -190,7 +195,7 @@ impl Opening<'_> {
         let name = segment_name(number);
         let file = self.disk.open(&name, access)?;
         let header = Header::decode(&transfer::read(file.as_ref(), 0, HEADER_BYTES)?)
-            .map_err(|what| damage(self.disk, &name, what))?;
+            .map_err(|why| unusable(self.disk, &name, &why))?;
         if header.ledger != self.ledger {
             return Err(damage(self.disk, &name, "the segment belongs to another journal"));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    contents::{FrameIndex, Run, slot_of},
+    contents::{FrameIndex, Run, Start, slot_of},
     frame::Frame,
     header::{Header, segment_name},
     layout::narrow,
@@ -95,24 +95,11 @@ fn read_chunk(
     after: Position,
     filling: &mut Filling,
 ) -> Result<Position, JournalError> {
-    let start = chunk.run.frames.first().map_or(0, |frame| u64::from(frame.offset));
-    let length = narrow(chunk.run.end.saturating_sub(start));
-    let read =
-        transfer::read(chunk.file.as_ref(), start, length).map_err(JournalError::Unreadable)?;
-    let read = Bytes::from(read);
     let mut last = after;
-    for frame_start in &chunk.run.frames {
-        let offset = u64::from(frame_start.offset);
-        let first = chunk.header.first.plus(u64::from(frame_start.slot));
-        let fault = |what| damage(store, &chunk.header, offset, first, what);
-        let bytes = read.get(narrow(offset.saturating_sub(start))..).unwrap_or_default();
-        let frame = Frame::decode(&read.slice_ref(bytes)).map_err(fault)?;
-        if frame.head.first != first {
-            return Err(fault("an append stands out of its place").into());
-        }
-        let skipped = narrow(last.next().since(first));
-        for entry in frame.entries.into_iter().skip(skipped) {
-            filling.put(last.next(), entry);
+    for frame in frames(store, chunk)? {
+        let skipped = narrow(last.next().since(frame.head.first));
+        for entry in frame.entries.iter().skip(skipped) {
+            filling.put(last.next(), entry.clone());
             if filling.full {
                 return Ok(filling.stored.last().map_or(after, |stored| stored.position));
             }
@@ -120,6 +107,37 @@ fn read_chunk(
         }
     }
     Ok(last)
+}
+
+/// The frames of the chunk, verified. One that is read alone is kept, for whoever wants its other
+/// entries next.
+fn frames(store: &Store, chunk: &Chunk) -> Result<Vec<Arc<Frame>>, JournalError> {
+    let first_of = |start: &Start| chunk.header.first.plus(u64::from(start.slot));
+    if let [alone] = chunk.run.frames.as_slice()
+        && let Some(kept) = store.kept_frame(first_of(alone))
+    {
+        return Ok(vec![kept]);
+    }
+    let start = chunk.run.frames.first().map_or(0, |frame| u64::from(frame.offset));
+    let length = narrow(chunk.run.end.saturating_sub(start));
+    let read =
+        transfer::read(chunk.file.as_ref(), start, length).map_err(JournalError::Unreadable)?;
+    let read = Bytes::from(read);
+    let mut frames = Vec::with_capacity(chunk.run.frames.len());
+    for frame_start in &chunk.run.frames {
+        let (offset, first) = (u64::from(frame_start.offset), first_of(frame_start));
+        let fault = |what| damage(store, &chunk.header, offset, first, what);
+        let bytes = read.get(narrow(offset.saturating_sub(start))..).unwrap_or_default();
+        let frame = Frame::decode(&read.slice_ref(bytes)).map_err(fault)?;
+        if frame.head.first != first {
+            return Err(fault("an append stands out of its place").into());
+        }
+        frames.push(Arc::new(frame));
+    }
+    if let [alone] = frames.as_slice() {
+        store.keep_frame(alone);
+    }
+    Ok(frames)
 }
 
 impl Filling {

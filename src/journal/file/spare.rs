@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Prepare, header::temporary_name, layout::narrow, note::remove_if_there, transfer};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, FlushFailed};
 
 /// One write of zeros, in bytes.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -38,7 +38,25 @@ pub(super) struct Spare {
 struct UnderWay {
     wanted: Wanted,
     cancelled: Arc<AtomicBool>,
-    thread: JoinHandle<io::Result<Arc<dyn DiskFile>>>,
+    work: Work,
+}
+
+type Prepared = io::Result<Arc<dyn DiskFile>>;
+
+enum Work {
+    OnThread(JoinHandle<Prepared>),
+    Done(Prepared),
+}
+
+impl Work {
+    /// What came of it; waits for the thread.
+    fn end(self) -> Prepared {
+        let gone = |_| Err(io::Error::other("the thread that prepared a segment is gone"));
+        match self {
+            Self::OnThread(thread) => thread.join().unwrap_or_else(gone),
+            Self::Done(prepared) => prepared,
+        }
+    }
 }
 
 impl Spare {
@@ -57,7 +75,9 @@ impl Spare {
         let flag = Arc::clone(&cancelled);
         let prepared = move || prepare(disk.as_ref(), wanted, &flag);
         match thread::Builder::new().name("journal-spare".to_owned()).spawn(prepared) {
-            Ok(thread) => self.under_way = Some(UnderWay { wanted, cancelled, thread }),
+            Ok(thread) => {
+                self.under_way = Some(UnderWay { wanted, cancelled, work: Work::OnThread(thread) });
+            }
             Err(error) => tracing::warn!(%error, "no thread to prepare a segment ahead of use"),
         }
     }
@@ -68,11 +88,29 @@ impl Spare {
     /// Why it could not be prepared. The next call prepares another one.
     pub(super) fn take(&mut self, wanted: Wanted) -> io::Result<Arc<dyn DiskFile>> {
         match self.under_way.take() {
-            Some(under_way) if under_way.wanted == wanted => {
-                let gone = |_| Err(io::Error::other("the thread that prepared a segment is gone"));
-                under_way.thread.join().unwrap_or_else(gone)
-            }
+            Some(under_way) if under_way.wanted == wanted => under_way.work.end(),
             Some(_) | None => prepare_now(self.disk.as_ref(), wanted),
+        }
+    }
+}
+
+impl Spare {
+    /// The failed flush of a file that is prepared, if that has come about: told once. Any other
+    /// failure waits until the file is taken, since another one may be had by then.
+    pub(super) fn flush_failure(&mut self) -> Option<io::Error> {
+        let UnderWay { wanted, cancelled, work } = self.under_way.take()?;
+        let work = match work {
+            Work::OnThread(thread) if thread.is_finished() => {
+                Work::Done(Work::OnThread(thread).end())
+            }
+            still @ (Work::OnThread(_) | Work::Done(_)) => still,
+        };
+        match work {
+            Work::Done(Err(failed)) if FlushFailed::is(&failed) => Some(failed),
+            work @ (Work::OnThread(_) | Work::Done(_)) => {
+                self.under_way = Some(UnderWay { wanted, cancelled, work });
+                None
+            }
         }
     }
 }
@@ -82,7 +120,7 @@ impl Drop for Spare {
     fn drop(&mut self) {
         if let Some(under_way) = self.under_way.take() {
             under_way.cancelled.store(true, Ordering::Relaxed);
-            if let Ok(Err(error)) = under_way.thread.join() {
+            if let Err(error) = under_way.work.end() {
                 tracing::debug!(%error, "preparing a segment was given up");
             }
         }

@@ -16,15 +16,16 @@ use lru::LruCache;
 use super::{
     FileOptions,
     contents::{Contents, FrameIndex},
-    frame::Chain,
+    frame::{Chain, Frame},
     header::{Header, segment_name},
     note::{CHECKPOINT, CLEAN, Note, PAYLOAD_BYTES_MAX, ReplaceError, remove_if_there},
     sealed::{FetchError, Sealed, Source},
     stop::Stop,
 };
 use crate::{
-    disk::{Access, Disk, DiskFile},
+    disk::{Access, Disk, DiskFile, FlushFailed},
     journal::{Filing, Head, JournalError, NotApplied},
+    judgement::Position,
 };
 
 /// How many sealed segments are kept open for reading: few descriptors, and a reader of old
@@ -34,6 +35,13 @@ const FILES_MAX: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// How many indexes of sealed segments are kept: at most 1.2 MB each (150,000 appends of one
 /// entry in a segment of 64 MiB), mostly far less.
 const INDEXES_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// How many appends that were read alone are kept, verified: who reads the entries of one append
+/// one by one reads it once. With [`FRAME_KEPT_BYTES_MAX`] they take 16 MiB at most.
+const FRAMES_MAX: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// The largest append that is kept.
+const FRAME_KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// An open journal, as its writer and its readers see it.
 pub(super) struct Store {
@@ -46,6 +54,8 @@ pub(super) struct Store {
     /// Guards the open files of sealed segments; never held during I/O, as the next.
     files: Mutex<LruCache<u64, Arc<dyn DiskFile>>>,
     indexes: Mutex<LruCache<u64, Arc<FrameIndex>>>,
+    /// By the position of the first entry.
+    frames: Mutex<LruCache<Position, Arc<Frame>>>,
     /// Guards the newest checkpoint and its file: held while it is replaced, so that one
     /// replacement follows the other.
     checkpoint: Mutex<Option<Bytes>>,
@@ -98,6 +108,7 @@ impl Store {
             view: RwLock::new(found.view),
             files: Mutex::new(LruCache::new(FILES_MAX)),
             indexes: Mutex::new(LruCache::new(INDEXES_MAX)),
+            frames: Mutex::new(LruCache::new(FRAMES_MAX)),
             checkpoint: Mutex::new(found.checkpoint),
             clean: Mutex::new(found.clean),
             poisoned: AtomicBool::new(false),
@@ -130,6 +141,16 @@ impl Store {
     pub(super) fn poison(&self, source: io::Error) -> JournalError {
         self.poisoned.store(true, Ordering::Release);
         JournalError::Unknown(source)
+    }
+
+    /// Takes note of a failure before anything was stored. If it is a flush that failed the disk
+    /// cannot be trusted any more, and nothing more is written; a flush that only found the disk
+    /// full says so.
+    pub(super) fn refused(&self, source: io::Error) -> JournalError {
+        if FlushFailed::is(&source) && !is_full(&source) {
+            return self.poison(source);
+        }
+        not_applied(source)
     }
 
     /// Removes the note of a clean stop, durably, before the first change of a run.
@@ -185,7 +206,7 @@ impl Store {
     fn replace(&self, note: Note, payload: &[u8]) -> Result<(), JournalError> {
         at_most(payload.len(), PAYLOAD_BYTES_MAX)?;
         note.replace(self.disk.as_ref(), payload).map_err(|error| match error {
-            ReplaceError::Before(source) => not_applied(source),
+            ReplaceError::Before(source) => self.refused(source),
             ReplaceError::During(source) => self.poison(source),
         })
     }
@@ -220,6 +241,19 @@ impl Store {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner).put(number, Arc::clone(&index));
         Ok(index)
     }
+
+    /// The append that begins with `first`, if it was read alone lately.
+    pub(super) fn kept_frame(&self, first: Position) -> Option<Arc<Frame>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).get(&first).map(Arc::clone)
+    }
+
+    /// Keeps an append that was read alone, unless it is large.
+    pub(super) fn keep_frame(&self, frame: &Arc<Frame>) {
+        if frame.head.bytes() <= FRAME_KEPT_BYTES_MAX {
+            let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+            frames.put(frame.head.first, Arc::clone(frame));
+        }
+    }
 }
 
 /// # Errors
@@ -233,13 +267,16 @@ pub(super) fn at_most(bytes: usize, bytes_max: usize) -> Result<(), JournalError
 
 /// The outcome of a call that failed before anything was stored.
 pub(super) fn not_applied(source: io::Error) -> JournalError {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    let full = [StorageFull, QuotaExceeded, FileTooLarge].contains(&source.kind());
-    JournalError::NotApplied(if full {
+    JournalError::NotApplied(if is_full(&source) {
         NotApplied::Full(source)
     } else {
         NotApplied::Unavailable(source)
     })
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    [StorageFull, QuotaExceeded, FileTooLarge].contains(&error.kind())
 }
 
 /// The payload of the note: nothing for no checkpoint, else a 1 before its bytes.

@@ -50,6 +50,12 @@ impl Writer {
     pub(super) fn append(&mut self, group: Group) -> Result<Head, JournalError> {
         self.store.usable()?;
         let bytes = self.permitted_bytes(&group)?;
+        if let Some(failed) = self.spare.flush_failure() {
+            return Err(self.store.refused(failed));
+        }
+        if !self.store.disk.has_room() {
+            return Err(not_applied(io::ErrorKind::StorageFull.into()));
+        }
         self.store.begin_changes()?;
         if self.sealing || !self.fits(bytes) {
             self.rotate()?;
@@ -173,10 +179,9 @@ impl Writer {
             }
         };
         let wanted = Wanted { number: header.number, segment_bytes: header.segment_bytes };
-        let file = self.spare.take(wanted).map_err(not_applied)?;
+        let file = self.spare.take(wanted).map_err(|error| self.store.refused(error))?;
         transfer::write(file.as_ref(), &header.encode(), 0).map_err(not_applied)?;
-        // If this fails, the file is given up with all that was written to it.
-        file.sync().map_err(not_applied)?;
+        file.sync().map_err(|error| self.store.refused(error))?;
 
         // Past this line the segment takes no more frames: what its successor says must stay true.
         self.sealing = true;

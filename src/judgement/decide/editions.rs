@@ -1,6 +1,6 @@
 //! Rules for closing, signing and publishing an edition. (Spec §4, §4.1, §4.8)
 
-use super::{Case, check_dates};
+use super::Case;
 use crate::{
     judgement::{
         AssessmentLocked, AssessmentPublished, AudienceDigest, Event, LockAssessment,
@@ -15,8 +15,7 @@ pub(super) fn lock(case: &Case<'_>, order: &LockAssessment) -> Result<Event<Text
     let incomplete = !missing.is_empty();
     let digest = edition_digest(case.assessment, case.framework, case.document);
 
-    case.check_reason()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     case.check_open()?;
     case.check_revision(order.expected)?;
     Refusal::Incomplete { missing }.when(incomplete)?;
@@ -55,12 +54,15 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
     };
 
     wrong.when(!signs)?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     check_edition(case, order.edition)?;
     let (digest, signed) = locked(case)?;
     Refusal::OtherDigest { digest }.when(order.digest != digest)?;
     Refusal::AlreadySigned { organisation: organisation.clone(), edition: order.edition }
         .when(signed.contains(&organisation))?;
+    // The digest says what is signed. A revision need not be expected, or two who sign at once
+    // would get in each other's way for nothing.
+    order.expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
     Ok(Event::SignedOff(SignedOff {
         organisation,
         edition: order.edition,
@@ -70,7 +72,7 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
 }
 
 pub(super) fn publish(case: &Case<'_>, order: &PublishAssessment) -> Result<Event<Text>, Refusal> {
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     check_edition(case, order.edition)?;
     let (digest, signed) = locked(case)?;
     let unsigned = case.framework.signed_by.iter().filter(|signer| !signed.contains(signer));

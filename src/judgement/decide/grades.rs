@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 
-use super::{Case, check_dates, check_stated};
+use super::{Case, check_stated};
 use crate::judgement::{
-    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, Refusal,
-    Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
+    Area, Award, ChangeKind, Event, Framework, Grade, GradeSet, Judgement, LevelCode, NamedBy,
+    Refusal, Scale, ScaleId, SelfModeration, SetGrade, Standing, Text,
 };
 
 pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>, Refusal> {
-    let area = case.area(&order.area)?;
-    let before = case.assessment.judgements.get(&order.area);
+    let area = case.area(&order.area, NamedBy::Grade)?;
+    let before = case.assessment.judgements.get(&order.area).map(AsRef::as_ref);
     let last = case.assessment.last_of_area(&order.area);
     let ungradable = Refusal::AreaNotGradable { area: order.area.clone() };
 
@@ -21,9 +21,7 @@ pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>
     let unexplained = case.act.rationale.is_none() || case.act.reason.is_none();
     let needs = "a reason and a rationale: a judgement stands already";
 
-    case.check_reason()?;
-    case.check_evidence()?;
-    check_dates(case.situation, case.act)?;
+    case.check_act()?;
     Refusal::RationaleRequired { needs }.when(reworded && unexplained)?;
     check_stated(last, order.expected)?;
     case.check_open()?;
@@ -38,6 +36,13 @@ pub(super) fn set(case: &Case<'_>, order: &SetGrade<Text>) -> Result<Event<Text>
 /// Finds a stated grade on the scales of the area.
 fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, Refusal> {
     let found = match grade {
+        Grade::Level(Some(named), _) if !area.scales.contains(named) => {
+            return Err(Refusal::ScaleNotOfArea {
+                area: area.id.clone(),
+                scale: named.clone(),
+                scales: area.scales.clone(),
+            });
+        }
         Grade::Level(named, code) => framework
             .scales_of(area)
             .filter(|scale| named.as_ref().is_none_or(|named| scale.id == *named))
@@ -51,22 +56,20 @@ fn find(framework: &Framework, area: &Area, grade: &Grade) -> Result<Standing, R
         Grade::NotGraded(_) => None,
     };
     match found {
+        // §3.4: an award in words keeps the word as stated, and a code states none.
+        Some((_, level, None)) if !level.words.is_empty() => Err(Refusal::LevelInWords {
+            area: area.id.clone(),
+            level: level.code.clone(),
+            words: level.words.clone(),
+        }),
         Some((scale, level, word)) => {
             Ok(Standing::Level { scale: scale.id.clone(), level: level.code.clone(), word })
         }
         None => Err(Refusal::LevelNotOnScale {
             area: area.id.clone(),
-            given: stated(grade),
+            given: grade.clone(),
             valid: valid(framework, area),
         }),
-    }
-}
-
-fn stated(grade: &Grade) -> String {
-    match grade {
-        Grade::Level(_, code) => code.to_string(),
-        Grade::Word(word) => word.to_string(),
-        Grade::NotGraded(value) => value.as_str().to_owned(),
     }
 }
 
@@ -95,13 +98,20 @@ fn is_level(standing: &Standing) -> bool {
 }
 
 /// How a grade differs from the one before: by rank, never by number. (Spec §3.3)
+///
+/// The same level in another of its words is the same again. One value that is no grade after
+/// another takes no level away: it is awarded, as the first was.
 fn change(framework: &Framework, before: Option<&Standing>, now: &Standing) -> ChangeKind {
     match (before, now) {
-        (Some(before), now) if before == now => ChangeKind::Reaffirmed,
-        (None | Some(Standing::NotGraded(_)), Standing::Level { .. }) | (None, _) => {
-            ChangeKind::Awarded
+        (Some(Standing::NotGraded(old)), Standing::NotGraded(new)) if old == new => {
+            ChangeKind::Reaffirmed
         }
-        (Some(_), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (None | Some(Standing::NotGraded(_)), _) => ChangeKind::Awarded,
+        (Some(Standing::Level { .. }), Standing::NotGraded(_)) => ChangeKind::Vacated,
+        (
+            Some(Standing::Level { scale: old_scale, level: old_level, .. }),
+            Standing::Level { scale, level, .. },
+        ) if (old_scale, old_level) == (scale, level) => ChangeKind::Reaffirmed, // §4.4
         (
             Some(Standing::Level { scale: old_scale, level: old_level, .. }),
             Standing::Level { scale, level, .. },

@@ -13,8 +13,9 @@ mod registration;
 use jiff::civil::Date;
 
 use super::{
-    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Event, Expected,
-    ExpectedRevision, Framework, Item, Order, Position, Refusal, Role, Text,
+    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, EvidenceRef,
+    Expected, ExpectedRevision, Framework, Item, Lack, NamedBy, Order, Place, Position, Refusal,
+    Role, Text,
 };
 
 /// What a command is decided against: all that the ledger knows and the rules need.
@@ -49,9 +50,21 @@ pub enum Known<'a> {
         /// An assessment of the same subject under the same framework in the same cycle.
         same_cycle: Option<&'a AssessmentId>,
     },
-    /// For every other order on an assessment: the assessment with its framework and the hash of
-    /// the framework's document, if it was opened.
-    Assessment(Option<(&'a Assessment, &'a Framework, &'a [u8; 32])>),
+    /// For every other order on an assessment: what it is about, if it was opened.
+    Assessment(Option<Opened<'a>>),
+}
+
+/// An assessment that was opened, and what its rules are asked against beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Opened<'a> {
+    /// What stands.
+    pub assessment: &'a Assessment,
+    /// Its framework.
+    pub framework: &'a Framework,
+    /// The hash of the framework's document.
+    pub document: &'a [u8; 32],
+    /// Earlier wordings of its entries: all that the command cites and that there are.
+    pub wordings: &'a [EvidenceRef],
 }
 
 /// What the rules make of a command.
@@ -71,16 +84,17 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
     let Command { caller, act, order } = command;
     let role = permit(caller, act, may_cause(situation, act, order))?;
     let event = match order {
-        Order::RegisterFramework(order) => registration::framework(situation, order)?,
-        Order::RegisterSubject(order) => registration::subject(situation, order)?,
+        Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
+        Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
             registration::open(situation, act, id, order)?
         }
         Order::Assess(id, order) => {
-            let Known::Assessment(Some((assessment, framework, document))) = situation.known else {
+            let Known::Assessment(Some(opened)) = situation.known else {
                 return Err(Refusal::UnknownAssessment { assessment: id.clone() });
             };
-            let case = Case { situation, caller, act, assessment, framework, document };
+            let Opened { assessment, framework, document, wordings } = opened;
+            let case = Case { situation, caller, act, assessment, framework, document, wordings };
             match order {
                 // Decided above: an assessment that is being opened is not known yet.
                 AssessmentOrder::Open(_) => {
@@ -109,6 +123,7 @@ struct Case<'a> {
     assessment: &'a Assessment,
     framework: &'a Framework,
     document: &'a [u8; 32],
+    wordings: &'a [EvidenceRef],
 }
 
 /// The roles that may cause an order's event. (Spec §4, second column)
@@ -124,13 +139,27 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             AssessmentOrder::Open(_)
             | AssessmentOrder::SetAddressee(_)
             | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
-            AssessmentOrder::SetGrade(_) if moderates(situation, act) => &[Role::Moderator],
-            AssessmentOrder::SetGrade(_)
-            | AssessmentOrder::RecordEntry(_)
-            | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
+            AssessmentOrder::SetGrade(_) => may_grade(situation, act),
+            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
             AssessmentOrder::SignOff(_) => &[Role::Signatory],
             AssessmentOrder::Publish(_) => &[Role::Publisher],
         },
+    }
+}
+
+/// Who may grade: an inspector, or for reasons of moderation a moderator. Which reasons those are
+/// stands in the framework: of an assessment that was never opened either may hear that.
+fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
+    let unknown = match situation.known {
+        Known::Assessment(found) => found.is_none(),
+        Known::Name { .. } | Known::Opening { .. } => false,
+    };
+    if unknown && act.reason.is_some() {
+        &[Role::Inspector, Role::Moderator]
+    } else if moderates(situation, act) {
+        &[Role::Moderator]
+    } else {
+        &[Role::Inspector]
     }
 }
 
@@ -143,8 +172,8 @@ fn permit(caller: &Caller, act: &Act<Text>, needs: &'static [Role]) -> Result<Ro
 /// Whether the reason given is one of moderation under the assessment's framework.
 fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
     match (situation.known, &act.reason) {
-        (Known::Assessment(Some((_, framework, _))), Some(reason)) => {
-            framework.reason(reason).is_some_and(|reason| reason.moderation)
+        (Known::Assessment(Some(opened)), Some(reason)) => {
+            opened.framework.reason(reason).is_some_and(|reason| reason.moderation)
         }
         (Known::Assessment(_) | Known::Name { .. } | Known::Opening { .. }, _) => false,
     }
@@ -170,26 +199,62 @@ fn check_stated(last: Option<Item>, expected: Option<Expected>) -> Result<(), Re
         .when(last.is_some() && expected.is_none())
 }
 
+/// The reason, if given, is one of the framework's.
+fn check_reason(framework: &Framework, act: &Act<Text>) -> Result<(), Refusal> {
+    let Some(reason) = &act.reason else { return Ok(()) };
+    let reasons = || framework.reasons.iter().map(|it| it.code.clone()).collect();
+    match framework.reason(reason) {
+        Some(_) => Ok(()),
+        None => Err(Refusal::ReasonNotInFramework { reason: reason.clone(), reasons: reasons() }),
+    }
+}
+
+/// What is there before any entry rests on none.
+fn check_no_evidence(act: &Act<Text>) -> Result<(), Refusal> {
+    let nowhere = act.evidence.iter().enumerate().map(|(index, evidence)| Dangling {
+        place: Place::Evidence(index),
+        entry: evidence.entry.clone(),
+        lack: Lack::Entry,
+    });
+    check_references(nowhere.collect())
+}
+
+/// No reference leads nowhere.
+fn check_references(references: Vec<Dangling>) -> Result<(), Refusal> {
+    let dangling = !references.is_empty();
+    Refusal::DanglingReference { references }.when(dangling)
+}
+
 impl Case<'_> {
-    /// The reason, if given, is one of the framework's.
-    fn check_reason(&self) -> Result<(), Refusal> {
-        let Some(reason) = &self.act.reason else { return Ok(()) };
-        let reasons = || self.framework.reasons.iter().map(|it| it.code.clone()).collect();
-        match self.framework.reason(reason) {
-            Some(_) => Ok(()),
-            None => {
-                Err(Refusal::ReasonNotInFramework { reason: reason.clone(), reasons: reasons() })
-            }
-        }
+    /// The rules about its circumstances that every order on an assessment keeps.
+    fn check_act(&self) -> Result<(), Refusal> {
+        check_reason(self.framework, self.act)?;
+        self.check_evidence()?;
+        check_dates(self.situation, self.act)
     }
 
-    /// The evidence referred to is there.
+    /// The evidence referred to is there: each is an entry at one of its own wordings.
     fn check_evidence(&self) -> Result<(), Refusal> {
-        let missing = |entry: &&super::EntryId| !self.assessment.entries.contains_key(*entry);
-        let named = self.act.evidence.iter().map(|evidence| &evidence.entry);
-        let entries: Vec<_> = named.filter(missing).cloned().collect();
-        let dangling = !entries.is_empty();
-        Refusal::DanglingReference { entries }.when(dangling)
+        let cited = self.act.evidence.iter().enumerate();
+        let dangling = cited.filter_map(|(index, it)| {
+            let (place, entry) = (Place::Evidence(index), it.entry.clone());
+            Some(Dangling { place, entry, lack: self.lack_of(it)? })
+        });
+        check_references(dangling.collect())
+    }
+
+    /// Why evidence leads nowhere, if it does. An entry that was struck has no wording any more;
+    /// what it said can still be cited by the record that said it.
+    fn lack_of(&self, cited: &EvidenceRef) -> Option<Lack> {
+        let Some(written) = self.assessment.entries.get(&cited.entry) else {
+            return Some(Lack::Entry);
+        };
+        let last = written.item.at;
+        if cited.is_of_last() || cited.at == last {
+            return written.struck.then_some(Lack::Struck);
+        }
+        let is_there = self.wordings.contains(cited);
+        (!is_there).then_some(Lack::Wording { at: cited.at, last })
     }
 
     /// Grades and entries change in an open edition only. (Spec §4.1)
@@ -228,20 +293,27 @@ impl Case<'_> {
         let revision = self.assessment.revision;
         match expected {
             None => Err(Refusal::RevisionRequired { revision }),
-            Some(ExpectedRevision::Any) => Ok(()),
-            Some(ExpectedRevision::At(known)) => {
-                let last = self.assessment.last.at;
-                Refusal::StaleRevision { revision, last }.when(known != revision)
-            }
+            Some(expected) => self.check_revision_is(expected),
         }
     }
 
+    /// The assessment has the revision that is expected.
+    fn check_revision_is(&self, expected: ExpectedRevision) -> Result<(), Refusal> {
+        let (revision, last) = (self.assessment.revision, self.assessment.last.at);
+        let stale = match expected {
+            ExpectedRevision::Any => false,
+            ExpectedRevision::At(known) => known != revision,
+        };
+        Refusal::StaleRevision { revision, last }.when(stale)
+    }
+
     /// The area of the order is one of the framework's.
-    fn area(&self, id: &super::AreaId) -> Result<&super::Area, Refusal> {
+    fn area(&self, id: &super::AreaId, named_by: NamedBy) -> Result<&super::Area, Refusal> {
         self.framework.area(id).ok_or_else(|| Refusal::AreaNotInFramework {
             area: id.clone(),
             framework: self.framework.id.clone(),
             areas: self.framework.areas.iter().map(|area| area.id.clone()).collect(),
+            named_by,
         })
     }
 }

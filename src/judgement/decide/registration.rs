@@ -1,6 +1,6 @@
 //! Rules for what begins: frameworks, subjects, assessments.
 
-use super::{Known, Situation, check_dates};
+use super::{Known, Situation, check_dates, check_no_evidence, check_reason};
 use crate::{
     judgement::{
         Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal,
@@ -11,9 +11,11 @@ use crate::{
 
 pub(super) fn framework(
     situation: &Situation<'_>,
+    act: &Act<Text>,
     order: &RegisterFramework,
 ) -> Result<Event<Text>, Refusal> {
     let framework = order.framework.id.clone();
+    check_no_evidence(act)?;
     Refusal::Exists { name: framework.to_string() }.when(is_taken(situation))?;
     let document = *sha256(&[&order.document]).as_bytes();
     Ok(Event::FrameworkRegistered(FrameworkRegistered { framework, document }))
@@ -21,10 +23,12 @@ pub(super) fn framework(
 
 pub(super) fn subject(
     situation: &Situation<'_>,
+    act: &Act<Text>,
     order: &RegisterSubject,
 ) -> Result<Event<Text>, Refusal> {
     let RegisterSubject { subject, name, kind } = order.clone();
     let stream = StreamId::Subject(subject.clone());
+    check_no_evidence(act)?;
     Refusal::Exists { name: stream.to_string() }.when(is_taken(situation))?;
     Ok(Event::SubjectRegistered(SubjectRegistered { subject, name, kind }))
 }
@@ -48,13 +52,16 @@ pub(super) fn open(
         }
         Known::Name { .. } | Known::Assessment(_) => (None, false, is_taken(situation), None),
     };
-    let unknown_framework = Refusal::UnknownFramework { framework: order.framework.clone() };
+    let Some(framework) = framework else {
+        return Err(Refusal::UnknownFramework { framework: order.framework.clone() });
+    };
     let unknown_subject = Refusal::UnknownSubject { subject: id.subject().clone() };
     let reversed = order.periods.iter().any(|period| period.to < period.from);
 
-    unknown_framework.when(framework.is_none())?;
     unknown_subject.when(!subject)?;
     Refusal::PeriodReversed.when(reversed)?;
+    check_reason(framework, act)?;
+    check_no_evidence(act)?;
     check_dates(situation, act)?;
     Refusal::Exists { name: id.to_string() }.when(taken)?;
     match same_cycle {

@@ -44,6 +44,7 @@ pub(super) fn framework(message: &pb::Framework) -> Vec<Fault> {
     for (index, area) in message.areas.iter().enumerate() {
         faults.area(&format!("areas[{index}]"), area, message, &declared);
     }
+    faults.known("letter_to", &message.letter_to, &declared.audiences, "audience");
     faults.uniqueness(message);
     faults.completeness(message);
     faults.0
@@ -151,6 +152,7 @@ impl Faults {
         self.unique("reasons", ".code", it.reasons.iter().map(|it| it.code.as_str()));
         self.unique("signed_by", "", &it.signed_by);
         self.unique("audiences", "", &it.audiences);
+        self.unique("letter_to", "", &it.letter_to);
         self.unique("comparable_with", "", &it.comparable_with);
     }
 

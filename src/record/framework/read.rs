@@ -43,6 +43,7 @@ impl Reader {
         let reasons = self.each("reasons", &it.reasons, Self::reason);
         let signed_by = self.ids("signed_by", &it.signed_by, OrganisationId::parse);
         let audiences = self.ids("audiences", &it.audiences, AudienceId::parse);
+        let letter_to = self.ids("letter_to", &it.letter_to, AudienceId::parse);
         let comparable_with = self.ids("comparable_with", &it.comparable_with, FrameworkId::parse);
         self.letter(it.letter.as_ref());
         let self_moderation = if it.self_moderation_allowed {
@@ -63,6 +64,7 @@ impl Reader {
             signed_by: signed_by.into_iter().collect(),
             self_moderation,
             audiences,
+            letter_to: letter_to.into_iter().collect(),
             comparable_with: comparable_with.into_iter().collect(),
         })
     }

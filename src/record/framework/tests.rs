@@ -24,6 +24,8 @@ const ROWS: &[Row] = &[
     (|it| it.title.clear(), &["title: is missing"]),
     (|it| it.areas[8].label.clear(), &["areas[8].label: is missing"]),
     (|it| it.areas[0].feeds[0].scheme.clear(), &["areas[0].feeds[0].scheme: is missing"]),
+    (|it| it.letter_to = vec!["public".into()],
+        &["letter_to[0]: names the audience \"public\", which there is not"]),
     (|it| it.areas[0].feeds[0].consumer.clear(), &["areas[0].feeds[0].consumer: is missing"]),
     (|it| it.descriptor_sets[0].descriptors[1].text.clear(),
         &["descriptor_sets[0].descriptors[1].text: is missing"]),
@@ -82,6 +84,8 @@ const ROWS: &[Row] = &[
         &["reasons[9].code: is the same as reasons[1].code"]),
     (|it| it.signed_by.push("ofsted".into()), &["signed_by[2]: is the same as signed_by[0]"]),
     (|it| it.audiences.push("csci".into()), &["audiences[3]: is the same as audiences[1]"]),
+    (|it| it.letter_to.push("addressee".into()),
+        &["letter_to[1]: is the same as letter_to[0]"]),
     (|it| it.comparable_with.push(it.comparable_with[0].clone()),
         &["comparable_with[3]: is the same as comparable_with[0]"]),
     // What refers to something.

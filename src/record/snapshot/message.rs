@@ -28,6 +28,19 @@ pub(super) struct Assessment {
     pub(super) phase: Option<Phase>,
     #[prost(message, repeated, tag = "14")]
     pub(super) published: Vec<Edition>,
+    #[prost(message, repeated, tag = "15")]
+    pub(super) periods: Vec<Period>,
+    #[prost(string, repeated, tag = "16")]
+    pub(super) earlier: Vec<String>,
+}
+
+/// Both in days since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(super) struct Period {
+    #[prost(sint32, tag = "1")]
+    pub(super) from: i32,
+    #[prost(sint32, tag = "2")]
+    pub(super) to: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -127,4 +140,6 @@ pub(super) struct Edition {
     pub(super) letter_date: i32,
     #[prost(bytes = "vec", tag = "4")]
     pub(super) digest: Vec<u8>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) signatures: Vec<Signed>,
 }

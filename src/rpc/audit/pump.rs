@@ -3,10 +3,11 @@
 //! No record is lost between reading and waiting: the head is marked as seen before the pages up
 //! to it are read, so whatever is recorded meanwhile wakes the pump again.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use prost::Message as _;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,12 +25,13 @@ use crate::{
 };
 
 /// How many messages wait for a reader: enough to keep the transport busy while the next page is
-/// read, and of the largest (some 100 KiB with its texts) no more than a few MiB a reader.
+/// read.
 pub(super) const QUEUE: usize = 64;
 
-/// How long a reader may leave the queue full before it is cut off. A reader that is merely slow
-/// takes something in this time; one that takes nothing has stalled, and costs memory.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How many bytes wait for a reader, if it is not one message alone: of usual records no fewer than
+/// `QUEUE`, and of the largest (megabytes with their texts) only one. So readers who take nothing
+/// cost little until they are cut off.
+const QUEUE_BYTES: u32 = 256 * 1024;
 
 /// After how long without a message a reader is told where it stands: so it knows that the
 /// connection lives, and never has an old checkpoint.
@@ -118,9 +120,18 @@ impl Pump {
     }
 }
 
+/// A message that waits for its reader, and the room that it takes up until it is taken.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) message: pb::StreamRecordsResponse,
+    _room: OwnedSemaphorePermit,
+}
+
 /// The bounded queue to the transport, and how far it was filled.
 pub(super) struct Outlet {
-    messages: mpsc::Sender<pb::StreamRecordsResponse>,
+    messages: mpsc::Sender<Queued>,
+    /// A permit for each byte that may wait.
+    room: Arc<Semaphore>,
     patience: Duration,
     cancel: CancellationToken,
     /// What the reader has been told of, once it has taken what is queued: where it goes on.
@@ -130,12 +141,14 @@ pub(super) struct Outlet {
 impl Outlet {
     /// An outlet to a reader who has everything up to `resume_after`.
     pub(super) fn new(
-        messages: mpsc::Sender<pb::StreamRecordsResponse>,
+        messages: mpsc::Sender<Queued>,
         patience: Duration,
         cancel: CancellationToken,
         resume_after: Position,
     ) -> Self {
-        Self { messages, patience, cancel, resume_after }
+        let bytes = usize::try_from(QUEUE_BYTES).unwrap_or(usize::MAX);
+        let room = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
+        Self { messages, room, patience, cancel, resume_after }
     }
 
     /// Queues one message, waiting for room as long as patience lasts.
@@ -143,15 +156,21 @@ impl Outlet {
         let position = told.position();
         let message = message(&told).map_err(Cut::Unreadable)?;
         // A server that stops does not wait until everybody has caught up.
-        let room = tokio::select! {
+        let queued = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(Cut::Stopping),
-            room = timeout(self.patience, self.messages.reserve()) => room,
+            queued = timeout(self.patience, self.queue(message)) => queued,
         };
-        let permit = room.map_err(|_| Cut::Slow)?.map_err(|_| Cut::Gone)?;
-        permit.send(message);
+        queued.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)?;
         self.resume_after = position;
         Ok(())
+    }
+
+    /// Queues a message once there is room for it; nothing if the reader went away.
+    async fn queue(&self, message: pb::StreamRecordsResponse) -> Option<()> {
+        let bytes = u32::try_from(message.encoded_len()).unwrap_or(QUEUE_BYTES);
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes.min(QUEUE_BYTES)).await.ok()?;
+        self.messages.send(Queued { message, _room: room }).await.ok()
     }
 
     /// What the reader is told of the end. Everything up to the position that it names was

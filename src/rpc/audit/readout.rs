@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tonic::Status;
 
-use super::status;
+use super::{pump::Queued, status};
 use crate::pb::StreamRecordsResponse;
 
 /// The messages of a stream, and then its end. The end has a way of its own, past the queue: so
@@ -18,14 +18,14 @@ use crate::pb::StreamRecordsResponse;
 /// after everything that was queued before.
 #[derive(Debug)]
 pub(in crate::rpc) struct Readout {
-    messages: mpsc::Receiver<StreamRecordsResponse>,
+    messages: mpsc::Receiver<Queued>,
     end: Option<oneshot::Receiver<Result<(), Status>>>,
 }
 
 impl Readout {
     /// What is read from this queue, and how it ended.
     pub(super) fn new(
-        messages: mpsc::Receiver<StreamRecordsResponse>,
+        messages: mpsc::Receiver<Queued>,
         end: oneshot::Receiver<Result<(), Status>>,
     ) -> Self {
         Self { messages, end: Some(end) }
@@ -38,7 +38,7 @@ impl Stream for Readout {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.messages.poll_recv(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(message)) => return Poll::Ready(Some(Ok(message))),
+            Poll::Ready(Some(queued)) => return Poll::Ready(Some(Ok(queued.message))),
             Poll::Ready(None) => {}
         }
         let Some(end) = self.end.as_mut() else {

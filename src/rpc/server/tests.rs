@@ -245,6 +245,7 @@ async fn reflection_is_told_to_anybody_in_gzip() {
     for name in ["AssessmentService", "AuditService", "FrameworkService"] {
         assert!(names.contains(&format!("judgement.ledger.v1.{name}")), "{names:?}");
     }
+    assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");
 }
 
 #[tokio::test]
@@ -252,24 +253,26 @@ async fn reflection_speaks_the_older_version_that_many_tools_need() {
     use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;
-    let asked = v1alpha::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(
-            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
-                "judgement.ledger.v1.SetGradeRequest".to_owned(),
+    for symbol in ["judgement.ledger.v1.SetGradeRequest", "grpc.health.v1.Health"] {
+        let asked = v1alpha::ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(
+                v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
+                    symbol.to_owned(),
+                ),
             ),
-        ),
-    };
-    let mut client =
-        v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
-            .send_compressed(gzip)
-            .accept_compressed(gzip);
-    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
-    let answer = answers.into_inner().message().await.unwrap().unwrap();
-    let Some(FileDescriptorResponse(files)) = answer.message_response else {
-        panic!("no file");
-    };
-    assert!(!files.file_descriptor_proto.is_empty());
+        };
+        let mut client =
+            v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
+                .send_compressed(gzip)
+                .accept_compressed(gzip);
+        let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
+        let answer = answers.into_inner().message().await.unwrap().unwrap();
+        let Some(FileDescriptorResponse(files)) = answer.message_response else {
+            panic!("no file has {symbol}");
+        };
+        assert!(!files.file_descriptor_proto.is_empty());
+    }
 }
 
 #[tokio::test]

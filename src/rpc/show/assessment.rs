@@ -2,7 +2,7 @@
 //!
 //! The fold keeps no words, only where they are recorded. So an assessment is shown in two steps:
 //! [`Scope::needs`] names the records that hold what is to be shown, and [`Scope::show`] takes
-//! them.
+//! them. Entries, which may be many, are shown one by one: [`Scope::entries`] and [`entry`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,8 @@ use super::{
 };
 use crate::{
     judgement::{
-        Addressee, Area, Assessment, AssessmentOpened, Edition, EntryContent, EntryId, Event,
-        Framework, Judgement, OrganisationId, Period, Phase, Position, SignedOff, Standing,
-        Written, edition_digest,
+        Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Framework, Judgement,
+        Period, Phase, Position, Standing, edition_digest,
     },
     ledger::{AssessmentRead, ReadError, ReadRecord, Shown},
     pb,
@@ -28,7 +27,7 @@ use crate::{
 pub(crate) enum Detail {
     /// Grades and state.
     Grades,
-    /// Also addressee, entries and signatures.
+    /// Also addressee, entries, signatures, and the digest of it all.
     Full,
 }
 
@@ -47,42 +46,47 @@ pub(crate) struct Scope {
 pub(crate) type Records = BTreeMap<Position, ReadRecord>;
 
 impl Scope {
-    /// Whether the texts of the letter are shown. Spec §5.3: to an audience that sees only
-    /// published areas, neither entries nor addressee nor signatures are, whatever it asks for.
-    fn is_full(&self) -> bool {
-        match (self.detail, &self.sight) {
-            (Detail::Full, Sight::All) => true,
-            (Detail::Full, Sight::Published(_)) | (Detail::Grades, _) => false,
-        }
-    }
-
-    /// Whether [`Scope::show`] also needs the records of the signatures under a published
-    /// edition: the fold forgets them on publication, so they have to be looked for.
-    pub(crate) fn needs_signatures(&self, read: &AssessmentRead) -> bool {
-        match read.assessment.phase {
-            Phase::Published => self.is_full(),
-            Phase::Open | Phase::Locked { .. } => false,
+    /// Whether the texts of the letter are shown. Spec §5.3: addressee, entries and signatures only
+    /// to an audience that gets the letter, whatever it asks for.
+    fn is_full(&self, framework: &Framework) -> bool {
+        let gets_letter = match &self.sight {
+            Sight::All => true,
+            Sight::Published(audience) => {
+                audience.as_ref().is_some_and(|audience| framework.letter_to.contains(audience))
+            }
+        };
+        match self.detail {
+            Detail::Full => gets_letter,
+            Detail::Grades => false,
         }
     }
 
     /// The records that [`Scope::show`] needs, each once, by rising position.
     pub(crate) fn needs(&self, read: &AssessmentRead) -> BTreeSet<Position> {
-        let assessment = &read.assessment;
-        let mut needs = BTreeSet::from([assessment.opened.at]);
-        let judged = self.judged(assessment, &read.framework.framework);
-        needs.extend(judged.filter(|(_, it)| it.qualified).map(|(_, it)| it.item.at));
-        if self.is_full() {
+        let AssessmentRead { assessment, framework, .. } = read;
+        let framework = framework.framework.as_ref();
+        let judged = self.judged(assessment, framework).filter(|(_, it)| it.qualified);
+        let mut needs: BTreeSet<_> = judged.map(|(_, it)| it.item.at).collect();
+        if self.is_full(framework) {
             needs.extend(assessment.addressee.map(|item| item.at));
-            let in_force = assessment.entries.values().filter(|written| !written.struck);
-            needs.extend(in_force.map(|written| written.item.at));
-            if let Phase::Locked { signatures, .. } = &assessment.phase {
-                needs.extend(signatures.values().map(|item| item.at));
-            }
+            needs.extend(assessment.signatures().map(|(_, item)| item.at));
         }
         needs
     }
 
-    /// The assessment, as far as it is in scope.
+    /// The entries in scope, in force and in sight, each with the record that holds its wording: in
+    /// the letter's order, which is that of the edition's digest.
+    pub(crate) fn entries<'a>(&self, read: &'a AssessmentRead) -> Vec<(&'a EntryId, Position)> {
+        let framework = read.framework.framework.as_ref();
+        if !self.is_full(framework) {
+            return Vec::new();
+        }
+        let mut entries = read.assessment.entries_in_letter_order(framework);
+        entries.retain(|(_, it)| framework.shows(it, |area| self.sight.takes_in(area)));
+        entries.into_iter().map(|(id, written)| (id, written.item.at)).collect()
+    }
+
+    /// The assessment, as far as it is in scope, without its entries.
     ///
     /// # Errors
     /// [`ReadError`] if a record that it needs is absent or tells of something else.
@@ -92,17 +96,15 @@ impl Scope {
         records: &Records,
     ) -> Result<pb::Assessment, ReadError> {
         let AssessmentRead { assessment, framework, moment: known } = read;
-        let opened = opened(records, assessment.opened.at)?;
-        let framework_document = &framework.document_sha256;
+        let document = &framework.document_sha256;
         let framework = framework.framework.as_ref();
-        let digest = edition_digest(assessment, framework, framework_document);
         let mut shown = pb::Assessment {
             name: assessment.id.to_string(),
             framework: assessment.framework.to_string(),
             cycle: assessment.cycle.to_string(),
-            periods: opened.periods.iter().copied().map(period).collect(),
+            periods: assessment.periods.iter().copied().map(period).collect(),
             addressee: None,
-            earlier: opened.earlier.iter().map(ToString::to_string).collect(),
+            earlier: assessment.earlier.iter().map(ToString::to_string).collect(),
             state: i32::from(state(&assessment.phase, framework)),
             edition: assessment.edition,
             revision: assessment.revision.get(),
@@ -110,14 +112,16 @@ impl Scope {
             entries: Vec::new(),
             signatures: Vec::new(),
             editions: assessment.published.iter().map(edition).collect(),
-            digest: Bytes::copy_from_slice(digest.as_bytes()),
+            digest: Bytes::new(),
             read: Some(moment(*known)),
             as_stated: self.as_stated,
+            next_page_token: String::new(),
         };
-        if self.is_full() {
+        if self.is_full(framework) {
             shown.addressee = sent_to(assessment, records)?;
-            shown.entries = entries(assessment, framework, records)?;
-            shown.signatures = signatures(assessment, records);
+            shown.signatures = signatures(assessment, records)?;
+            let digest = edition_digest(assessment, framework, document);
+            shown.digest = Bytes::copy_from_slice(digest.as_bytes());
         }
         Ok(shown)
     }
@@ -129,7 +133,7 @@ impl Scope {
         framework: &'a Framework,
     ) -> impl Iterator<Item = (&'a Area, &'a Judgement)> {
         let in_sight = framework.areas.iter().filter(|area| self.sight.takes_in(area));
-        in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?)))
+        in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?.as_ref())))
     }
 
     fn judgements(
@@ -154,6 +158,20 @@ impl Scope {
             })
             .collect()
     }
+}
+
+/// An entry as a record words it.
+///
+/// # Errors
+/// [`ReadError`] if the record tells of something else.
+pub(crate) fn entry(id: &EntryId, record: &ReadRecord) -> Result<pb::Entry, ReadError> {
+    Ok(pb::Entry {
+        entry_id: id.to_string(),
+        position: record.record.position.get(),
+        recorded_at: Some(timestamp(record.record.recorded_at)),
+        content: Some(content(wording(record)?)),
+        transcribed: record.record.act.origin.is_transcribed(),
+    })
 }
 
 /// What stands for an area, and the words that bend it. No number is shown or derived where the
@@ -210,50 +228,23 @@ fn edition(edition: &Edition) -> pb::PublishedEdition {
     }
 }
 
-/// The entries in force, in the letter's order: that of the edition's digest. (Spec §4.8)
-fn entries(
+/// The signatures under the edition that stands.
+fn signatures(
     assessment: &Assessment,
-    framework: &Framework,
     records: &Records,
-) -> Result<Vec<pb::Entry>, ReadError> {
-    let in_force = assessment.entries.iter().filter(|(_, written)| !written.struck);
-    let mut in_force: Vec<(&EntryId, &Written)> = in_force.collect();
-    in_force.sort_by_key(|(id, written)| {
-        let sections = &framework.sections;
-        let section = sections.iter().position(|section| section.id == written.section);
-        let kind = framework.entry_kinds.iter().position(|rule| rule.kind == written.kind);
-        (section, kind, written.order, *id)
-    });
-    in_force
-        .into_iter()
-        .map(|(id, written)| {
-            let record = at(records, written.item.at)?;
-            Ok(pb::Entry {
-                entry_id: id.to_string(),
-                position: written.item.at.get(),
-                recorded_at: Some(timestamp(record.record.recorded_at)),
-                content: Some(content(wording(record)?)),
-            })
+) -> Result<Vec<pb::SignedSignature>, ReadError> {
+    let shown = assessment.signatures().map(|(organisation, item)| {
+        let record = at(records, item.at)?;
+        let Event::SignedOff(signed) = &record.event else {
+            return Err(other(record, "a signature"));
+        };
+        Ok(pb::SignedSignature {
+            organisation: organisation.to_string(),
+            position: item.at.get(),
+            recorded_at: Some(timestamp(record.record.recorded_at)),
+            signature: Some(signature(&signed.signature)),
+            transcribed: record.record.act.origin.is_transcribed(),
         })
-        .collect()
-}
-
-/// The signatures among the records, the last of each organisation. One that lapsed may be among
-/// them, but where an edition is locked or published, a later one of the organisation is too.
-fn signatures(assessment: &Assessment, records: &Records) -> Vec<pb::SignedSignature> {
-    let mut last: BTreeMap<&OrganisationId, (&ReadRecord, &SignedOff<Shown>)> = BTreeMap::new();
-    for record in records.values() {
-        if let Event::SignedOff(signed) = &record.event
-            && signed.edition == assessment.edition
-        {
-            last.insert(&signed.organisation, (record, signed));
-        }
-    }
-    let shown = last.into_iter().map(|(organisation, (record, signed))| pb::SignedSignature {
-        organisation: organisation.to_string(),
-        position: record.record.position.get(),
-        recorded_at: Some(timestamp(record.record.recorded_at)),
-        signature: Some(signature(&signed.signature)),
     });
     shown.collect()
 }
@@ -277,14 +268,6 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         | Event::AssessmentPublished(_) => None,
     };
     named.map(|named| Some(addressee(named))).ok_or_else(|| other(record, "an addressee"))
-}
-
-fn opened(records: &Records, position: Position) -> Result<&AssessmentOpened<Shown>, ReadError> {
-    let record = at(records, position)?;
-    let Event::AssessmentOpened(opened) = &record.event else {
-        return Err(other(record, "the opening of an assessment"));
-    };
-    Ok(opened)
 }
 
 fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {

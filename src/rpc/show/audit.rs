@@ -22,11 +22,13 @@ pub(crate) fn audit_row(
     names: Names<'_>,
 ) -> pb::AuditRow {
     let ReadRecord { record, act, event, .. } = read;
-    let decided_by = act.decided_by.as_ref().map_or_else(
-        || recorder_as_decider(&record.recorded_by, names),
-        |stated| decider(stated, names),
-    );
-    let (grade, entry_id) = subject_matter(event, framework);
+    let decided_by = match &act.decided_by {
+        Some(stated) => Some(decider(stated, names)),
+        // Who enters history decides nothing. (Spec §4.9)
+        None if act.origin.is_transcribed() => None,
+        None => Some(recorder_as_decider(&record.recorded_by, names)),
+    };
+    let About { grade, entry_id, struck, signed_for } = about(event, framework);
     pb::AuditRow {
         stream: record.stream.to_string(),
         position: record.position.get(),
@@ -39,7 +41,7 @@ pub(crate) fn audit_row(
         recorded_by: Some(person(record.recorded_by.person, names)),
         recorder_role: role(record.recorded_by.role),
         recorder_organisation: record.recorded_by.organisation.to_string(),
-        decided_by: Some(decided_by),
+        decided_by,
         decided_on: act.decided_on.map(date),
         effective_on: Some(date(act.effective_on.unwrap_or(record.recorded_on))),
         basis: act.basis.map_or(0, basis),
@@ -48,26 +50,43 @@ pub(crate) fn audit_row(
         rationale: optional_text(act.rationale.as_ref()),
         evidence: act.evidence.iter().map(evidence).collect(),
         transcribed_from: transcribed_from(&act.origin),
+        struck,
+        signed_for,
     }
 }
 
-/// The change of a grade, or the entry that is written: nothing for other events.
-fn subject_matter(
-    event: &Event<Shown>,
-    framework: Option<&Framework>,
-) -> (Option<pb::GradeChange>, String) {
+/// What an event is about: for most events, nothing of this.
+#[derive(Debug, Default)]
+struct About {
+    grade: Option<pb::GradeChange>,
+    entry_id: String,
+    struck: bool,
+    signed_for: String,
+}
+
+fn about(event: &Event<Shown>, framework: Option<&Framework>) -> About {
     match event {
-        Event::GradeSet(set) => (Some(grade_change(set, framework)), String::new()),
-        Event::EntryRecorded(recorded) => (None, recorded.entry.to_string()),
-        Event::EntryRevised(revised) => (None, revised.entry.to_string()),
+        Event::GradeSet(set) => {
+            About { grade: Some(grade_change(set, framework)), ..About::default() }
+        }
+        Event::EntryRecorded(recorded) => {
+            About { entry_id: recorded.entry.to_string(), ..About::default() }
+        }
+        Event::EntryRevised(revised) => About {
+            entry_id: revised.entry.to_string(),
+            struck: revised.content.is_none(),
+            ..About::default()
+        },
+        Event::SignedOff(signed) => {
+            About { signed_for: signed.organisation.to_string(), ..About::default() }
+        }
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => (None, String::new()),
+        | Event::AssessmentPublished(_) => About::default(),
     }
 }
 
@@ -213,6 +232,8 @@ mod tests {
                 source: shown("minutes"),
                 source_sha256: Bytes::from_static(&[9; 32]),
             }),
+            struck: false,
+            signed_for: String::new(),
         }
     }
 

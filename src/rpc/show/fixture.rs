@@ -163,7 +163,10 @@ pub(crate) fn read(records: &[ReadRecord]) -> (AssessmentRead, Records) {
     let moment = Moment { position: last.record.position, recorded_at: last.record.recorded_at };
     let assessment = assessment.unwrap();
     let by_position = records.iter().map(|it| (it.record.position, it.clone())).collect();
-    (AssessmentRead { assessment, framework: framework(), moment }, by_position)
+    (
+        AssessmentRead { assessment: Arc::new(assessment), framework: framework(), moment },
+        by_position,
+    )
 }
 
 /// A framework of three areas and two sections. Social care is shown to csci, the whole to the
@@ -193,8 +196,8 @@ pub(crate) fn framework() -> Arc<Registered> {
         id: FrameworkId::new("apa", "2006").unwrap(),
         title: Label::parse("Annual performance assessment 2006").unwrap(),
         areas: vec![
-            area("whole", "numbers", &["csci", "audit-commission"]),
-            area("enjoying", "words", &[]),
+            area("whole", "numbers", &["csci", "audit-commission", "addressee"]),
+            area("enjoying", "words", &["addressee"]),
             area("social-care", "numbers", &["csci"]),
         ],
         sections: vec![section("summary"), section("enjoying")],
@@ -210,6 +213,7 @@ pub(crate) fn framework() -> Arc<Registered> {
         signed_by: ["ofsted", "csci"].map(|id| OrganisationId::parse(id).unwrap()).into(),
         self_moderation: SelfModeration::Forbidden,
         audiences: Vec::new(),
+        letter_to: BTreeSet::from([AudienceId::parse("addressee").unwrap()]),
         comparable_with: BTreeSet::new(),
     };
     let document = pb::Framework { title: "as registered".to_owned(), ..Default::default() };

@@ -90,6 +90,23 @@ impl Problem {
         self
     }
 
+    /// Names one of several fields of the command that the caller can mend, and what is wrong
+    /// with it.
+    pub(crate) fn violated(mut self, field: impl Into<String>, what: impl Display) -> Self {
+        self.fields.push((field.into(), what.to_string()));
+        self
+    }
+
+    /// Says where in the request the command stands whose fields were named.
+    pub(crate) fn below(mut self, path: &str) -> Self {
+        if !path.is_empty() {
+            for (field, _) in &mut self.fields {
+                *field = format!("{path}.{field}");
+            }
+        }
+        self
+    }
+
     /// Names something that must be brought about first: (what it concerns, what to do).
     pub(crate) fn unless(mut self, subject: impl Display, description: impl Display) -> Self {
         self.preconditions.push((subject.to_string(), description.to_string()));

@@ -91,7 +91,8 @@ reasons! {
     AreaNotInFramework = "AREA_NOT_IN_FRAMEWORK" => InvalidArgument,
     /// The area takes no grade. Metadata: `area`.
     AreaNotGradable = "AREA_NOT_GRADABLE" => InvalidArgument,
-    /// The area takes no such level, word or value. Metadata: `area`, `given`, `valid`.
+    /// The area takes no such level, word, value or scale; `BadRequest` names the field. Metadata:
+    /// `area`, `given`, `valid`.
     LevelNotOnScale = "LEVEL_NOT_ON_SCALE" => InvalidArgument,
     /// The framework lists no such reason. Metadata: `reason`, `reasons`.
     ReasonNotInFramework = "REASON_NOT_IN_FRAMEWORK" => InvalidArgument,
@@ -103,7 +104,8 @@ reasons! {
     SectionNotInFramework = "SECTION_NOT_IN_FRAMEWORK" => InvalidArgument,
     /// An entry must say something. Metadata: `kind`, `needs`.
     EntryEmpty = "ENTRY_EMPTY" => InvalidArgument,
-    /// The assessment has no such entries. Metadata: `entries`.
+    /// The command refers to entries that are not there as they are meant; `BadRequest` says for
+    /// each reference why. Metadata: `entries`.
     DanglingReference = "DANGLING_REFERENCE" => InvalidArgument,
     // What the command does not say.
     /// What changes something says why. Metadata: `needs`.
@@ -144,7 +146,7 @@ reasons! {
     /// There is more to do than can be queued; nothing was recorded. `RetryInfo` says when to try
     /// again.
     Busy = "BUSY" => ResourceExhausted,
-    /// The reader of a stream is too slow. Metadata: `position` (go on after it).
+    /// The reader of a stream is too slow. Metadata: `resume_after` (the position to go on after).
     SlowReader = "SLOW_READER" => ResourceExhausted,
     /// The disk is full; nothing was recorded. Reads go on.
     DiskFull = "DISK_FULL" => ResourceExhausted,
@@ -157,8 +159,8 @@ reasons! {
     OutcomeUnknown = "OUTCOME_UNKNOWN" => Unavailable,
     /// The ledger has stopped taking commands; nothing was recorded.
     Stopped = "STOPPED" => Unavailable,
-    /// The server is going down: go on elsewhere. Metadata: `position` (of a stream of records: go on
-    /// after it).
+    /// The server is going down: go on elsewhere. Metadata: `resume_after` (of a stream of
+    /// records: the position to go on after).
     Draining = "DRAINING" => Unavailable,
     /// The ledger has not reached the position in time. Metadata: `position`, `head`.
     PositionNotReached = "POSITION_NOT_REACHED" => Unavailable,

@@ -1,7 +1,9 @@
 //! What a caller learns of a rule that a command breaks. (Spec §4, third column)
 
+use std::collections::BTreeSet;
+
 use super::{Problem, Reason};
-use crate::judgement::{Position, Refusal, Role};
+use crate::judgement::{Dangling, Grade, Lack, NamedBy, Place, Position, Refusal, Role};
 
 /// The answer to a refusal: its reason, and in metadata all that varies in its message.
 pub(super) fn problem_of(refusal: &Refusal) -> Problem {
@@ -10,8 +12,9 @@ pub(super) fn problem_of(refusal: &Refusal) -> Problem {
 
 /// The reason for each rule.
 ///
-/// Two pairs share one, because the specification has one word for each (§4.2): their metadata
-/// tells them apart, since only what concerns a whole assessment has a `revision`.
+/// Some share one, because the specification has one word for them (§4, §4.2). Expectations are
+/// told apart by their metadata, since only what concerns a whole assessment has a `revision`;
+/// levels, words and scales by the field that is at fault.
 pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::NotPermitted { .. } => Reason::NotPermitted,
@@ -23,7 +26,9 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::Exists { .. } => Reason::Exists,
         Refusal::AreaNotInFramework { .. } => Reason::AreaNotInFramework,
         Refusal::AreaNotGradable { .. } => Reason::AreaNotGradable,
-        Refusal::LevelNotOnScale { .. } => Reason::LevelNotOnScale,
+        Refusal::LevelNotOnScale { .. }
+        | Refusal::LevelInWords { .. }
+        | Refusal::ScaleNotOfArea { .. } => Reason::LevelNotOnScale,
         Refusal::ReasonNotInFramework { .. } => Reason::ReasonNotInFramework,
         Refusal::KindNotAllowed { .. } => Reason::KindNotAllowed,
         Refusal::KindChanged { .. } => Reason::KindChanged,
@@ -73,13 +78,30 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::UnknownAssessment { assessment } => problem.with("assessment", assessment),
         Refusal::UnknownEntry { entry } => problem.with("entry", entry),
         Refusal::Exists { name } => problem.with("name", name),
-        Refusal::AreaNotInFramework { area, framework, areas } => {
-            problem.with("area", area).with("framework", framework).with_list("areas", areas)
+        Refusal::AreaNotInFramework { area, framework, areas, named_by } => {
+            problem.with("area", area).with("framework", framework).with_list("areas", areas).at(
+                match named_by {
+                    NamedBy::Grade => "area",
+                    NamedBy::Entry => "content.area",
+                },
+            )
         }
         Refusal::AreaNotGradable { area } => problem.with("area", area).at("area"),
-        Refusal::LevelNotOnScale { area, given, valid } => {
-            problem.with("area", area).with("given", given).with_list("valid", valid).at("grade")
-        }
+        Refusal::LevelNotOnScale { area, given, valid } => problem
+            .with("area", area)
+            .with("given", given.as_str())
+            .with_list("valid", valid)
+            .at(stated_in(given)),
+        Refusal::LevelInWords { area, level, words } => problem
+            .with("area", area)
+            .with("given", level)
+            .with_list("valid", words)
+            .at("grade.level"),
+        Refusal::ScaleNotOfArea { area, scale, scales } => problem
+            .with("area", area)
+            .with("given", scale)
+            .with_list("valid", scales)
+            .at("grade.scale"),
         Refusal::ReasonNotInFramework { reason, reasons } => {
             problem.with("reason", reason).with_list("reasons", reasons).at("act.reason")
         }
@@ -93,7 +115,12 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::EntryEmpty { kind, needs } => {
             problem.with("kind", kind.as_str()).with("needs", needs).at("content")
         }
-        Refusal::DanglingReference { entries } => problem.with_list("entries", entries),
+        Refusal::DanglingReference { references } => {
+            let entries: BTreeSet<_> = references.iter().map(|it| &it.entry).collect();
+            let entries: Vec<_> = entries.into_iter().collect();
+            let problem = problem.with_list("entries", &entries);
+            references.iter().fold(problem, |all, it| all.violated(field_of(it), it))
+        }
         Refusal::RationaleRequired { needs } => problem.with("needs", needs).at("act"),
         Refusal::DateInFuture { field } => problem.with("field", field).at(format!("act.{field}")),
         Refusal::PeriodReversed => problem.at("periods"),
@@ -137,6 +164,31 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             })
         }
         Refusal::KeyReused { position } => problem.with("position", position),
+    }
+}
+
+/// The field of a command that refers to an entry.
+fn field_of(dangling: &Dangling) -> String {
+    match dangling.place {
+        Place::Evidence(index) => match dangling.lack {
+            Lack::Wording { .. } => format!("act.evidence[{index}].position"),
+            Lack::Entry | Lack::Itself | Lack::Struck | Lack::Narrative => {
+                format!("act.evidence[{index}].entry")
+            }
+        },
+        Place::RelatesTo(index) => format!("content.relates_to[{index}]"),
+        Place::Paragraph => "content.paragraph".to_owned(),
+        Place::CarriedTo => "content.follow_up.carried_to".to_owned(),
+        Place::Item => "content.follow_up.item".to_owned(),
+    }
+}
+
+/// The field of a command in which a grade of this sort is stated.
+const fn stated_in(grade: &Grade) -> &'static str {
+    match grade {
+        Grade::Level(..) => "grade.level",
+        Grade::Word(_) => "grade.word",
+        Grade::NotGraded(_) => "grade.not_graded",
     }
 }
 

@@ -7,8 +7,9 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::judgement::{
-    AreaId, AssessmentId, EntryId, FrameworkId, Kind, OrganisationId, ReasonCode, RecordId,
-    Refusal, Revision, Role, SectionId, SubjectId,
+    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, Lack, LevelCode,
+    NamedBy, OrganisationId, Place, ReasonCode, RecordId, Refusal, Revision, Role, ScaleId,
+    SectionId, SubjectId,
 };
 use crate::merkle::sha256;
 
@@ -28,6 +29,11 @@ fn entry(id: &str) -> EntryId {
 
 fn framework() -> FrameworkId {
     FrameworkId::new("apa", "2006").unwrap()
+}
+
+/// The path of a command that is the whole request.
+fn alone(_: usize) -> String {
+    String::new()
 }
 
 /// One row: the refusal, the code and reason of the specification, the metadata beyond doubt.
@@ -105,6 +111,7 @@ fn under_the_framework() -> Vec<Row> {
                 area: area("education"),
                 framework: framework(),
                 areas: vec![area("being-healthy"), area("staying-safe")],
+                named_by: NamedBy::Grade,
             },
             Code::InvalidArgument,
             "AREA_NOT_IN_FRAMEWORK",
@@ -119,12 +126,35 @@ fn under_the_framework() -> Vec<Row> {
         (
             Refusal::LevelNotOnScale {
                 area: area("staying-safe"),
-                given: "satisfactory".to_owned(),
+                given: Grade::Word(Label::parse("satisfactory").unwrap()),
                 valid: vec!["good".to_owned(), "adequate".to_owned()],
             },
             Code::InvalidArgument,
             "LEVEL_NOT_ON_SCALE",
             &[("area", "staying-safe"), ("given", "satisfactory"), ("valid", "good, adequate")],
+        ),
+        (
+            Refusal::LevelInWords {
+                area: area("staying-safe"),
+                level: LevelCode::parse("outstanding").unwrap(),
+                words: vec![
+                    Label::parse("outstanding").unwrap(),
+                    Label::parse("excellent").unwrap(),
+                ],
+            },
+            Code::InvalidArgument,
+            "LEVEL_NOT_ON_SCALE",
+            &[("given", "outstanding"), ("valid", "outstanding, excellent")],
+        ),
+        (
+            Refusal::ScaleNotOfArea {
+                area: area("staying-safe"),
+                scale: ScaleId::parse("nope").unwrap(),
+                scales: vec![ScaleId::parse("apa-words").unwrap()],
+            },
+            Code::InvalidArgument,
+            "LEVEL_NOT_ON_SCALE",
+            &[("area", "staying-safe"), ("given", "nope"), ("valid", "apa-words")],
         ),
         (
             Refusal::ReasonNotInFramework {
@@ -135,6 +165,11 @@ fn under_the_framework() -> Vec<Row> {
             "REASON_NOT_IN_FRAMEWORK",
             &[("reason", "WHIM"), ("reasons", "INITIAL")],
         ),
+    ]
+}
+
+fn of_an_entry() -> Vec<Row> {
+    vec![
         (
             Refusal::KindNotAllowed { kind: Kind::Tension },
             Code::InvalidArgument,
@@ -163,7 +198,15 @@ fn under_the_framework() -> Vec<Row> {
             &[("kind", "NARRATIVE"), ("needs", "a text")],
         ),
         (
-            Refusal::DanglingReference { entries: vec![entry("ev-98"), entry("ev-99")] },
+            Refusal::DanglingReference {
+                references: [("ev-99", 0), ("ev-98", 1), ("ev-99", 2)]
+                    .map(|(id, index)| Dangling {
+                        place: Place::RelatesTo(index),
+                        entry: entry(id),
+                        lack: Lack::Entry,
+                    })
+                    .to_vec(),
+            },
             Code::InvalidArgument,
             "DANGLING_REFERENCE",
             &[("entries", "ev-98, ev-99")],
@@ -272,14 +315,15 @@ fn in_this_state() -> Vec<Row> {
 }
 
 fn table() -> Vec<Row> {
-    [who_and_what(), under_the_framework(), what_is_not_said(), in_this_state()].concat()
+    [who_and_what(), under_the_framework(), of_an_entry(), what_is_not_said(), in_this_state()]
+        .concat()
 }
 
 #[test]
 fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
     for (refusal, code, reason, metadata) in table() {
         let message = refusal.to_string();
-        let status = of_submit(&SubmitError::Refused { command: 0, refusal }, 1);
+        let status = of_submit(&SubmitError::Refused { command: 0, refusal }, 1, &alone);
         let details = status.get_error_details();
         let info = details.error_info().unwrap();
         assert_eq!((status.code(), status.message()), (code, message.as_str()));
@@ -287,6 +331,8 @@ fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
         for (key, value) in metadata {
             assert_eq!(info.metadata.get(*key).map(String::as_str), Some(*value), "{reason}");
         }
+        let told = details.bad_request().is_some_and(|it| !it.field_violations.is_empty());
+        assert_eq!(told, code == Code::InvalidArgument, "{reason}");
         let unmet = details.precondition_failure().is_some();
         assert_eq!(unmet, code == Code::FailedPrecondition, "{reason}");
     }
@@ -296,15 +342,18 @@ fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
 fn only_what_the_specification_calls_by_one_word_shares_a_reason() {
     let reasons: Vec<_> = table().iter().map(|row| refusal::reason_of(&row.0)).collect();
     let distinct: BTreeSet<_> = reasons.iter().collect();
-    assert_eq!((reasons.len(), distinct.len()), (34, 32));
+    assert_eq!((reasons.len(), distinct.len()), (36, 32));
 }
 
 #[test]
 fn a_refusal_in_a_batch_says_which_command() {
-    let refusal = Refusal::PeriodReversed;
-    let status = of_submit(&SubmitError::Refused { command: 3, refusal }, 5);
+    let error = SubmitError::Refused { command: 3, refusal: Refusal::PeriodReversed };
+    let status = of_submit(&error, 5, &|command| format!("commands[{command}].open_assessment"));
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.metadata.get("command").map(String::as_str), Some("3"));
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    let fields: Vec<_> = violations.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["commands[3].open_assessment.periods"]);
 }
 
 #[test]
@@ -330,7 +379,7 @@ fn what_was_not_recorded_says_whether_to_try_again() {
         (SubmitError::Stopped, Code::Unavailable, "STOPPED", false),
     ];
     for (error, code, reason, retried) in rows {
-        let status = of_submit(&error, 1);
+        let status = of_submit(&error, 1, &alone);
         let details = status.get_error_details();
         assert_eq!(status.code(), code, "{reason}");
         assert_eq!(details.error_info().unwrap().reason, reason);
@@ -385,8 +434,10 @@ fn a_thousand_violations_fit_into_a_header_and_are_counted() {
 #[test]
 fn a_list_that_is_too_long_ends_at_an_item_and_is_counted() {
     let areas: Vec<_> = (0..500).map(|index| area(&format!("area-{index}"))).collect();
-    let refusal = Refusal::AreaNotInFramework { area: area("x"), framework: framework(), areas };
-    let status = of_submit(&SubmitError::Refused { command: 0, refusal }, 1);
+    let (area, framework) = (area("x"), framework());
+    let named_by = NamedBy::Entry;
+    let refusal = Refusal::AreaNotInFramework { area, framework, areas, named_by };
+    let status = of_submit(&SubmitError::Refused { command: 0, refusal }, 1, &alone);
     let metadata = status.get_details_error_info().unwrap().metadata;
     assert_eq!(metadata.get("areas_total").unwrap(), "500");
     assert!(metadata.get("areas").unwrap().split(", ").all(|item| AreaId::parse(item).is_ok()));
@@ -395,7 +446,7 @@ fn a_list_that_is_too_long_ends_at_an_item_and_is_counted() {
 
 #[test]
 fn a_refusal_in_a_stream_is_the_same_message() {
-    let status = of_submit(&SubmitError::Busy, 1);
+    let status = of_submit(&SubmitError::Busy, 1, &alone);
     let message = rpc_status(&status);
     assert_eq!((message.code, message.message.as_str()), (8, status.message()));
     assert_eq!(message.details.len(), 2);

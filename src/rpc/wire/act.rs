@@ -14,6 +14,10 @@ use crate::{
     pb::{self, stated_decider::Who},
 };
 
+/// The most entries that one act rests on: what fits into a record (Spec §4.10), and few enough to
+/// look up the wording of each.
+const EVIDENCE_MAX: usize = 1_000;
+
 /// How names in a request become persons.
 pub(in crate::rpc) struct Names<'n> {
     /// Finds or introduces them.
@@ -44,7 +48,7 @@ pub(super) fn act(at: &At<'_>, given: Option<&pb::Act>, names: &mut Names<'_>) -
     let instructed_by = decider(&at.field("instructed_by"), given.instructed_by.as_ref(), names);
     let reason = id_if_any(&at.field("reason"), &given.reason, ReasonCode::parse);
     let rationale = typed_if_any(&at.field("rationale"), &given.rationale);
-    let evidence = at.field("evidence").each(&given.evidence, evidence);
+    let evidence = all_evidence(&at.field("evidence"), &given.evidence);
     let origin = origin(&at.field("transcription"), given.transcription.as_ref());
     Ok(Act {
         request: request?,
@@ -69,6 +73,14 @@ fn request_id(given: &str) -> Result<RequestId, BadId> {
         shape,
         given: given.chars().take(HYPHENATED_BYTES).collect(),
     })
+}
+
+fn all_evidence(at: &At<'_>, given: &[pb::EvidenceCited]) -> Read<Vec<EvidenceRef>> {
+    let count = given.len();
+    if count > EVIDENCE_MAX {
+        return Err(at.violated(format_args!("has {count} entries; at most {EVIDENCE_MAX} fit")));
+    }
+    at.each(given, evidence)
 }
 
 /// Position 0 stays what it is: the rules find the entry's last record.
@@ -117,9 +129,22 @@ fn panel(
     names: &mut Names<'_>,
 ) -> Read<Panel<Text>> {
     let name = typed(&at.field("display_name"), &given.display_name);
-    let member = |here: &At<'_>, who: &String| names.person(here, of, who);
-    let members = at.field("members").each(&given.members, member);
+    let one = |here: &At<'_>, sat: &pb::StatedMember| member(here, sat, of, names);
+    let members = at.field("members").each(&given.members, one);
     let meeting = date_if_any(&at.field("meeting"), given.meeting);
     let minutes = typed_if_any(&at.field("minutes"), &given.minutes);
     Ok(Panel { name: name?, members: members?, meeting: meeting?, minutes: minutes? })
+}
+
+/// A member of a panel of the organisation `of`: of another one, if that is stated.
+fn member(
+    at: &At<'_>,
+    given: &pb::StatedMember,
+    of: &OrganisationId,
+    names: &mut Names<'_>,
+) -> Read<PersonId> {
+    let stated = id_if_any(&at.field("organisation"), &given.organisation, OrganisationId::parse);
+    let own = stated.as_ref().ok().and_then(Option::as_ref).unwrap_or(of);
+    let person = names.person(&at.field("person"), own, &given.person);
+    stated.and(person)
 }

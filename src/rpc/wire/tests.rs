@@ -143,13 +143,23 @@ fn an_absent_expectation_is_none_and_a_stated_one_is_what_it_says() {
     assert_eq!(ordered!(SetGrade, Given::SetGrade(set_grade())).expected, None);
 }
 
+fn member(person: &str, organisation: &str) -> pb::StatedMember {
+    pb::StatedMember { person: person.to_owned(), organisation: organisation.to_owned() }
+}
+
 #[test]
 fn an_act_is_read_whole() {
     let given = pb::Act {
         decided_by: Some(pb::StatedDecider {
             who: Some(pb::stated_decider::Who::Panel(pb::StatedPanel {
                 display_name: "consistency panel".to_owned(),
-                members: vec!["j.smith".to_owned(), KNOWN.to_owned(), "a.new".to_owned()],
+                members: vec![
+                    member("j.smith", ""),
+                    member(KNOWN, ""),
+                    member("a.new", ""),
+                    member("j.smith", "csci"),
+                    member("j.smith", "ofsted"),
+                ],
                 meeting: Some(day(2006, 10, 3)),
                 minutes: String::new(),
             })),
@@ -181,6 +191,8 @@ fn an_act_is_read_whole() {
     let known = PersonId::parse(KNOWN).unwrap();
     assert_eq!((panel.members[0], panel.members[1]), (known, known), "by login and by id");
     assert_ne!(panel.members[2], known, "whom nobody knows is introduced");
+    assert_ne!(panel.members[3], known, "the same login elsewhere is another person");
+    assert_eq!(panel.members[4], known, "the panel's organisation may be said again");
     assert_eq!(panel.meeting, Some(date(2006, 10, 3)));
     assert_eq!(
         (act.decided_on, act.effective_on),

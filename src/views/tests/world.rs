@@ -11,7 +11,8 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
 use super::super::{
-    Applied, Direction, Page, Range, Search, SnapshotCodec, Term, Views, ViewsError, terms_of,
+    Applied, Direction, Page, Range, Search, SnapshotCodec, Term, Topic, Views, ViewsError,
+    terms_of,
 };
 use crate::{
     judgement::{
@@ -154,13 +155,13 @@ impl World {
         let label = Label::parse("A city").unwrap();
         let stream = StreamId::Subject(subject.clone());
         let event = SubjectRegistered { subject, name: label.clone(), kind: label };
-        self.push(stream, Event::SubjectRegistered(event), None);
+        self.push(stream, Event::SubjectRegistered(event), Vec::new());
     }
 
     fn assess(&mut self, number: usize) {
         let subject = SubjectId::parse(&name("city", number / 3)).unwrap();
         let id = AssessmentId::new(subject, &name("apa", number)).unwrap();
-        let (event, concept) = if self.states.contains_key(&id) {
+        let (event, topics) = if self.states.contains_key(&id) {
             self.event()
         } else {
             let opened = AssessmentOpened {
@@ -170,16 +171,21 @@ impl World {
                 addressee: None,
                 earlier: Vec::new(),
             };
-            (Event::AssessmentOpened(opened), None)
+            (Event::AssessmentOpened(opened), Vec::new())
         };
-        self.push(StreamId::Assessment(id), event, concept);
+        self.push(StreamId::Assessment(id), event, topics);
     }
 
-    fn event(&mut self) -> (Event<Commitment>, Option<Concept>) {
+    /// Some area. Two of them share a concept, so that a record may have it twice.
+    fn topic(&mut self) -> Topic {
         let area = self.random.below(self.size.areas);
-        let concept =
-            area.is_multiple_of(2).then(|| Concept::parse(&name("ecm", area / 2)).unwrap());
-        let area = AreaId::parse(&name("area", area)).unwrap();
+        let concept = (area < 4).then(|| Concept::parse(&name("ecm", area / 2)).unwrap());
+        Topic { area: AreaId::parse(&name("area", area)).unwrap(), concept }
+    }
+
+    fn event(&mut self) -> (Event<Commitment>, Vec<Topic>) {
+        let topic = self.topic();
+        let area = topic.area.clone();
         let entry = EntryId::parse(&name("ev", self.random.below(self.size.entries))).unwrap();
         match self.random.below(4) {
             0 | 1 => {
@@ -192,20 +198,22 @@ impl World {
                     ChangeKind::Reaffirmed,
                     ChangeKind::Vacated,
                 ]);
-                (Event::GradeSet(GradeSet { area, award, change, before: None }), concept)
+                (Event::GradeSet(GradeSet { area, award, change, before: None }), vec![topic])
             }
             2 => {
                 let content = content(Some(area));
-                (Event::EntryRecorded(EntryRecorded { entry, content }), None)
+                (Event::EntryRecorded(EntryRecorded { entry, content }), vec![topic])
             }
             _ => {
                 let content = (self.random.below(2) == 0).then(|| content(None));
-                (Event::EntryRevised(EntryRevised { entry, content }), None)
+                // The area that it speaks of, and the one that it spoke of before.
+                let topics = [topic, self.topic()].into_iter().take(self.random.below(3));
+                (Event::EntryRevised(EntryRevised { entry, content }), topics.collect())
             }
         }
     }
 
-    fn push(&mut self, stream: StreamId, event: Event<Commitment>, concept: Option<Concept>) {
+    fn push(&mut self, stream: StreamId, event: Event<Commitment>, topics: Vec<Topic>) {
         let position = position(self.records.len()).next();
         let random = &mut self.random;
         let organisation = OrganisationId::parse(&name("body", random.below(3))).unwrap();
@@ -226,12 +234,12 @@ impl World {
         };
         let hash = random.hash();
         let assessment = self.evolve(&record, hash);
-        for term in terms_of(&record, concept.as_ref()) {
+        for term in terms_of(&record, &topics) {
             let positions = self.index.entry(term).or_default();
             assert_ne!(positions.last(), Some(&position), "a term twice in one record");
             positions.push(position);
         }
-        self.records.push(Applied { record: Arc::new(record), hash, concept, assessment });
+        self.records.push(Applied { record: Arc::new(record), hash, topics, assessment });
     }
 
     fn evolve(&mut self, record: &Record, hash: Hash) -> Option<Arc<Assessment>> {

@@ -1,6 +1,7 @@
 //! Load: what the server carries, beside what an empty server of the same messages would.
 //!
-//! `cargo bench --bench load -- [--seconds N | --quick] [--json FILE]`; see `tests/benches/README.md`.
+//! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--json FILE]`; see
+//! `tests/benches/README.md`.
 #![allow(
     clippy::unchecked_time_subtraction,
     clippy::too_many_arguments,
@@ -61,12 +62,14 @@ fn main() {
 /// What the command line asks for.
 struct Asked {
     time: Duration,
+    /// Only the rows whose first column contains this.
+    only: String,
     json: Option<PathBuf>,
 }
 
 impl Asked {
     fn of(arguments: &[String]) -> Self {
-        let mut asked = Self { time: Duration::from_secs(2), json: None };
+        let mut asked = Self { time: Duration::from_secs(2), only: String::new(), json: None };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -76,11 +79,16 @@ impl Asked {
                     let seconds = arguments.next().and_then(|given| given.parse().ok());
                     asked.time = Duration::from_secs_f64(seconds.expect("--seconds N"));
                 }
+                "--only" => asked.only.clone_from(arguments.next().expect("--only WHAT")),
                 "--json" => asked.json = Some(arguments.next().expect("--json FILE").into()),
-                other => panic!("{other}? --seconds N, --quick, --json FILE"),
+                other => panic!("{other}? --seconds N, --quick, --only WHAT, --json FILE"),
             }
         }
         asked
+    }
+
+    fn wants(&self, what: &str) -> bool {
+        what.contains(&self.only)
     }
 }
 
@@ -97,14 +105,15 @@ async fn measure_all(asked: &Asked) {
     let at_noop = at_ledger.elsewhere(noop.address, noop.process).await;
     println!("{sizes} bytes; {time:?} a row\n");
 
-    for (callers, connections) in CALLERS_AND_CONNECTIONS {
+    let grades = CALLERS_AND_CONNECTIONS.iter().filter(|_| asked.wants("SetGrade"));
+    for &(callers, connections) in grades {
         let cell = |server| Cell { what: "SetGrade", server, callers, connections, time };
         let start = |place: &Arc<Place>, caller| Set::new(place, caller, connections);
         let ceiling = cell("no-op").run(&at_noop, start).await;
         rows.push(cell("ledger").run(&at_ledger, start).await.below(&ceiling));
         rows.push(ceiling);
     }
-    {
+    if asked.wants("ApplyStream") {
         let cell = |server| Cell {
             what: "ApplyStream, 64 in flight",
             server,
@@ -117,7 +126,7 @@ async fn measure_all(asked: &Asked) {
         rows.push(cell("ledger").run(&at_ledger, start).await.below(&ceiling));
         rows.push(ceiling);
     }
-    {
+    if asked.wants("GetAssessment") {
         let cell =
             |server| Cell { what: "GetAssessment", server, callers: 64, connections: 4, time };
         let start = |place: &Arc<Place>, caller| Read::new(place, caller, 4);
@@ -125,7 +134,7 @@ async fn measure_all(asked: &Asked) {
         rows.push(cell("ledger").run(&at_ledger, start).await.below(&ceiling));
         rows.push(ceiling);
     }
-    {
+    if asked.wants("StreamRecords") {
         let cell = |server| Cell {
             what: "StreamRecords, by 256",
             server,

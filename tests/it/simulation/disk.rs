@@ -121,35 +121,35 @@ impl PoweredDisk {
 
 impl Disk for PoweredDisk {
     fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
+        self.disk.shared().list()
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        self.change(true, || self.disk.create(name)).map(|file| self.file(file))
+        self.change(true, || self.disk.shared().create(name)).map(|file| self.file(file))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        self.disk.open(name, access).map(|file| self.file(file))
+        self.disk.shared().open(name, access).map(|file| self.file(file))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.change(false, || self.disk.rename(from, to))
+        self.change(false, || self.disk.shared().rename(from, to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.change(false, || self.disk.remove(name))
+        self.change(false, || self.disk.shared().remove(name))
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.change(false, || self.disk.sync())
+        self.change(false, || self.disk.shared().sync())
     }
 
     fn lock(&self, name: &str) -> io::Result<Option<Box<dyn Any + Send + Sync>>> {
-        self.disk.lock(name)
+        self.disk.shared().lock(name)
     }
 
     fn describe(&self, name: &str) -> String {
-        self.disk.describe(name)
+        self.disk.shared().describe(name)
     }
 }
 

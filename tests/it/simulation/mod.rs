@@ -103,7 +103,7 @@ fn simulate(seed: u64, setup: Setup, notebook: &Notebook) -> Result<Ended, Strin
         .tick_duration(TICK)
         .min_message_latency(Duration::from_millis(2))
         .max_message_latency(Duration::from_millis(2))
-        .simulation_duration(Duration::from_secs(60))
+        .simulation_duration(Duration::from_mins(1))
         .build();
     let server = machine.clone();
     sim.host(network::SERVER, move || server.clone().run());
@@ -159,7 +159,7 @@ fn people(sim: &mut Sim<'_>, notebook: &Notebook, seeded: &mut Seeded) -> Vec<St
     for number in 0..WRITERS {
         let (name, caller) = person(format!("writer-{number}"), &[Role::Inspector]);
         sim.client(name, async move {
-            writer::write(&mut caller(), ORDERS).await;
+            Box::pin(writer::write(&mut caller(), ORDERS)).await;
             Ok(())
         });
     }

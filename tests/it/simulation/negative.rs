@@ -59,6 +59,9 @@ fn chained(records: &mut [pb::Record]) -> Vec<Bytes> {
     stored
 }
 
+/// Alters what was recorded, given an early and a late record.
+type AlterRecords = fn(&mut Vec<pb::Record>, usize, usize);
+
 #[test]
 fn what_must_not_be_among_the_records_is_found() {
     let records = recorded();
@@ -68,8 +71,7 @@ fn what_must_not_be_among_the_records_is_found() {
     let grades: Vec<usize> =
         (0..records.all().len()).filter(|it| is_grade(&records.all()[*it])).collect();
     let (early, late) = (grades[2], *grades.last().unwrap());
-    type Alter = fn(&mut Vec<pb::Record>, usize, usize);
-    let cases: [(&str, Alter); 6] = [
+    let cases: [(&str, AlterRecords); 6] = [
         ("says that it is record", |all, early, _| drop(all.remove(early))),
         ("says that it is record", |all, early, late| all.swap(early, late)),
         ("has revision", |all, early, _| all[early].revision += 1),
@@ -110,8 +112,7 @@ fn a_subscriber_that_is_sent_too_little_or_too_much_is_found() {
         check_subscription(&Subscription { wanted: Wanted::All, until, sent }, &records)
     };
     assert_eq!(check(all.clone()), Ok(()));
-    type Alter = fn(&mut Vec<u64>);
-    let wrong: [Alter; 4] = [
+    let wrong: [fn(&mut Vec<u64>); 4] = [
         |sent| sent.retain(|it| *it != 3),
         |sent| sent.insert(3, 3),
         |sent| sent.swap(3, 4),

@@ -106,10 +106,9 @@ impl Weather {
                 self.note(now, "the server starts");
                 sim.bounce(SERVER);
             }
-            Some(_) => {}
             None if self.machine.power().is_off() => self.crash(sim, now, End::PowerCut),
             None if !sim.is_host_running(SERVER) => self.ended(now, End::Killed),
-            None => {}
+            Some(_) | None => {}
         }
     }
 
@@ -156,7 +155,7 @@ impl Weather {
                 self.passing.push((soon, Passing::Parted(client.clone())));
                 format!("messages of {client} are lost")
             }
-            4 | 5 | 6 if up => {
+            4..=6 if up => {
                 self.machine.power().cut_after(calls);
                 format!("the power goes in {calls} calls")
             }
@@ -205,7 +204,7 @@ impl Weather {
         let wall = match self.seeded.below(4) {
             0 => days(-400),
             1 => days(3_652),
-            2 => Wall::Ahead(SignedDuration::from_secs(self.seeded.below(59) as i64)),
+            2 => Wall::Ahead(SignedDuration::from_secs(self.seeded.below(59).cast_signed())),
             _ => {
                 let begin: jiff::Timestamp = super::machine::BEGIN.parse().unwrap();
                 Wall::Frozen(begin + elapsed)

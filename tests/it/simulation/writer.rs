@@ -22,8 +22,8 @@ struct Order {
 }
 
 enum Sent {
-    Grade(pb::SetGradeRequest),
-    Entry(pb::RecordEntryRequest),
+    Grade(Box<pb::SetGradeRequest>),
+    Entry(Box<pb::RecordEntryRequest>),
     Batch(pb::ApplyBatchRequest),
 }
 
@@ -106,7 +106,13 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
         0 => {
             let (request, id) = entry_request(caller, &assessment, entry);
             let what = format!("entry in {area}");
-            Order { assessment, area, requests: vec![id], sent: Sent::Entry(request), what }
+            Order {
+                assessment,
+                area,
+                requests: vec![id],
+                sent: Sent::Entry(Box::new(request)),
+                what,
+            }
         }
         1 => {
             let (grade, first) = grade(caller, &assessment, &area, Expecting::Any).await;
@@ -124,7 +130,13 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
             let expecting = if drawn == 2 { Expecting::Any } else { Expecting::Read };
             let (request, id) = grade(caller, &assessment, &area, expecting).await;
             let what = format!("grade of {area}");
-            Order { assessment, area, requests: vec![id], sent: Sent::Grade(request), what }
+            Order {
+                assessment,
+                area,
+                requests: vec![id],
+                sent: Sent::Grade(Box::new(request)),
+                what,
+            }
         }
     }
 }
@@ -158,8 +170,8 @@ async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Recei
 async fn send(caller: &mut Caller, order: &Order) -> Answer<Vec<pb::Receipt>> {
     let mut client = caller.assessments();
     match &order.sent {
-        Sent::Grade(request) => one(caller.call(client.set_grade(request.clone())).await),
-        Sent::Entry(request) => one(caller.call(client.record_entry(request.clone())).await),
+        Sent::Grade(request) => one(caller.call(client.set_grade((**request).clone())).await),
+        Sent::Entry(request) => one(caller.call(client.record_entry((**request).clone())).await),
         Sent::Batch(request) => match caller.call(client.apply_batch(request.clone())).await {
             Answer::Done(response) => Answer::Done(response.receipts),
             Answer::Refused(why) => Answer::Refused(why),

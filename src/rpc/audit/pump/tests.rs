@@ -24,12 +24,19 @@ struct Source {
     reads: Arc<AtomicU64>,
     /// Positions that are recorded while a page is being read.
     during_reads: Arc<Mutex<Vec<u64>>>,
+    /// How many bytes each record has.
+    record_bytes: usize,
 }
 
 impl Source {
     fn new(head: u64) -> Self {
         let (head, _) = watch::channel(moment(head));
-        Self { head: Arc::new(head), reads: Arc::default(), during_reads: Arc::default() }
+        Self {
+            head: Arc::new(head),
+            reads: Arc::default(),
+            during_reads: Arc::default(),
+            record_bytes: 1,
+        }
     }
 
     fn record_up_to(&self, head: u64) {
@@ -45,7 +52,8 @@ impl Source {
             self.record_up_to(position);
         }
         let page = (after.next().get()..=head).take(usize::try_from(PAGE).unwrap());
-        page.map(|at| Streamed::Newer(Position::new(at), Bytes::from_static(b"\xff"))).collect()
+        let record = Bytes::from(vec![0xff; self.record_bytes]);
+        page.map(|at| Streamed::Newer(Position::new(at), record.clone())).collect()
     }
 
     /// Begins a stream with a queue of `queue` messages.
@@ -95,9 +103,23 @@ async fn next(stream: &mut Readout) -> Heard {
         },
         Some(Err(status)) => {
             let info = status.get_details_error_info().unwrap();
+            assert_promised(&info.reason, info.metadata.keys());
             let resume_after = info.metadata.get("resume_after").cloned().unwrap_or_default();
             Cut(status.code(), info.reason, resume_after)
         }
+    }
+}
+
+/// The comment of `reason` in the table of reasons names every metadata key that is sent.
+fn assert_promised<'a>(reason: &str, keys: impl Iterator<Item = &'a String>) {
+    let table = include_str!("../../../../proto/judgement/ledger/v1/errors.proto");
+    let (before, _) = table.split_once(&format!("ERROR_REASON_{reason} =")).unwrap();
+    let (_, comment) = before.rsplit_once(';').unwrap();
+    for key in keys {
+        assert!(
+            comment.contains(&format!("`{key}`")),
+            "{reason} does not promise {key}: {comment}"
+        );
     }
 }
 
@@ -165,6 +187,21 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_goes_on_without_loss_or_doub
     let rest = take(&mut resumed, 18).await;
     assert_eq!(rest.iter().filter(|it| **it == Record).count(), 16);
     assert_eq!(rest[16..], [CaughtUp(20), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_large_records_few_wait_for_a_reader_that_takes_nothing() {
+    let source = Source { record_bytes: 100 * 1024, ..Source::new(20) };
+    let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
+    sleep(Duration::from_secs(11)).await;
+    let slow =
+        |after: &str| Cut(Code::ResourceExhausted, "SLOW_READER".to_owned(), after.to_owned());
+    assert_eq!(take(&mut stream, 4).await, [Record, Record, slow("2"), End]);
+
+    // One that is larger than all that may wait goes alone.
+    let huge = Source { record_bytes: 1024 * 1024, ..Source::new(3) };
+    let (mut alone, _owner) = huge.stream(0, Until::CaughtUp, 64);
+    assert_eq!(take(&mut alone, 5).await, [Record, Record, Record, CaughtUp(3), End]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -117,6 +117,7 @@ pub(super) struct Running {
 pub(super) const LIMITS: Limits = Limits {
     calls_max: 8,
     streams_max: 2,
+    reader_patience: Duration::from_secs(30),
     unary_max: Duration::from_secs(5),
     drain_delay: Duration::ZERO,
     drain_max: Duration::from_secs(20),

@@ -6,9 +6,9 @@ use super::super::fixture::{self, content, day, entry, read, record, said, shown
 use super::*;
 use crate::{
     judgement::{
-        AddresseeSet, AreaId, AssessmentLocked, AssessmentPublished, AudienceId, Award, ChangeKind,
-        Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet, Label, LevelCode,
-        NonGrade, ScaleId, Signature,
+        AddresseeSet, AreaId, AssessmentLocked, AssessmentOpened, AssessmentPublished, AudienceId,
+        Award, ChangeKind, Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet,
+        Label, LevelCode, NonGrade, OrganisationId, ScaleId, Signature, SignedOff,
     },
     merkle::{Hash, leaf_hash, sha256},
 };
@@ -112,15 +112,14 @@ fn public(audience: &str) -> Scope {
     Scope { detail: Detail::Full, sight, as_stated: false }
 }
 
-/// Shows what records make, given no more than the scope says it needs.
+/// Shows what records make, given no more than the scope says it needs, and all its entries.
 fn show(scope: &Scope, records: &[ReadRecord]) -> pb::Assessment {
     let (read, all) = read(records);
     let needs = scope.needs(&read);
-    let signatures = scope.needs_signatures(&read);
-    let given = all.into_iter().filter(|(at, record)| {
-        needs.contains(at) || (signatures && record.event.name() == "SignedOff")
-    });
-    scope.show(&read, &given.collect()).unwrap()
+    let entries = scope.entries(&read);
+    let entries = entries.iter().map(|(id, at)| super::entry(id, &all[at]).unwrap()).collect();
+    let given = all.into_iter().filter(|(at, _)| needs.contains(at));
+    pb::Assessment { entries, ..scope.show(&read, &given.collect()).unwrap() }
 }
 
 fn areas(assessment: &pb::Assessment) -> Vec<&str> {
@@ -218,12 +217,13 @@ fn an_assessment_says_what_it_is_and_which_moment_it_reflects() {
         entries: Vec::new(),
         signatures: Vec::new(),
         editions: Vec::new(),
-        digest: assessment.digest.clone(),
+        digest: Bytes::new(),
         read: Some(pb::ReadToken {
             position: 12,
             recorded_at: Some(timestamp(fixture::recorded_at(12))),
         }),
         as_stated: true,
+        next_page_token: String::new(),
     };
     assert_eq!(assessment, expected);
     assert_eq!(show(&full(), &written()).addressee.unwrap().name, shown("Director"));
@@ -242,6 +242,7 @@ fn an_edition_is_signed_once_all_have_signed_who_must() {
     let signed = |organisation: &str, position, name| pb::SignedSignature {
         organisation: organisation.to_owned(),
         position,
+        transcribed: false,
         recorded_at: Some(timestamp(fixture::recorded_at(position))),
         signature: Some(pb::Signature { name: shown(name), ..Default::default() }),
     };
@@ -285,9 +286,16 @@ fn an_audience_sees_the_areas_shown_to_it_and_no_text_of_the_letter() {
         assert_eq!(assessment.entries, []);
         assert_eq!(assessment.signatures, []);
     }
+    let letter = show(&public("addressee"), &records);
+    let whole = show(&full(), &records);
+    assert_eq!(areas(&letter), ["whole", "enjoying"], "what is hidden stays hidden in a letter");
+    assert_eq!(letter.addressee, whole.addressee);
+    assert_eq!(letter.signatures, whole.signatures);
+    let ids: Vec<_> = letter.entries.iter().map(|it| it.entry_id.as_str()).collect();
+    assert_eq!(ids, ["p-0", "p-1", "p-2", "s-1", "p-3"]);
+
     let (read, _) = read(&records);
-    let opened = BTreeSet::from([Position::new(1)]);
-    assert_eq!(public("csci").needs(&read), opened, "no hidden record is even read");
+    assert_eq!(public("csci").needs(&read), BTreeSet::new(), "no hidden record is even read");
 }
 
 #[test]

@@ -17,7 +17,13 @@ fn all_violations_of_a_request_are_told_at_once() {
             decided_on: Some(day(2006, 2, 29)),
             effective_on: Some(day(2006, 0, 0)),
             basis: -1,
-            instructed_by: Some(pb::StatedDecider::default()),
+            instructed_by: Some(pb::StatedDecider {
+                who: Some(pb::stated_decider::Who::Panel(pb::StatedPanel {
+                    members: vec![member("", ""), member("b", "CSCI")],
+                    ..pb::StatedPanel::default()
+                })),
+                ..pb::StatedDecider::default()
+            }),
             reason: "moderation".to_owned(),
             rationale: "x".repeat(64 * 1024 + 1),
             evidence: vec![
@@ -50,7 +56,9 @@ fn all_violations_of_a_request_are_told_at_once() {
             format!("act.decided_on {day}"),
             format!("act.effective_on {day}"),
             "act.basis has no value -1 in this version".to_owned(),
-            "act.instructed_by needs a person or a panel".to_owned(),
+            "act.instructed_by.panel.display_name is required".to_owned(),
+            "act.instructed_by.panel.members[0].person is required".to_owned(),
+            format!("act.instructed_by.panel.members[1].organisation {slug}"),
             "act.reason must be 1 to 63 of A-Z, 0-9 and '_', beginning with a letter".to_owned(),
             "act.rationale has 65537 bytes; at most 65536 are kept".to_owned(),
             "act.evidence[1].entry is required".to_owned(),

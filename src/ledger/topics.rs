@@ -1,0 +1,58 @@
+//! The areas that a record speaks of: what auditors who ask for an area or a concept find it by.
+
+use super::staging::Catalogue;
+use crate::{
+    judgement::{AreaId, Assessment, Event},
+    views::Topic,
+};
+
+/// The area that an entry spoke of before `event` struck or revised it.
+pub(super) fn left<T>(event: &Event<T>, before: Option<&Assessment>) -> Option<AreaId> {
+    match event {
+        Event::EntryRevised(event) => before?.entries.get(&event.entry)?.area.clone(),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    }
+}
+
+/// The area that an event says it speaks of.
+pub(super) fn said<T>(event: &Event<T>) -> Option<&AreaId> {
+    match event {
+        Event::GradeSet(event) => Some(&event.area),
+        Event::EntryRecorded(event) => event.content.area.as_ref(),
+        Event::EntryRevised(event) => event.content.as_ref().and_then(|it| it.area.as_ref()),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_) => None,
+    }
+}
+
+/// Both, with the concepts that the framework of `assessment` files them under.
+pub(super) fn of<T>(
+    event: &Event<T>,
+    left: Option<&AreaId>,
+    assessment: Option<&Assessment>,
+    catalogue: &Catalogue,
+) -> Vec<Topic> {
+    let framework = assessment.and_then(|it| catalogue.get(&it.framework));
+    let topic = |area: &AreaId| {
+        let known = framework.and_then(|registered| registered.framework.area(area));
+        Topic { area: area.clone(), concept: known.and_then(|it| it.concept.clone()) }
+    };
+    let now = said(event);
+    let left = left.filter(|left| Some(*left) != now);
+    now.into_iter().chain(left).map(topic).collect()
+}

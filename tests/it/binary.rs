@@ -1,0 +1,222 @@
+//! The real binary, as an operator runs it: started, asked, stopped, killed, and refusing to start.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use judgement_ledger::merkle::sha256;
+use tempfile::TempDir;
+
+use crate::served::{Clients, Ground, KEY};
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a server is started with: a directory for its ledger, and its keys beside it.
+pub struct Home {
+    directory: TempDir,
+}
+
+impl Home {
+    /// Nothing but the key of credentials.
+    pub fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("token.key"), KEY).unwrap();
+        Self { directory }
+    }
+
+    /// A file or directory beside the ledger's.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The same files, for a server within the test.
+    pub fn ground(&self) -> Ground {
+        Ground::at(self.directory.path())
+    }
+
+    /// `serve` on this home, on a port of its own.
+    pub fn serve(&self) -> Command {
+        self.serve_under(&[])
+    }
+
+    /// `serve`, run by another program, which is given the binary and its arguments.
+    pub fn serve_under(&self, wrapper: &[&str]) -> Command {
+        let binary = env!("CARGO_BIN_EXE_judgement-ledger");
+        let mut words = wrapper.iter().copied().chain([binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4"]);
+        command.args(["--log", "warn"]);
+        for (flag, name) in [
+            ("--data", "data"),
+            ("--master-key-file", "master.key"),
+            ("--token-key-file", "token.key"),
+        ] {
+            command.arg(flag).arg(self.path(name));
+        }
+        command
+    }
+
+    /// Every file and directory of the home, with a digest of what each file holds.
+    pub fn digest(&self) -> BTreeMap<PathBuf, String> {
+        digest(self.directory.path())
+    }
+}
+
+/// Every file and directory below `root`, with a digest of what each file holds.
+pub fn digest(root: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            if path.is_dir() {
+                found.insert(name, "directory".to_owned());
+                directories.push(path);
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                found.insert(name, format!("{} bytes, {:?}", bytes.len(), sha256(&[&bytes])));
+            }
+        }
+    }
+    found
+}
+
+/// Copies everything below `from` to `to`.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    child: Child,
+    pub address: String,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    /// Starts a server and waits until it says where it listens.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut before = Vec::new();
+        let address = loop {
+            let Some(line) = lines.next() else {
+                panic!("the server did not start: {}", before.join("\n"))
+            };
+            let line = line.unwrap();
+            if let Some(address) = line.strip_prefix("serving on ") {
+                break address.to_owned();
+            }
+            before.push(line);
+        };
+        let said = Arc::new(Mutex::new(before));
+        let heard = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.lock().unwrap().push(line);
+            }
+        });
+        Self { child, address, said }
+    }
+
+    /// Its callers, by the machine's clock.
+    pub fn clients(&self) -> Clients {
+        Clients::of(&self.address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said on stderr so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().join("\n")
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is closed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the end that it brings.
+    pub fn stop(mut self) -> ExitStatus {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// How a process ended that was to end by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command that is expected to end by itself.
+pub fn ended(mut command: Command) -> Ended {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut said = String::new();
+        out.read_to_string(&mut said).unwrap();
+        said
+    });
+    let errors = std::thread::spawn(move || {
+        let mut said = String::new();
+        err.read_to_string(&mut said).unwrap();
+        said
+    });
+    let status = wait(&mut child);
+    let (stdout, stderr) = (reader.join().unwrap(), errors.join().unwrap());
+    Ended { code: status.code(), stdout, stderr }
+}
+
+/// Waits for a child; one that does not end is killed, and the test fails.
+fn wait(child: &mut Child) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("the process did not end within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
