@@ -26,7 +26,7 @@ pub struct AuditFlags {
     #[arg(long, env = "JUDGEMENT_LEDGER_ORDER", default_value = "newest-first")]
     pub order: Order,
     /// At most so many rows.
-    #[arg(long, env = "JUDGEMENT_LEDGER_LIMIT", default_value_t = 50)]
+    #[arg(long, env = "JUDGEMENT_LEDGER_LIMIT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// Where to ask, and how.
     #[command(flatten)]

@@ -8,6 +8,7 @@ mod assessment;
 mod audit;
 mod client;
 mod demo;
+mod dev;
 pub mod engine;
 mod failure;
 mod flags;
@@ -138,7 +139,7 @@ mod tests {
             "jl demo",
             "jl token --login a@ofsted --organisation ofsted --role inspector --role moderator \
              --valid 8h --key-file k",
-            "jl import letter.json --token-file t --token-file lead=u --keep-going",
+            "jl import letter.json --token-file t --token-file lead=u --name l --keep-going",
             "jl assessment leicester-city/apa-2006 --known-at 42 --format json",
             "jl assessment leicester-city/apa-2006 --stated-at 2008-12-07",
             "jl history leicester-city/apa-2006 --area staying-safe",
@@ -156,6 +157,7 @@ mod tests {
         for line in [
             "jl",
             "jl assessment leicester-city",
+            "jl import letter.json --keep-going",
             "jl assessment leicester-city/apa-2006 --known-at yesterday",
             "jl assessment leicester-city/apa-2006 --stated-at 2006-11-01 --effective-at 2006-11-01",
             "jl audit --change worse",

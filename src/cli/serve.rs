@@ -1,6 +1,10 @@
 //! `serve`: a server until it is told to stop.
 
-use std::{fmt, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt, fs,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+};
 
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -9,18 +13,15 @@ use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    dev,
     failure::Failure,
     output::{self, Output},
-    wiring::{self, Clock, Keys, Login, Mint, Running, Setup},
+    wiring::{self, Clock, Keys, Running, Setup},
 };
 use crate::{
-    judgement::{OrganisationId, Role, Text},
     rpc::Limits,
     telemetry::{self, LogFormat},
 };
-
-/// How long the credential is accepted that `--dev` prints: a day's work.
-const DEV_VALID: Duration = Duration::from_hours(12);
 
 /// What a supervisor must know.
 pub(super) const AFTER_HELP: &str = "\
@@ -39,7 +40,8 @@ pub struct ServeFlags {
         long,
         value_name = "HOST:PORT",
         env = "JUDGEMENT_LEDGER_LISTEN",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = address
     )]
     pub listen: SocketAddr,
     /// Listen in plain text beyond this machine: say that something in front ends TLS.
@@ -54,8 +56,8 @@ pub struct ServeFlags {
         conflicts_with = "dev"
     )]
     pub data: Option<PathBuf>,
-    /// For a try: a ledger in a directory that vanishes, with a token printed. Never for
-    /// judgements that matter.
+    /// For a try: a ledger in a directory that vanishes, with tokens and an example in it. Never
+    /// for judgements that matter.
     #[arg(long, env = "JUDGEMENT_LEDGER_DEV")]
     pub dev: bool,
     /// In which zone a time is a day.
@@ -127,7 +129,7 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     let running = wiring::start(setup(flags, &home)).await?;
     output::note(&format!("serving on http://{}", running.address));
     if flags.dev {
-        output.lines(&welcome(running.address, &running.mint)?)?;
+        output.lines(&dev::welcome(running.address, &home.path(), &running.mint)?)?;
     }
     until_told(running).await
 }
@@ -196,7 +198,7 @@ pub(super) fn throw_away() -> Result<TempDir, Failure> {
 fn setup(flags: &ServeFlags, home: &Home) -> Setup {
     let keys = match (&flags.master_key_file, &flags.token_key_file) {
         (Some(master), Some(token)) => Keys::Files { master: master.clone(), token: token.clone() },
-        (Some(_) | None, _) => Keys::ThrowAway,
+        (Some(_) | None, _) => Keys::Beside,
     };
     Setup {
         listen: flags.listen,
@@ -227,33 +229,6 @@ async fn until_told(running: Running) -> Result<(), Failure> {
     running.stop().await
 }
 
-/// What somebody who tries the ledger wants to see first.
-fn welcome(address: SocketAddr, mint: &Mint) -> Result<Vec<String>, Failure> {
-    let odd = || Failure::misused("the login of --dev is no login");
-    let login = Login {
-        name: Text::parse("auditor@dev").map_err(|_| odd())?,
-        organisation: OrganisationId::parse("ofsted").map_err(|_| odd())?,
-        roles: vec![Role::Auditor],
-        valid: DEV_VALID,
-    };
-    Ok(greeting(address, &mint(&login)?))
-}
-
-fn greeting(address: SocketAddr, token: &str) -> Vec<String> {
-    vec![
-        format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),
-        String::new(),
-        format!("  export JUDGEMENT_LEDGER_SERVER=http://{address}"),
-        format!("  export JUDGEMENT_LEDGER_TOKEN={token}"),
-        String::new(),
-        "An auditor's token: it reads all and writes nothing. Try".to_owned(),
-        String::new(),
-        "  judgement-ledger framework list".to_owned(),
-        "  judgement-ledger framework show apa/2006".to_owned(),
-        "  judgement-ledger stream --after 0".to_owned(),
-    ]
-}
-
 /// The configuration, as it is said at start. Secrets lie in files, of which only the names show.
 impl fmt::Display for ServeFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,6 +251,13 @@ impl fmt::Display for ServeFlags {
         writeln!(f, "  allowed origins  {origins}")?;
         write!(f, "  log              {}", self.log)
     }
+}
+
+/// The first address that the name has.
+fn address(given: &str) -> Result<SocketAddr, String> {
+    let wanted = "say HOST:PORT, such as 127.0.0.1:50051";
+    let mut found = given.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
+    found.next().ok_or_else(|| wanted.to_owned())
 }
 
 fn time_zone(given: &str) -> Result<TimeZone, String> {
@@ -334,6 +316,10 @@ mod tests {
     #[test]
     fn flags_are_checked_when_they_are_read() {
         assert!(flags(&["--dev", "--segment-mib", "1"]).is_err());
+        assert!(flags(&["--dev", "--listen", "127.0.0.1"]).is_err());
+        assert!(
+            flags(&["--dev", "--listen", "localhost:50051"]).unwrap().listen.ip().is_loopback()
+        );
         assert!(flags(&["--dev", "--time-zone", "Mars/Olympus"]).is_err());
         assert!(flags(&["--dev", "--log", "judgement_ledger=loud"]).is_err());
         assert!(flags(&["--dev", "--allow-origin", "https://a.example/page"]).is_err());
@@ -355,11 +341,5 @@ mod tests {
   allowed origins  none
   log              info"
         );
-    }
-
-    #[test]
-    fn the_greeting_names_three_things_to_try() {
-        let lines = greeting(SocketAddr::from(([127, 0, 0, 1], 4000)), "abc");
-        assert_eq!(lines.iter().filter(|line| line.starts_with("  judgement-ledger")).count(), 3);
     }
 }

@@ -16,23 +16,23 @@ use crate::judgement::{OrganisationId, Role, Text};
 #[derive(Debug, Clone, Args)]
 pub struct TokenFlags {
     /// Whose credential it is, for example `a@ofsted`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_LOGIN", value_parser = login)]
+    #[arg(long, env = "JUDGEMENT_LEDGER_TOKEN_LOGIN", value_parser = login)]
     pub login: Text,
     /// For whom the login acts, for example `ofsted`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_ORGANISATION", value_parser = organisation)]
+    #[arg(long, env = "JUDGEMENT_LEDGER_TOKEN_ORGANISATION", value_parser = organisation)]
     pub organisation: OrganisationId,
     /// What the login may do. May be repeated.
     #[arg(
         long = "role",
         value_name = "ROLE",
-        env = "JUDGEMENT_LEDGER_ROLES",
+        env = "JUDGEMENT_LEDGER_TOKEN_ROLES",
         required = true,
         value_delimiter = ',',
         value_parser = flags::role()
     )]
     pub roles: Vec<Role>,
     /// For how long it is accepted, for example `8h`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_VALID", default_value = "8h", value_parser = valid)]
+    #[arg(long, env = "JUDGEMENT_LEDGER_TOKEN_VALID", default_value = "8h", value_parser = valid)]
     pub valid: Duration,
     /// The file of the key that the server checks credentials with.
     #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE")]

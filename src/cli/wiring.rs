@@ -2,8 +2,10 @@
 //! of is chosen, opened and joined here, and nowhere else.
 
 use std::{
-    io,
+    fs,
+    io::{self, Write as _},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -70,8 +72,9 @@ pub(super) enum Keys {
         /// The key that credentials are checked with.
         token: PathBuf,
     },
-    /// Made at start, in the data directory, and gone with it.
-    ThrowAway,
+    /// In the data directory, made where they are not there: a ledger to look at, whose keys need
+    /// no place of their own.
+    Beside,
 }
 
 /// A credential to be made.
@@ -130,7 +133,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let options = EngineOptions {
         master_key: match &setup.keys {
             Keys::Files { master, .. } => master.clone(),
-            Keys::ThrowAway => setup.data.join("master.key"),
+            Keys::Beside => master_key(&setup.data),
         },
         data: setup.data,
         clock,
@@ -210,17 +213,39 @@ fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
 fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
     match &setup.keys {
         Keys::Files { token, .. } => credentials_in(token),
-        Keys::ThrowAway => {
-            let mut key = Zeroizing::new([0; 32]);
-            system_entropy()(key.as_mut()).map_err(|error| Failure::start("draw a key", error))?;
-            Credentials::new(key.as_ref()).map_err(|error| Failure::start("make a key", error))
+        Keys::Beside => {
+            let path = token_key(&setup.data);
+            if !path.exists() {
+                make_key(&path)?;
+            }
+            credentials_in(&path)
         }
     }
 }
 
+/// Where the master key lies, if it lies beside the ledger.
+pub(super) fn master_key(data: &Path) -> PathBuf {
+    data.join("master.key")
+}
+
+/// Where the key of credentials lies, if it lies beside the ledger.
+pub(super) fn token_key(data: &Path) -> PathBuf {
+    data.join("token.key")
+}
+
+/// Makes a key that nobody else may read.
+fn make_key(path: &Path) -> Result<(), Failure> {
+    let mut key = Zeroizing::new([0; 32]);
+    system_entropy()(key.as_mut()).map_err(|error| Failure::start("draw a key", error))?;
+    let failed = |source| Failure::File { doing: "write the key", path: path.to_owned(), source };
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path).and_then(|mut file| file.write_all(key.as_ref())).map_err(failed)
+}
+
 fn credentials_in(path: &Path) -> Result<Credentials, Failure> {
     let failed = |source| Failure::File { doing: "read the key", path: path.to_owned(), source };
-    let key = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+    let key = Zeroizing::new(fs::read(path).map_err(failed)?);
     Credentials::new(&key).map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
 }
 

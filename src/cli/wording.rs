@@ -205,7 +205,10 @@ pub(super) fn follow_up(follow_up: &pb::FollowUp) -> String {
     let item = text(follow_up.words.as_ref()).map(|it| format!(": {it}"));
     let carried = (!follow_up.carried_to.is_empty())
         .then(|| format!("; carried to {}", follow_up.carried_to));
-    format!("{status}{}", parts([cited_as, kind, item, carried]))
+    let of = [follow_up.item.as_str(), follow_up.assessment.as_str()];
+    let of: Vec<_> = of.into_iter().filter(|it| !it.is_empty()).collect();
+    let linked = (!of.is_empty()).then(|| format!("; follows {}", of.join(" of ")));
+    format!("{status}{}", parts([cited_as, kind, item, linked, carried]))
 }
 
 /// What is there of `parts`, one after the other.

@@ -296,8 +296,10 @@ fn each_once(references: &[Dangling]) -> String {
     said.join("; ")
 }
 
+/// The roles that a login may have: nobody comes as the service.
 fn roles(roles: &[Role]) -> String {
-    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ")
+    let roles = roles.iter().filter(|role| **role != Role::Service);
+    roles.map(|role| role.as_str()).collect::<Vec<_>>().join(" or ")
 }
 
 fn at(last: Option<Position>) -> String {

@@ -33,6 +33,7 @@ mod face;
 mod faulty_journal;
 mod golden;
 mod image;
+mod import;
 mod journal;
 mod killed;
 mod letter;

@@ -66,9 +66,27 @@ pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Fa
     shown?;
     stopped?;
     if let Some(data) = &flags.data {
-        output::note(&format!("the ledger is kept in {}", data.display()));
+        for line in kept(data) {
+            output::note(&line);
+        }
     }
     Ok(())
+}
+
+/// How to look at a ledger that was kept.
+fn kept(data: &Path) -> [String; 3] {
+    let (master, token) = (wiring::master_key(data), wiring::token_key(data));
+    let (data, master, token) = (data.display(), master.display(), token.display());
+    [
+        format!("the ledger is kept in {data}; serve it, and ask as its auditor:"),
+        format!(
+            "  judgement-ledger serve --data {data} --master-key-file {master} --token-key-file {token}"
+        ),
+        format!(
+            "  export JUDGEMENT_LEDGER_TOKEN=$(judgement-ledger token --key-file {token} \\
+    --login auditor@ofsted --organisation ofsted --role auditor)"
+        ),
+    ]
 }
 
 /// The directory to write to: one that stays and is empty, or one that vanishes with the guard.
@@ -95,7 +113,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         data,
         clock: Clock::Demonstration(clock),
         time_zone: TimeZone::UTC,
-        keys: Keys::ThrowAway,
+        keys: Keys::Beside,
         // Some dozens of records: the least that either may be.
         segment_mib: 4,
         cache_mib: 16,

@@ -102,7 +102,7 @@ impl Script {
             times
                 .push(scene.at.parse().map_err(|_| bad(line, format!("{} is no time", scene.at)))?);
         }
-        identify(&mut steps);
+        identify(&mut steps, None);
         let cast = file.cast.iter().map(|cast| {
             let credential = cast.credential.clone();
             login(cast).map(|login| Cast { credential, login }).map_err(|what| bad(1, what))

@@ -1,24 +1,45 @@
 //! Request ids for steps that have none.
 
+use std::collections::HashMap;
+
 use prost::Message as _;
 use uuid::Uuid;
 
 use super::file::Step;
-use crate::merkle::sha256;
+use crate::merkle::{Hash, sha256};
 
 /// Under which the ids of steps are made: drawn once at random, and never changed.
 const NAMESPACE: Uuid = Uuid::from_u128(0x52ff_bd60_cb96_4cc7_99a3_07ba_9d40_45fd);
-/// What the chain of hashes begins with.
-const DOMAIN: &[u8] = b"judgement-ledger/import/v1";
+/// What a chain of hashes begins with.
+const CHAIN: &[u8] = b"judgement-ledger/import/v1";
+/// What the hash of a step of a named import begins with.
+const NAMED: &[u8] = b"judgement-ledger/named-import/v1";
 
-/// Gives every step without a request id one of its own: a `UUIDv5` over a hash of the step and of
-/// all before it. So the same file has the same ids, however it is laid out; a step that occurs
-/// twice has two; and mending a later step changes no id before it. (Spec §4.3)
-pub(in crate::cli) fn identify(steps: &mut [Step]) {
-    let mut before = sha256(&[DOMAIN]);
+/// Gives every step without a request id one of its own: a `UUIDv5`, the same whenever the same file
+/// is imported, however it is laid out. A step that occurs twice has two. (Spec §4.3)
+///
+/// Without a name the id is made from the step and all before it, so that the same step in another
+/// file is another one; mending a step changes the ids after it and none before it, which is all
+/// that is needed where nothing is sent after a refused step. Under a name the id is made from the
+/// name, the step and how often it occurred before, and mending a step changes no other id.
+pub(in crate::cli) fn identify(steps: &mut [Step], name: Option<&str>) {
+    let mut before = sha256(&[CHAIN]);
+    let mut occurred = HashMap::<Hash, u64>::new();
     for step in steps {
-        before = sha256(&[before.as_bytes(), &step.message.encode_to_vec()]);
-        let id = Uuid::new_v5(&NAMESPACE, before.as_bytes());
+        let content = step.message.encode_to_vec();
+        let hash = match name {
+            None => {
+                before = sha256(&[before.as_bytes(), &content]);
+                before
+            }
+            Some(name) => {
+                let times = occurred.entry(sha256(&[&content])).or_default();
+                *times = times.saturating_add(1);
+                let name = sha256(&[name.as_bytes()]);
+                sha256(&[NAMED, name.as_bytes(), &times.to_be_bytes(), &content])
+            }
+        };
+        let id = Uuid::new_v5(&NAMESPACE, hash.as_bytes());
         if let Some(act) = step.act_mut()
             && act.request_id.is_empty()
         {
@@ -33,8 +54,12 @@ mod tests {
     use crate::judgement::RequestId;
 
     fn ids(text: &str) -> Vec<String> {
+        ids_under(None, text)
+    }
+
+    fn ids_under(name: Option<&str>, text: &str) -> Vec<String> {
         let mut steps = parse(text, "test").unwrap();
-        identify(&mut steps);
+        identify(&mut steps, name);
         steps.iter_mut().map(|step| step.act_mut().unwrap().request_id.clone()).collect()
     }
 
@@ -52,8 +77,20 @@ mod tests {
 
     #[test]
     fn a_step_that_occurs_twice_has_two_ids() {
-        let ids = ids(&grade("a").repeat(2));
-        assert_ne!(ids[0], ids[1]);
+        for name in [None, Some("n")] {
+            let ids = ids_under(name, &grade("a").repeat(2));
+            assert_ne!(ids[0], ids[1]);
+        }
+    }
+
+    #[test]
+    fn under_a_name_mending_a_step_changes_no_other_id() {
+        let before = ids_under(Some("n"), &[grade("a"), grade("b"), grade("c")].join("\n"));
+        let after = ids_under(Some("n"), &[grade("x"), grade("b"), grade("c")].join("\n"));
+        assert_ne!(before[0], after[0]);
+        assert_eq!(before[1..], after[1..]);
+        let other = ids_under(Some("m"), &[grade("a"), grade("b"), grade("c")].join("\n"));
+        assert!(before.iter().all(|id| !other.contains(id)), "another name is another import");
     }
 
     #[test]
@@ -77,5 +114,7 @@ mod tests {
     #[test]
     fn ids_stay_the_same_for_ever() {
         assert_eq!(ids(&grade("being-healthy")), ["53182905-3be4-5001-8ee2-90579ec64426"]);
+        let named = ids_under(Some("letters-2006"), &grade("being-healthy"));
+        assert_eq!(named, ["3fe0fe09-0e4e-54db-a070-b95e3948aac7"]);
     }
 }

@@ -26,8 +26,9 @@
 //! - `credential` names the login that sends the step; `--token-file lead=FILE` says where its
 //!   token is. Without it the step is sent with the token that has no name.
 //! - `act.requestId` may be left out. It is then made from the content of this step and all
-//!   before it, so that a file imported again, after an interruption or with later steps mended,
-//!   records nothing twice: what was recorded answers "replayed".
+//!   before it, so that a file imported again, after an interruption or with the refused step
+//!   mended, records nothing twice: what was recorded answers "replayed". With `--name` it is made
+//!   from that name and the step alone, so that any step may be mended.
 //! - `digest` of `lockAssessment` and `signOffAssessment` may be left out: the importer reads it
 //!   just before, and so locks and signs what it has just written.
 //! - Nothing else is filled in: `"expected": {"any": true}` is said by the file or by nobody.
@@ -36,7 +37,8 @@
 //!
 //! Steps are sent in the order of the file. By default nothing is sent after a step that was
 //! refused, so each command waits for the answer to the one before. With `--keep-going` commands
-//! of one login are sent ahead of their answers, still in order.
+//! of one login are sent ahead of their answers, still in order; it needs a `--name`, since steps
+//! after the ones to be mended are then recorded already.
 
 mod callers;
 mod digests;
@@ -75,13 +77,17 @@ pub struct ImportFlags {
     #[arg(
         long = "token-file",
         value_name = "[NAME=]FILE",
-        env = "JUDGEMENT_LEDGER_TOKEN_FILE",
+        env = "JUDGEMENT_LEDGER_TOKEN_FILES",
         value_delimiter = ',',
         value_parser = callers::named_file
     )]
     pub token_files: Vec<(String, PathBuf)>,
+    /// The name of this import: a step that was recorded under it once is not recorded again,
+    /// whatever other steps are mended meanwhile. Another import needs another name.
+    #[arg(long, value_name = "NAME", env = "JUDGEMENT_LEDGER_IMPORT_NAME")]
+    pub name: Option<String>,
     /// Go on after a refused step, and send commands ahead of their answers.
-    #[arg(long, env = "JUDGEMENT_LEDGER_KEEP_GOING")]
+    #[arg(long, requires = "name", env = "JUDGEMENT_LEDGER_KEEP_GOING")]
     pub keep_going: bool,
     /// `table` ends with a sentence; `json` prints the receipt of each step.
     #[arg(long, env = "JUDGEMENT_LEDGER_FORMAT", default_value = "table")]
@@ -91,7 +97,7 @@ pub struct ImportFlags {
 /// Imports the file that the flags name.
 pub(super) async fn run(flags: &ImportFlags, output: &mut Output) -> Result<(), Failure> {
     let mut steps = file::read(&flags.file)?;
-    identify(&mut steps);
+    identify(&mut steps, flags.name.as_deref());
     let callers = Callers::connect(&flags.server.server, &flags.token_files).await?;
     callers.check(&steps, &file::origin(&flags.file))?;
     let on_refusal = if flags.keep_going { OnRefusal::GoOn } else { OnRefusal::Stop };

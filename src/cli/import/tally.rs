@@ -75,12 +75,17 @@ impl Tally {
             0 => Ok(()),
             refused => Err(Failure::Incomplete {
                 what: format!(
-                    "{refused} steps were refused; mend them and import the file again: what is \
-                     recorded is not recorded twice"
+                    "{} refused; mend what is refused and import the file again under the same \
+                     name: what is recorded is not recorded twice",
+                    counted(refused)
                 ),
             }),
         }
     }
+}
+
+fn counted(steps: usize) -> String {
+    if steps == 1 { "1 step was".to_owned() } else { format!("{steps} steps were") }
 }
 
 impl fmt::Display for Tally {
@@ -106,6 +111,8 @@ mod tests {
         assert_eq!(tally.to_string(), "1 recorded, 1 replayed, 0 refused; up to record 7");
         assert!(tally.verdict().is_ok());
         tally.count_refusal();
-        assert_eq!(tally.verdict().unwrap_err().exit_code(), 1);
+        let failure = tally.verdict().unwrap_err();
+        assert_eq!(failure.exit_code(), 1);
+        assert!(failure.lines()[0].contains("1 step was refused"), "{:?}", failure.lines());
     }
 }

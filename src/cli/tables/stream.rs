@@ -19,7 +19,7 @@ pub(in crate::cli) enum Line {
 pub(in crate::cli) fn message(message: &pb::StreamRecordsResponse) -> Option<Line> {
     Some(match message.message.as_ref()? {
         Message::Record(streamed) => Line::Data(record(streamed)),
-        Message::CaughtUp(at) => Line::News(format!("caught up at record {}; live", at.position)),
+        Message::CaughtUp(at) => Line::News(format!("caught up at record {}", at.position)),
         Message::Checkpoint(at) => {
             Line::News(format!("nothing up to record {} is missing", at.position))
         }
@@ -117,9 +117,6 @@ mod tests {
     fn news_of_the_stream_is_no_data() {
         let caught_up = Message::CaughtUp(pb::CaughtUp { position: 42 });
         let caught_up = pb::StreamRecordsResponse { message: Some(caught_up) };
-        assert_eq!(
-            message(&caught_up),
-            Some(Line::News("caught up at record 42; live".to_owned()))
-        );
+        assert_eq!(message(&caught_up), Some(Line::News("caught up at record 42".to_owned())));
     }
 }

@@ -64,7 +64,9 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
 fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::NotPermitted { needs } => {
-            let roles: Vec<_> = needs.iter().copied().map(Role::as_str).collect();
+            // Nobody comes as the service.
+            let logins = needs.iter().copied().filter(|role| *role != Role::Service);
+            let roles: Vec<_> = logins.map(Role::as_str).collect();
             problem.with_list("roles", &roles)
         }
         Refusal::WrongOrganisation { caller, organisation, signers } => problem

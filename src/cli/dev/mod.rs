@@ -1,0 +1,111 @@
+//! What `serve --dev` puts into its directory, and how it greets whoever tries it: an address, three
+//! logins, and an example that records a grade and changes it.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    failure::Failure,
+    wiring::{self, Login, Mint},
+};
+use crate::judgement::{OrganisationId, Role, Text};
+
+/// The example: an import file.
+const EXAMPLE: &str = include_str!("example.json");
+/// For whom the logins act: one of the two who sign the framework of the example.
+const ORGANISATION: &str = "ofsted";
+/// How long the credentials are accepted: a day's work.
+const VALID: Duration = Duration::from_hours(12);
+
+/// The logins, and what each may do.
+const LOGINS: [(&str, &[Role]); 3] = [
+    ("auditor", &[Role::Auditor]),
+    ("inspector", &[Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector]),
+    ("moderator", &[Role::Moderator]),
+];
+
+/// Writes the example and a token for each login into `directory`; what to say about them.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(super) fn welcome(
+    address: SocketAddr,
+    directory: &Path,
+    mint: &Mint,
+) -> Result<Vec<String>, Failure> {
+    write(&directory.join("example.json"), EXAMPLE)?;
+    for (name, roles) in LOGINS {
+        let odd = || Failure::misused("the login of --dev is no login");
+        let login = Login {
+            name: Text::parse(format!("{name}@{ORGANISATION}")).map_err(|_| odd())?,
+            organisation: OrganisationId::parse(ORGANISATION).map_err(|_| odd())?,
+            roles: roles.to_vec(),
+            valid: VALID,
+        };
+        write(&token(directory, name), &mint(&login)?)?;
+    }
+    Ok(greeting(address, directory))
+}
+
+fn token(directory: &Path, login: &str) -> PathBuf {
+    directory.join(format!("{login}.token"))
+}
+
+fn write(path: &Path, content: &str) -> Result<(), Failure> {
+    let failed = |source| Failure::File { doing: "write", path: path.to_owned(), source };
+    fs::write(path, content).map_err(failed)
+}
+
+fn greeting(address: SocketAddr, directory: &Path) -> Vec<String> {
+    let token = |login| token(directory, login).display().to_string();
+    let (auditor, inspector, moderator) =
+        (token("auditor"), token("inspector"), token("moderator"));
+    let (example, key) = (directory.join("example.json"), wiring::token_key(directory));
+    let (example, key) = (example.display(), key.display());
+    vec![
+        format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),
+        String::new(),
+        format!("  export JUDGEMENT_LEDGER_SERVER=http://{address}"),
+        format!("  export JUDGEMENT_LEDGER_TOKEN=$(cat {auditor})"),
+        String::new(),
+        "An auditor's token: it reads all and writes nothing. An inspector and a moderator write,"
+            .to_owned(),
+        "for example a grade that changes hands, which the auditor then finds:".to_owned(),
+        String::new(),
+        format!("  judgement-ledger import {example} \\"),
+        format!("    --token-file {inspector} \\"),
+        format!("    --token-file moderator={moderator}"),
+        "  judgement-ledger history leicester-city/apa-2006".to_owned(),
+        "  judgement-ledger audit --change lowered".to_owned(),
+        String::new(),
+        "Other logins:".to_owned(),
+        String::new(),
+        format!("  judgement-ledger token --key-file {key} \\"),
+        "    --login a@csci --organisation csci --role signatory".to_owned(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_names_files_that_are_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let mint: Mint = Box::new(|login| Ok(login.name.as_str().to_owned()));
+        let lines = welcome(([127, 0, 0, 1], 4000).into(), directory.path(), &mint).unwrap();
+        let inside = directory.path().to_str().unwrap();
+        let named: Vec<_> = lines
+            .iter()
+            .filter_map(|line| line.split(['=', ' ', ')']).find(|it| it.starts_with(inside)))
+            .collect();
+        assert_eq!(named.len(), 5, "{lines:#?}");
+        for file in named.iter().filter(|it| !it.ends_with("token.key")) {
+            assert!(Path::new(file).is_file(), "{file}");
+        }
+    }
+}
