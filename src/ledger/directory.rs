@@ -38,7 +38,7 @@ pub struct Introduction {
 /// All persons, as of some position. Copies are cheap.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
-    by_name: SharedMap<(OrganisationId, Arc<str>), PersonId>,
+    by_name: SharedMap<OrganisationId, SharedMap<Arc<str>, PersonId>>,
     by_id: SharedMap<PersonId, (OrganisationId, Shown)>,
 }
 
@@ -46,20 +46,20 @@ impl Directory {
     /// Learns of a person.
     pub(crate) fn learn(&mut self, id: PersonId, organisation: OrganisationId, name: Shown) {
         if let Shown::Present(text) = &name {
-            self.by_name.insert((organisation.clone(), Arc::from(text.as_str())), id);
+            let named = self.by_name.entry(organisation.clone()).or_default();
+            named.insert(Arc::from(text.as_str()), id);
         }
         self.by_id.insert(id, (organisation, name));
     }
 
     /// The person of this name in this organisation.
     pub(crate) fn find(&self, organisation: &OrganisationId, name: &str) -> Option<PersonId> {
-        self.by_name.get(&(organisation.clone(), Arc::from(name))).copied()
+        self.by_name.get(organisation)?.get(name).copied()
     }
 
     /// All persons of this name, in whichever organisation.
     pub(crate) fn named(&self, name: &str) -> Vec<PersonId> {
-        let same = self.by_name.iter().filter(|((_, known), _)| &**known == name);
-        same.map(|(_, id)| *id).collect()
+        self.by_name.values().filter_map(|named| named.get(name)).copied().collect()
     }
 
     /// The organisation and name behind an id.

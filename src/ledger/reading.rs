@@ -302,6 +302,12 @@ impl Ledger {
         }
     }
 
+    /// The person of this login or name in an organisation.
+    #[must_use]
+    pub fn person(&self, organisation: &OrganisationId, name: &str) -> Option<PersonId> {
+        self.shared.directory.load().find(organisation, name)
+    }
+
     /// All persons of this login or name, in whichever organisation.
     #[must_use]
     pub fn persons_named(&self, name: &str) -> Vec<PersonId> {

@@ -4,14 +4,23 @@
 //! whoever mints for it share. The algorithm is pinned, never taken from the token; issuer and
 //! audience are fixed; expiry is required and checked against the clock that is passed in.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
+use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Identity;
-use crate::judgement::{OrganisationId, Role, Text};
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    merkle::{Hash, sha256},
+};
 
 /// Who issues credentials, and for whom: fixed, so that no other service's token is taken.
 const ISSUER: &str = "judgement-ledger";
@@ -29,12 +38,24 @@ const LOGIN_BYTES_MAX: usize = 200;
 /// The shortest key: as long as the hash (RFC 7518 §3.2).
 const KEY_BYTES_MIN: usize = 32;
 
+/// How many credentials are remembered as checked: as many callers may take turns.
+const CHECKED_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
 /// Mints and checks credentials under one key, held in memory.
-#[derive(Clone)]
 pub struct Credentials {
     minting: EncodingKey,
     checking: DecodingKey,
     rules: Validation,
+    /// Credentials whose signature was found to be good, by their SHA-256: a caller sends the same
+    /// one with every call, and checking it costs more than most reads.
+    checked: Mutex<LruCache<Hash, Arc<Checked>>>,
+}
+
+/// What a credential says that was signed by us. Whether it is valid is a question of the moment.
+struct Checked {
+    identity: Result<Arc<Identity>, CredentialError>,
+    exp: i64,
+    nbf: Option<i64>,
 }
 
 /// What a credential says.
@@ -108,7 +129,7 @@ impl Credentials {
         rules.validate_exp = false;
         rules.validate_nbf = false;
         let (minting, checking) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
-        Ok(Self { minting, checking, rules })
+        Ok(Self { minting, checking, rules, checked: Mutex::new(LruCache::new(CHECKED_MAX)) })
     }
 
     /// A credential for `identity` that expires after `lifetime`.
@@ -140,10 +161,28 @@ impl Credentials {
     ///
     /// # Errors
     /// [`CredentialError`] says what is wrong with it.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, CredentialError> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, CredentialError> {
         let bytes = token.len();
         if bytes > TOKEN_BYTES_MAX {
             return Err(CredentialError::TooLong { bytes });
+        }
+        let checked = self.checked(token)?;
+        let now = now.as_second();
+        if now >= checked.exp.saturating_add(LEEWAY_S) {
+            return Err(CredentialError::Expired);
+        }
+        if checked.nbf.is_some_and(|from| now < from.saturating_sub(LEEWAY_S)) {
+            return Err(CredentialError::NotYet);
+        }
+        checked.identity.clone()
+    }
+
+    /// What `token` says, if it is one of ours.
+    fn checked(&self, token: &str) -> Result<Arc<Checked>, CredentialError> {
+        let key = sha256(&[token.as_bytes()]);
+        let known = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(checked) = known().get(&key) {
+            return Ok(Arc::clone(checked));
         }
         let TokenData { header, claims }: TokenData<Claims> =
             jsonwebtoken::decode(token, &self.checking, &self.rules)
@@ -152,14 +191,10 @@ impl Credentials {
         if header.crit.is_some() {
             return Err(CredentialError::NotOurs);
         }
-        let now = now.as_second();
-        if now >= claims.exp.saturating_add(LEEWAY_S) {
-            return Err(CredentialError::Expired);
-        }
-        if claims.nbf.is_some_and(|from| now < from.saturating_sub(LEEWAY_S)) {
-            return Err(CredentialError::NotYet);
-        }
-        identity(&claims)
+        let identity = identity(&claims).map(Arc::new);
+        let checked = Arc::new(Checked { identity, exp: claims.exp, nbf: claims.nbf });
+        known().put(key, Arc::clone(&checked));
+        Ok(checked)
     }
 }
 

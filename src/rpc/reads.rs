@@ -3,6 +3,7 @@
 //! Each function is one call of the API: it authorises, takes what is asked for (all that is wrong
 //! with it at once), waits for the position that the caller has seen, reads, and shows.
 
+mod kept;
 mod listing;
 mod question;
 
@@ -13,7 +14,7 @@ use super::{
     asked::Asked,
     caller::Identity,
     page_token::{Page, Paging},
-    show::{self, Records, Scope},
+    show::{self, Detail, Records, Scope},
     sight::Sight,
     status::{self, Problem, Reason},
 };
@@ -24,6 +25,7 @@ use crate::{
 };
 use question::Question;
 
+pub(crate) use kept::KeptGrades;
 pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
 pub(crate) use question::known_at;
 
@@ -36,7 +38,7 @@ const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
 /// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`, or why the ledger
 /// cannot be read.
 pub(crate) async fn get_assessment(
-    ledger: &Ledger,
+    (ledger, grades): (&Ledger, &KeptGrades),
     who: &Identity,
     request: pb::GetAssessmentRequest,
 ) -> Result<pb::Assessment, Status> {
@@ -47,9 +49,17 @@ pub(crate) async fn get_assessment(
         sight.must_be_all("working views")?;
     }
     let name = asked.required("name", AssessmentId::parse(&request.name));
-    let paging = entry_paging(&mut asked, &request);
+    let paging = match question.detail {
+        Detail::Full => entry_paging(&mut asked, &request).map(Some),
+        Detail::Grades => {
+            no_paging(&mut asked, &request);
+            Some(None)
+        }
+    };
     let (name, paging) = asked.settle(name.zip(paging))?;
-    question.as_of.known = paging.known(question.as_of.known);
+    if let Some(paging) = &paging {
+        question.as_of.known = paging.known(question.as_of.known);
+    }
 
     reach(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
@@ -58,12 +68,47 @@ pub(crate) async fn get_assessment(
     };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };
+    let Some(paging) = paging else {
+        let folded_whole = question.as_of.effective.is_none() && !as_stated;
+        return graded(ledger, folded_whole.then_some(grades), &read, &scope).await;
+    };
     let mut assessment = shown(ledger, &read, &scope, Vec::new()).await?;
     let page = entries(ledger, &read, &scope, (&paging, assessment.encoded_len())).await;
     let page = page.map_err(|error| status::of_read(&error))?;
     assessment.entries = page.rows;
     assessment.next_page_token = paging.next(page.next, read.moment.position);
     Ok(assessment)
+}
+
+/// The grades in scope, from `kept` if they are there. A fold of some of the records only is not
+/// told by its revision, and so is never kept.
+async fn graded(
+    ledger: &Ledger,
+    kept: Option<&KeptGrades>,
+    read: &AssessmentRead,
+    scope: &Scope,
+) -> Result<pb::Assessment, Status> {
+    let Some(kept) = kept else { return shown(ledger, read, scope, Vec::new()).await };
+    if let Some(answer) = kept.get(&read.assessment, &scope.sight) {
+        let read = Some(show::moment(read.moment));
+        return Ok(pb::Assessment { read, ..answer.as_ref().clone() });
+    }
+    let answer = shown(ledger, read, scope, Vec::new()).await?;
+    if scope.needs(read).is_empty() {
+        kept.keep(&read.assessment, &scope.sight, &answer);
+    }
+    Ok(answer)
+}
+
+/// Grades come at once: a request for them asks for no page.
+fn no_paging(asked: &mut Asked, request: &pb::GetAssessmentRequest) {
+    for (field, given) in
+        [("page_size", request.page_size != 0), ("page_token", !request.page_token.is_empty())]
+    {
+        if given {
+            asked.note(field, "is of entries, which come with content FULL");
+        }
+    }
 }
 
 /// The page of entries that a request asks for. The places in a page token are those of entries in

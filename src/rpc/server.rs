@@ -21,6 +21,7 @@ use tonic_health::{
     server::{HealthReporter, health_reporter},
 };
 use tonic_web::GrpcWebLayer;
+use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
@@ -30,6 +31,7 @@ use super::{
     caller::{Authenticate, Find},
     frameworks::FrameworkApi,
     layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
+    reads::KeptGrades,
     submit::COMMAND_BYTES_MAX,
 };
 use crate::{
@@ -132,11 +134,8 @@ where
         AuditServiceServer::<AuditApi>::NAME,
         FrameworkServiceServer::<FrameworkApi>::NAME,
     ];
-    let find: Find = Arc::new(move |identity| {
-        let mut introductions = ledger.introductions();
-        let person = introductions.person(&identity.organisation, &identity.login);
-        introductions.knows(person).then_some(person)
-    });
+    let find: Find =
+        Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let serving = Serving { options, draining, ledger_stopped, services: &services, find };
     serving.run(incoming, routes, shutdown).await
 }
@@ -162,7 +161,11 @@ fn never_before_the_ledger(now: Now, ledger: &Ledger) -> Now {
 }
 
 fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Routes {
-    let assessments = AssessmentApi { ledger: ledger.clone(), draining: draining.clone() };
+    let assessments = AssessmentApi {
+        ledger: ledger.clone(),
+        draining: draining.clone(),
+        grades: KeptGrades::default(),
+    };
     let patience = limits.reader_patience;
     let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
@@ -239,7 +242,7 @@ impl Serving<'_> {
         };
         let layered = transport()
             .layer(Surround(CatchPanic))
-            .layer(cors(&self.options.origins))
+            .layer(option_layer(cors(&self.options.origins)))
             .layer(GrpcWebLayer::new())
             .layer(Surround(Log(methods)))
             .layer(Surround(Clarify))
@@ -278,8 +281,11 @@ fn transport() -> Server {
         .max_connection_age(CONNECTION_AGE_MAX)
 }
 
-/// What a browser on one of `origins` may send and see.
-fn cors(origins: &[HeaderValue]) -> CorsLayer {
+/// What a browser on one of `origins` may send and see; without origins there is nothing to say.
+fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
     let named = HeaderName::from_static;
     let sent = [
         header::CONTENT_TYPE,
@@ -289,12 +295,13 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
         named("x-user-agent"),
     ];
     let seen = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(named);
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::POST])
         .allow_headers(sent)
         .expose_headers(seen)
-        .max_age(PREFLIGHT_MAX_AGE)
+        .max_age(PREFLIGHT_MAX_AGE);
+    Some(layer)
 }
 
 /// Adds both versions of reflection: many tools speak the older one only. They tell of health too,

@@ -25,7 +25,7 @@ const SEE_ALL: [Role; 8] = [
 ];
 
 /// What a caller may see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Sight {
     /// All that was recorded.
     All,

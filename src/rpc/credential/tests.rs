@@ -51,9 +51,33 @@ fn with(replaced: &Value) -> String {
 fn what_is_minted_is_taken_until_it_expires() {
     let token = credentials().mint(&inspector(), now(), Duration::from_mins(1)).unwrap();
     let at = |second| credentials().verify(&token, Timestamp::from_second(second).unwrap());
-    assert_eq!(at(NOW), Ok(inspector()));
-    assert_eq!(at(NOW + 89), Ok(inspector()), "clocks may differ by 30 s");
+    assert_eq!(at(NOW), Ok(Arc::new(inspector())));
+    assert_eq!(at(NOW + 89), Ok(Arc::new(inspector())), "clocks may differ by 30 s");
     assert_eq!(at(NOW + 90), Err(CredentialError::Expired));
+}
+
+#[test]
+fn a_credential_that_was_taken_once_is_checked_again_by_its_bytes_and_by_the_time() {
+    let credentials = credentials();
+    let at =
+        |token: &str, second| credentials.verify(token, Timestamp::from_second(second).unwrap());
+    let token = credentials.mint(&inspector(), now(), Duration::from_mins(1)).unwrap();
+    assert!(at(&token, NOW).is_ok());
+    assert_eq!(at(&token, NOW + 90), Err(CredentialError::Expired));
+    assert!(at(&token, NOW).is_ok());
+    let (content, signature) = token.rsplit_once('.').unwrap();
+    let other = with(&json!({"sub": "somebody-else"}));
+    let (claims, others) = other.rsplit_once('.').unwrap();
+    assert!(at(&other, NOW).is_ok());
+    for forged in [format!("{claims}.{signature}"), format!("{content}.{others}")] {
+        assert_eq!(at(&forged, NOW), Err(CredentialError::NotOurs));
+    }
+    // What is signed and says what nobody may say is refused each time.
+    let odd = with(&json!({"roles": ["auditor", "inspector"]}));
+    assert_eq!(
+        [at(&odd, NOW), at(&odd, NOW)],
+        [(); 2].map(|()| Err(CredentialError::AuditorWrites))
+    );
 }
 
 #[test]
@@ -125,5 +149,5 @@ fn a_bad_credential_is_refused_for_what_is_bad_about_it() {
     for (row, token, error) in rows {
         assert_eq!(credentials().verify(&token, now()), Err(error), "{row}");
     }
-    assert_eq!(credentials().verify(&good, now()), Ok(inspector()));
+    assert_eq!(credentials().verify(&good, now()), Ok(Arc::new(inspector())));
 }

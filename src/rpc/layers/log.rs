@@ -88,9 +88,11 @@ impl Drop for Call {
             Code::Internal | Code::DataLoss | Code::Unknown => {
                 tracing::warn!(target: "judgement_ledger::call", method, ?code, ms, person);
             }
-            Code::Ok
-            | Code::Cancelled
-            | Code::InvalidArgument
+            // What went well would be thousands of lines a second.
+            Code::Ok | Code::Cancelled => {
+                tracing::debug!(target: "judgement_ledger::call", method, ?code, ms, person);
+            }
+            Code::InvalidArgument
             | Code::DeadlineExceeded
             | Code::NotFound
             | Code::AlreadyExists

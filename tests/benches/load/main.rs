@@ -62,7 +62,8 @@ fn main() {
 /// What the command line asks for.
 struct Asked {
     time: Duration,
-    /// Only the rows whose first column contains this.
+    /// Only the rows whose first column contains this; `SetGrade 64/4` is of 64 callers over 4
+    /// connections.
     only: String,
     json: Option<PathBuf>,
 }
@@ -105,7 +106,9 @@ async fn measure_all(asked: &Asked) {
     let at_noop = at_ledger.elsewhere(noop.address, noop.process).await;
     println!("{sizes} bytes; {time:?} a row\n");
 
-    let grades = CALLERS_AND_CONNECTIONS.iter().filter(|_| asked.wants("SetGrade"));
+    let grades = CALLERS_AND_CONNECTIONS
+        .iter()
+        .filter(|(callers, connections)| asked.wants(&format!("SetGrade {callers}/{connections}")));
     for &(callers, connections) in grades {
         let cell = |server| Cell { what: "SetGrade", server, callers, connections, time };
         let start = |place: &Arc<Place>, caller| Set::new(place, caller, connections);

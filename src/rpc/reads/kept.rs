@@ -1,0 +1,46 @@
+//! Answers that show the grades of an assessment and nothing else, kept to be given again.
+//!
+//! What such an answer says depends on the assessment's revision and on who may see what; only the
+//! moment is another each time. So it is made once a revision, as long as it shows no text: texts
+//! can be erased, and then must not come from here.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lru::LruCache;
+
+use crate::{
+    judgement::{Assessment, AssessmentId},
+    pb,
+    rpc::sight::Sight,
+};
+
+/// How many are kept, at some kilobytes each.
+const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// The last answer for each assessment, and for whom.
+pub(crate) struct KeptGrades(Mutex<LruCache<(AssessmentId, Sight), Arc<pb::Assessment>>>);
+
+impl Default for KeptGrades {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(KEPT_MAX)))
+    }
+}
+
+impl KeptGrades {
+    /// The answer that was kept of this very revision.
+    pub(super) fn get(&self, of: &Assessment, sight: &Sight) -> Option<Arc<pb::Assessment>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = kept.get(&(of.id.clone(), sight.clone()))?;
+        (answer.revision == of.revision.get()).then(|| Arc::clone(answer))
+    }
+
+    /// Keeps an answer without texts.
+    pub(super) fn keep(&self, of: &Assessment, sight: &Sight, answer: &pb::Assessment) {
+        let key = (of.id.clone(), sight.clone());
+        let answer = Arc::new(pb::Assessment { read: None, ..answer.clone() });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, answer);
+    }
+}
