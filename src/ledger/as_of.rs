@@ -31,12 +31,13 @@ impl Ledger {
     ) -> Result<Option<AssessmentRead>, ReadError> {
         let now = as_of.known == KnownAt::Now;
         let moment = self.moment(as_of.known).await?;
-        let known = if now { self.current(id)? } else { self.known(id, moment).await? };
+        // What reads the journal is apart, so that the future of most reads is small.
+        let known = if now { self.current(id)? } else { Box::pin(self.known(id, moment)).await? };
         let Some(known) = known else { return Ok(None) };
         // The views may already hold a group that is durable and about to be published.
         let moment = if known.last.at > moment.position {
             self.reached(known.last.at).await?;
-            self.at(known.last.at).await?
+            Box::pin(self.at(known.last.at)).await?
         } else {
             moment
         };
@@ -56,7 +57,7 @@ impl Ledger {
         if whole && known.last.at <= until {
             return self.read(known, moment).map(Some);
         }
-        let records = self.trail(id, until).await?;
+        let records = Box::pin(self.trail(id, until)).await?;
         let records = pick(records, as_of.effective, as_of.stated);
         match fold::fold(id, records.iter()) {
             Some(assessment) => self.read(Arc::new(assessment), moment).map(Some),

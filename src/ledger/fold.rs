@@ -64,6 +64,11 @@ impl Fold {
         if let Some(stream) = self.cache.get(id) {
             return Ok(Some(stream.clone()));
         }
+        // Apart, so that this future, of which each command makes some, is small.
+        Box::pin(self.found(id, head)).await
+    }
+
+    async fn found(&mut self, id: &StreamId, head: Position) -> Result<Option<Stream>, ReadError> {
         let Some(last) = self.last_of(id, head).await? else { return Ok(None) };
         let stream = self.load(id, last).await?;
         self.cache.put(id.clone(), stream.clone());
@@ -86,10 +91,11 @@ impl Fold {
         person: PersonId,
         request: RequestId,
         head: Position,
-    ) -> Result<Option<Keep>, ReadError> {
+    ) -> Result<Option<Box<Keep>>, ReadError> {
         let meant =
             |record: &Record| record.recorded_by.person == person && record.act.request == request;
-        self.latest(filing::of_request(person, request), head, meant).await
+        let found = self.latest(filing::of_request(person, request), head, meant).await?;
+        Ok(found.map(Box::new))
     }
 
     /// The assessment of a subject under a framework in a cycle, if one was opened.
@@ -163,7 +169,7 @@ pub(super) async fn latest(
 ) -> Result<Option<Keep>, ReadError> {
     let mut before = head.next();
     while let Some(at) = journal.latest(key, before).await? {
-        let found = keep(journal, at).await?;
+        let found = Box::pin(keep(journal, at)).await?;
         if meant(&found.record) {
             return Ok(Some(found));
         }

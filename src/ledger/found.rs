@@ -50,7 +50,7 @@ impl Found {
                     framework: stage.outlook.catalogue.get(&opening.framework).cloned(),
                     subject: stage.stream(&subject).await?.is_some(),
                     taken,
-                    same_cycle: same_cycle(stage, id, opening).await?,
+                    same_cycle: Box::pin(same_cycle(stage, id, opening)).await?,
                 })
             }
             Order::Assess(_, _) => {
@@ -61,7 +61,11 @@ impl Found {
                     return Ok(Self::Assessment(None));
                 };
                 let registered = Arc::clone(registered);
-                let wordings = wordings(stage, &assessment, &command.act.evidence).await?;
+                let cited = &command.act.evidence;
+                let wordings = match cited.as_slice() {
+                    [] => Vec::new(),
+                    cited => Box::pin(wordings(stage, &assessment, cited)).await?,
+                };
                 let opened = Opened { assessment, registered, wordings };
                 Ok(Self::Assessment(Some(Box::new(opened))))
             }

@@ -4,11 +4,9 @@
 //! whole group with one flush, lets readers see it and answers. There is no timer: an idle ledger
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
+use foldhash::HashMap;
 use jiff::tz::TimeZone;
 use tokio::{
     sync::{mpsc, oneshot},

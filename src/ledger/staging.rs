@@ -1,12 +1,10 @@
 //! A group in the making: commands are decided one after the other, each against what the ones
 //! before it leave, and nothing of it is seen by anybody until the group is durable.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use imbl::HashMap as SharedMap;
 use jiff::civil::Date;
 
@@ -196,7 +194,7 @@ impl<'a> Stage<'a> {
     async fn decide_all(&mut self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
         if let Some(first) = submission.commands.first() {
             for introduction in submission.introductions {
-                self.introduce(introduction, &first.caller).await?;
+                Box::pin(self.introduce(introduction, &first.caller)).await?;
             }
         }
         let batch_from = self.next();
@@ -227,7 +225,8 @@ impl<'a> Stage<'a> {
         // The service's own act, for the command that follows: nobody ever repeats its request.
         let act = Act::of_service(RequestId::new(self.desk.random.uuid_v4()?));
         let event = Event::PersonRegistered(PersonRegistered { person, organisation, name });
-        self.compose(StreamId::Ledger, recorder, (act, event), None).await?;
+        let before = self.take_out(&StreamId::Ledger).await?;
+        self.compose((StreamId::Ledger, before), recorder, (act, event), None)?;
         Ok(())
     }
 
@@ -254,7 +253,9 @@ impl<'a> Stage<'a> {
             Order::RegisterSubject(_) | Order::Assess(_, _) => None,
         };
         let beside = document.map(|it| Bytes::from(it.document.to_vec()));
-        let receipt = self.compose(order.stream(), recorder, (act, event), beside).await?;
+        let stream = order.stream();
+        let before = self.take_out(&stream).await?;
+        let receipt = self.compose((stream, before), recorder, (act, event), beside)?;
         if let (Some(registering), Some(staged)) = (document, self.records.last()) {
             let registered = Registered::new(registering, staged.keep.item());
             let id = registering.framework.id.clone();
@@ -263,19 +264,24 @@ impl<'a> Stage<'a> {
         Ok(receipt)
     }
 
-    /// Makes the record and its sealed texts, and folds it into the outlook.
-    async fn compose(
+    /// A stream as the group so far leaves it, taken out: so that folding need not copy what nobody
+    /// else holds.
+    async fn take_out(&mut self, stream: &StreamId) -> Result<Option<Stream>, SubmitError> {
+        match self.outlook.streams.remove(stream) {
+            Some(staged) => Ok(Some(staged)),
+            None => Ok(self.desk.fold.stream(stream, self.head).await?),
+        }
+    }
+
+    /// Makes the record and its sealed texts, and folds it into the outlook. `before` is what was
+    /// taken out.
+    fn compose(
         &mut self,
-        stream: StreamId,
+        (stream, before): (StreamId, Option<Stream>),
         recorded_by: Recorder,
         said: (Act<Text>, Event<Text>),
         document: Option<Bytes>,
     ) -> Result<Receipt, SubmitError> {
-        // Taken out, so that folding need not copy what nobody else holds.
-        let before = match self.outlook.streams.remove(&stream) {
-            Some(staged) => Some(staged),
-            None => self.desk.fold.stream(&stream, self.head).await?,
-        };
         match self.record((&stream, before.as_ref()), recorded_by, said, document) {
             Ok(keep) => {
                 let receipt = Receipt::of(&keep, Outcome::Recorded);

@@ -64,7 +64,7 @@ pub(crate) async fn get_assessment(
     reach(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
     let Some(read) = opened(ledger, &name, question.as_of).await? else {
-        return Err(absent(ledger, &name, question.as_of, &sight).await);
+        return Err(Box::pin(absent(ledger, &name, question.as_of, &sight)).await);
     };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };
@@ -72,8 +72,18 @@ pub(crate) async fn get_assessment(
         let folded_whole = question.as_of.effective.is_none() && !as_stated;
         return graded(ledger, folded_whole.then_some(grades), &read, &scope).await;
     };
-    let mut assessment = shown(ledger, &read, &scope, Vec::new()).await?;
-    let page = entries(ledger, &read, &scope, (&paging, assessment.encoded_len())).await;
+    Box::pin(full(ledger, &read, &scope, &paging)).await
+}
+
+/// All that is in scope, with a page of the entries.
+async fn full(
+    ledger: &Ledger,
+    read: &AssessmentRead,
+    scope: &Scope,
+    paging: &Paging,
+) -> Result<pb::Assessment, Status> {
+    let mut assessment = shown(ledger, read, scope, Vec::new()).await?;
+    let page = entries(ledger, read, scope, (paging, assessment.encoded_len())).await;
     let page = page.map_err(|error| status::of_read(&error))?;
     assessment.entries = page.rows;
     assessment.next_page_token = paging.next(page.next, read.moment.position);
@@ -88,12 +98,12 @@ async fn graded(
     read: &AssessmentRead,
     scope: &Scope,
 ) -> Result<pb::Assessment, Status> {
-    let Some(kept) = kept else { return shown(ledger, read, scope, Vec::new()).await };
+    let Some(kept) = kept else { return Box::pin(shown(ledger, read, scope, Vec::new())).await };
     if let Some(answer) = kept.get(&read.assessment, &scope.sight) {
         let read = Some(show::moment(read.moment));
         return Ok(pb::Assessment { read, ..answer.as_ref().clone() });
     }
-    let answer = shown(ledger, read, scope, Vec::new()).await?;
+    let answer = Box::pin(shown(ledger, read, scope, Vec::new())).await?;
     if scope.needs(read).is_empty() {
         kept.keep(&read.assessment, &scope.sight, &answer);
     }

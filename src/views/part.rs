@@ -1,6 +1,8 @@
 //! A part: consecutive records folded in memory, on their way into the store.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
+
+use foldhash::{HashMap, fast::RandomState};
 
 use crate::{
     judgement::{Assessment, AssessmentId, Position},
@@ -93,8 +95,8 @@ impl Part {
             after,
             last: after,
             hash: None,
-            postings: HashMap::with_capacity(terms),
-            assessments: HashMap::with_capacity(assessments),
+            postings: HashMap::with_capacity_and_hasher(terms, RandomState::default()),
+            assessments: HashMap::with_capacity_and_hasher(assessments, RandomState::default()),
         }
     }
 
