@@ -57,8 +57,8 @@ pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;
 pub use moment::Moment;
 pub use reading::{
-    AsOf, AssessmentRead, Filter, Found, KnownAt, Order, ReadRecord, Shown, Streamed, SubjectRead,
-    View,
+    AsOf, AssessmentRead, Filter, Found, KnownAt, Order, PassedOn, ReadRecord, Shown, Streamed,
+    SubjectRead, View,
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};

@@ -13,7 +13,7 @@ use crate::{
         Act, AreaId, Assessment, AssessmentId, Basis, ChangeKind, Concept, Event, FrameworkId,
         OrganisationId, PersonId, Position, ReasonCode, StreamId, SubjectId, Text,
     },
-    record::{Record, Unreadable},
+    record::{Message, Record, Unreadable},
 };
 
 /// How long a reader waits for a position that it holds a receipt of.
@@ -45,11 +45,22 @@ pub struct ReadRecord {
     pub texts: Vec<(String, Shown)>,
 }
 
+/// A record to be passed on as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PassedOn {
+    /// The record.
+    pub record: Record,
+    /// The message that its bytes are.
+    pub message: Message,
+    /// The texts by the paths of their fields, in the record's order.
+    pub texts: Vec<(String, Shown)>,
+}
+
 /// A record, or the bytes of one that a newer version wrote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Streamed {
     /// A record.
-    Record(Box<ReadRecord>),
+    Record(Box<PassedOn>),
     /// Written by a newer version: its bytes as stored.
     Newer(Position, Bytes),
 }
@@ -211,10 +222,10 @@ impl Ledger {
         // The journal may hold a group that is durable and about to be published.
         let visible = found.into_iter().filter(|stored| stored.position <= head);
         visible
-            .map(|stored| match Record::decode(&stored.entry.record) {
-                Ok(record) => {
-                    let keep = Keep::new(record, stored.entry);
-                    Ok(Streamed::Record(Box::new(self.read_keep(keep))))
+            .map(|stored| match Record::decode_message(&stored.entry.record) {
+                Ok((record, message)) => {
+                    let texts = texts::shown(&self.shared.vault, &record, &stored.entry.sealed);
+                    Ok(Streamed::Record(Box::new(PassedOn { record, message, texts })))
                 }
                 Err(Unreadable::Newer { .. }) => {
                     Ok(Streamed::Newer(stored.position, stored.entry.record))
@@ -251,7 +262,7 @@ impl Ledger {
 
     /// A record with its texts opened.
     pub(super) fn read_keep(&self, keep: Keep) -> ReadRecord {
-        let texts = texts::shown(&self.shared.vault, &keep);
+        let texts = texts::shown(&self.shared.vault, &keep.record, &keep.entry.sealed);
         let mut opened = texts.iter().map(|(_, shown)| shown.clone());
         let (act, event) =
             keep.record.with_texts(&mut |_, _| opened.next().unwrap_or(Shown::Missing));

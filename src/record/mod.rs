@@ -32,7 +32,7 @@ use crate::{
 pub use beside::{Beside, NotBeside};
 pub use commitment::{Commitment, Opening};
 pub use committing::{Committed, CommittedText, commit};
-pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
+pub use encoding::{Message, Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
 pub use framework::{
     DOCUMENT_BYTES_MAX, Fault, built_in, document_of, framework_from_json, framework_of,
     framework_to_json, read_framework,

@@ -26,8 +26,8 @@ use judgement_ledger::{
         Text,
     },
     ledger::{
-        self, AsOf, BuiltInError, Filter, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
-        ReadRecord, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
+        self, AsOf, BuiltInError, Filter, KnownAt, Ledger, Mode, Outcome, Parts, PassedOn,
+        ReadError, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
     record::{read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Vault, VaultError},
@@ -369,7 +369,7 @@ impl Told {
     }
 }
 
-fn request_of(read: &ReadRecord) -> RequestId {
+fn request_of(read: &PassedOn) -> RequestId {
     read.record.act.request
 }
 
@@ -385,7 +385,7 @@ fn forget(views: &Path) {
 }
 
 /// All records, without a gap, with all their texts.
-async fn records(engine: &Engine) -> Result<Vec<ReadRecord>, Stopped> {
+async fn records(engine: &Engine) -> Result<Vec<PassedOn>, Stopped> {
     let all = Page { entries_max: usize::MAX, bytes_max: usize::MAX };
     let mut records = Vec::new();
     for streamed in engine.ledger.records(Position::START, all).await? {
@@ -404,7 +404,7 @@ async fn records(engine: &Engine) -> Result<Vec<ReadRecord>, Stopped> {
 }
 
 /// The views answer what the records say.
-async fn check_views(engine: &Engine, records: &[ReadRecord]) -> Result<(), Stopped> {
+async fn check_views(engine: &Engine, records: &[PassedOn]) -> Result<(), Stopped> {
     let stream = StreamId::Assessment(assessment_id());
     let of_assessment = || records.iter().filter(|read| read.record.stream == stream);
     let as_of = AsOf { view: View::Working, known: KnownAt::Now, effective: None, stated: None };
@@ -419,7 +419,7 @@ async fn check_views(engine: &Engine, records: &[ReadRecord]) -> Result<(), Stop
     let moment = engine.ledger.head();
     let found = engine.ledger.find(&filter, order, moment, None, 1_000).await?;
     let found: Vec<_> = found.records.iter().map(|read| read.record.position).collect();
-    let raised = |read: &&ReadRecord| matches!(&read.event, Event::GradeSet(set) if set.change == ChangeKind::Raised);
+    let raised = |read: &&PassedOn| matches!(&read.record.event, Event::GradeSet(set) if set.change == ChangeKind::Raised);
     let expected: Vec<_> =
         of_assessment().filter(raised).map(|read| read.record.position).collect();
     if found != expected {

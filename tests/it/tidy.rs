@@ -64,7 +64,17 @@ const LAYERS: &[Room] = &[
     Room {
         path: "views",
         rooms: &["views", "record", "judgement", "merkle"],
-        crates: &["sled", "lru", "jiff", "uuid", "thiserror", "tracing", "crc32c", "imbl"],
+        crates: &[
+            "sled",
+            "foldhash",
+            "lru",
+            "jiff",
+            "uuid",
+            "thiserror",
+            "tracing",
+            "crc32c",
+            "imbl",
+        ],
     },
     Room {
         path: "ledger",
@@ -74,6 +84,7 @@ const LAYERS: &[Room] = &[
             "arc_swap",
             "tokio_util",
             "bytes",
+            "foldhash",
             "imbl",
             "jiff",
             "lru",

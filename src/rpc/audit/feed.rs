@@ -18,10 +18,10 @@ use crate::{judgement::Position, ledger::Streamed};
 pub(super) const CHECKPOINT_EVERY: usize = 1_000;
 
 /// What a reader is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Told {
     /// A record.
-    Record(Box<Streamed>),
+    Record(Streamed),
     /// Everything up to here was told or not wanted; what follows comes as it is recorded.
     CaughtUp(Position),
     /// Everything up to here was told or not wanted.
@@ -81,7 +81,7 @@ impl Feed {
             self.after = streamed.position();
             if self.wanted.takes(&streamed) {
                 self.told = self.after;
-                told.push(Told::Record(Box::new(streamed)));
+                told.push(Told::Record(streamed));
             }
         }
         let caught_up = at_end || self.after >= head;
@@ -110,7 +110,7 @@ mod tests {
     use crate::{
         judgement::{AssessmentLocked, Event},
         merkle::Hash,
-        rpc::show::fixture::{ASSESSMENT, act, record_of},
+        rpc::show::fixture::{ASSESSMENT, act, passed_on, record_of},
     };
 
     fn at(position: u64) -> Position {
@@ -122,11 +122,11 @@ mod tests {
         let stream = if wanted { ASSESSMENT } else { "subjects/a/assessments/b" };
         let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
         let event = Event::AssessmentLocked(locked);
-        Streamed::Record(Box::new(record_of(position, stream, act(), event)))
+        passed_on(record_of(position, stream, act(), event))
     }
 
     fn record(position: u64) -> Told {
-        Told::Record(Box::new(streamed(position, true)))
+        Told::Record(streamed(position, true))
     }
 
     fn of_assessment(after: u64) -> Feed {

@@ -154,22 +154,43 @@ impl Outlet {
     /// Queues one message, waiting for room as long as patience lasts.
     async fn send(&mut self, told: Told) -> Result<(), Cut> {
         let position = told.position();
-        let message = message(&told).map_err(Cut::Unreadable)?;
+        let message = message(told);
+        let bytes = u32::try_from(message.encoded_len()).unwrap_or(QUEUE_BYTES).min(QUEUE_BYTES);
+        let Some(message) = self.queue_at_once(message, bytes)? else {
+            self.resume_after = position;
+            return Ok(());
+        };
         // A server that stops does not wait until everybody has caught up.
         let queued = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(Cut::Stopping),
-            queued = timeout(self.patience, self.queue(message)) => queued,
+            queued = timeout(self.patience, self.queue(message, bytes)) => queued,
         };
         queued.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)?;
         self.resume_after = position;
         Ok(())
     }
 
+    /// Queues a message if there is room for it right now, as there mostly is; else gives it back.
+    fn queue_at_once(
+        &self,
+        message: pb::StreamRecordsResponse,
+        bytes: u32,
+    ) -> Result<Option<pb::StreamRecordsResponse>, Cut> {
+        if self.cancel.is_cancelled() {
+            return Err(Cut::Stopping);
+        }
+        let Ok(place) = self.messages.try_reserve() else { return Ok(Some(message)) };
+        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
+            return Ok(Some(message));
+        };
+        place.send(Queued { message, _room: room });
+        Ok(None)
+    }
+
     /// Queues a message once there is room for it; nothing if the reader went away.
-    async fn queue(&self, message: pb::StreamRecordsResponse) -> Option<()> {
-        let bytes = u32::try_from(message.encoded_len()).unwrap_or(QUEUE_BYTES);
-        let room = Arc::clone(&self.room).acquire_many_owned(bytes.min(QUEUE_BYTES)).await.ok()?;
+    async fn queue(&self, message: pb::StreamRecordsResponse, bytes: u32) -> Option<()> {
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()?;
         self.messages.send(Queued { message, _room: room }).await.ok()
     }
 
@@ -188,13 +209,13 @@ impl Outlet {
     }
 }
 
-fn message(told: &Told) -> Result<pb::StreamRecordsResponse, ReadError> {
+fn message(told: Told) -> pb::StreamRecordsResponse {
     let message = match told {
-        Told::Record(streamed) => Message::Record(show::streamed(streamed)?),
+        Told::Record(streamed) => Message::Record(show::streamed(streamed)),
         Told::CaughtUp(at) => Message::CaughtUp(pb::CaughtUp { position: at.get() }),
         Told::Checkpoint(at) => Message::Checkpoint(pb::StreamCheckpoint { position: at.get() }),
     };
-    Ok(pb::StreamRecordsResponse { message: Some(message) })
+    pb::StreamRecordsResponse { message: Some(message) }
 }
 
 #[cfg(test)]

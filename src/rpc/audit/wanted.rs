@@ -41,7 +41,7 @@ impl Wanted {
     pub(super) fn takes(&self, streamed: &Streamed) -> bool {
         match streamed {
             Streamed::Record(read) => {
-                self.takes_stream(&read.record.stream) && self.takes_event(read.event.name())
+                self.takes_stream(&read.record.stream) && self.takes_event(read.record.event.name())
             }
             Streamed::Newer(_, bytes) => {
                 newer_stream(bytes).is_none_or(|stream| self.takes_stream(&stream))
@@ -68,7 +68,7 @@ mod tests {
     use crate::{
         judgement::{AssessmentLocked, Event, Position},
         merkle::Hash,
-        rpc::show::fixture::{ASSESSMENT, act, record_of},
+        rpc::show::fixture::{ASSESSMENT, act, passed_on, record_of},
     };
 
     const OTHER: &str = "subjects/haringey/assessments/apa-2008";
@@ -84,7 +84,7 @@ mod tests {
 
     fn locked(stream: &str) -> Streamed {
         let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
-        Streamed::Record(Box::new(record_of(1, stream, act(), Event::AssessmentLocked(locked))))
+        passed_on(record_of(1, stream, act(), Event::AssessmentLocked(locked)))
     }
 
     #[test]

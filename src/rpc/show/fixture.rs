@@ -16,7 +16,7 @@ use crate::{
         Recorder, RequestId, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId,
         SelfModeration, StreamId, Text, Texts,
     },
-    ledger::{AssessmentRead, Moment, ReadRecord, Registered, Shown},
+    ledger::{AssessmentRead, Moment, PassedOn, ReadRecord, Registered, Shown, Streamed},
     merkle::leaf_hash,
     pb,
     record::{Commitment, Opening, Record},
@@ -81,6 +81,12 @@ pub(crate) fn act() -> Act<Shown> {
 /// A record of the assessment, as read.
 pub(crate) fn record(position: u64, event: Event<Shown>) -> ReadRecord {
     record_of(position, ASSESSMENT, act(), event)
+}
+
+/// A record as it is streamed.
+pub(crate) fn passed_on(read: ReadRecord) -> Streamed {
+    let message = pb::Record::decode(read.stored).unwrap();
+    Streamed::Record(Box::new(PassedOn { record: read.record, message, texts: read.texts }))
 }
 
 /// A record of any stream, as read. Its revision is its position.

@@ -5,40 +5,26 @@ use prost::Message;
 use super::value::text;
 use crate::{
     judgement::StreamId,
-    ledger::{ReadError, ReadRecord, Streamed},
+    ledger::{PassedOn, Streamed},
     pb,
 };
 
 /// A record with its texts, or the bytes of one that a newer version wrote.
-///
-/// # Errors
-/// [`ReadError::Unreadable`] if the stored bytes are no record.
-pub(crate) fn streamed(streamed: &Streamed) -> Result<pb::StreamedRecord, ReadError> {
+pub(crate) fn streamed(streamed: Streamed) -> pb::StreamedRecord {
     match streamed {
         Streamed::Newer(_, bytes) => {
-            Ok(pb::StreamedRecord { newer_record: bytes.clone(), ..pb::StreamedRecord::default() })
+            pb::StreamedRecord { newer_record: bytes, ..pb::StreamedRecord::default() }
         }
-        Streamed::Record(read) => {
-            let texts = read.texts.iter().map(|(field, shown)| pb::FieldText {
-                field: field.clone(),
-                text: Some(text(shown)),
-            });
-            Ok(pb::StreamedRecord {
-                record: Some(stored_message(read)?),
-                texts: texts.collect(),
+        Streamed::Record(passed_on) => {
+            let PassedOn { message, texts, .. } = *passed_on;
+            let field = |(field, shown)| pb::FieldText { field, text: Some(text(&shown)) };
+            pb::StreamedRecord {
+                record: Some(message),
+                texts: texts.into_iter().map(field).collect(),
                 ..pb::StreamedRecord::default()
-            })
+            }
         }
     }
-}
-
-/// The record as the message that it is stored as: read from the bytes stored, never made anew
-/// from what was understood of them.
-fn stored_message(read: &ReadRecord) -> Result<pb::Record, ReadError> {
-    pb::Record::decode(read.stored.clone()).map_err(|error| ReadError::Unreadable {
-        position: read.record.position,
-        what: error.to_string(),
-    })
 }
 
 /// The stream of a record that a newer version wrote, where it can still be told.
@@ -73,7 +59,7 @@ mod tests {
             texts: vec![pb::FieldText { field: "rationale".to_owned(), text: shown("because") }],
             newer_record: Bytes::new(),
         };
-        assert_eq!(streamed(&Streamed::Record(Box::new(read))).unwrap(), expected);
+        assert_eq!(streamed(fixture::passed_on(read)), expected);
     }
 
     #[test]
@@ -83,7 +69,7 @@ mod tests {
         let mut bytes = header.encode_to_vec();
         bytes.extend([0x9a, 0x06, 0x01, 0x2a]);
         let newer = Streamed::Newer(Position::new(4), Bytes::from(bytes.clone()));
-        let shown = streamed(&newer).unwrap();
+        let shown = streamed(newer);
         assert_eq!((shown.record, shown.newer_record), (None, Bytes::from(bytes.clone())));
         assert_eq!(newer_stream(&bytes), StreamId::parse(fixture::ASSESSMENT).ok());
         assert_eq!(newer_stream(b"\xff"), None);
