@@ -208,6 +208,36 @@ impl Place {
         Arc::new(Self::new(address, process, self.seats.iter().map(copy).collect()).await)
     }
 
+    /// The last record that any caller knows of.
+    pub fn head(&self) -> u64 {
+        self.seats.iter().map(|seat| seat.last.load(Relaxed)).max().unwrap_or_default()
+    }
+
+    /// Sets so many grades for a reason that nobody else gives.
+    pub async fn seldom(&self, reason: &str, count: usize) {
+        let mut client = self.assessments(0, Role::Inspector);
+        for seat in self.seats.iter().take(count) {
+            let mut request = seat.request();
+            reason.clone_into(&mut request.act.as_mut().unwrap().reason);
+            let receipt = client.set_grade(request).await.unwrap().into_inner();
+            seat.last.store(receipt.position, Relaxed);
+        }
+    }
+
+    /// Sets one grade that was last set by anybody.
+    pub async fn grade_once(&self) {
+        let any = pb::Expectation { last: Some(pb::expectation::Last::Any(true)) };
+        let request = pb::SetGradeRequest { expected: Some(any), ..self.seats[0].request() };
+        self.assessments(0, Role::Inspector).set_grade(request).await.unwrap();
+    }
+
+    /// How many rows an audit query answers.
+    pub async fn query(&self, request: pb::QueryAuditRequest) -> usize {
+        let channel = self.connections[0].clone();
+        let mut client = AuditServiceClient::with_interceptor(channel, Bearer::of(Role::Auditor));
+        client.query_audit(request).await.unwrap().into_inner().rows.len()
+    }
+
     fn assessments(&self, connection: usize, role: Role) -> Assessments {
         let channel = self.connections[connection].clone();
         AssessmentServiceClient::with_interceptor(channel, Bearer::of(role))

@@ -1,7 +1,7 @@
 //! Load: what the server carries, beside what an empty server of the same messages would.
 //!
-//! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--json FILE]`; see
-//! `tests/benches/README.md`.
+//! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--records N] [--json FILE]`;
+//! see `tests/benches/README.md`.
 #![allow(
     clippy::unchecked_time_subtraction,
     clippy::too_many_arguments,
@@ -25,6 +25,7 @@
 )]
 
 mod calls;
+mod large;
 mod measure;
 mod server;
 
@@ -54,7 +55,13 @@ fn main() {
                 runtime.block_on(server::ledger(Path::new(&arguments[1])));
             served.unwrap();
         }
-        _ => runtime.block_on(measure_all(&Asked::of(&arguments))),
+        _ => {
+            let asked = Asked::of(&arguments);
+            match asked.records {
+                Some(records) => runtime.block_on(measure_large(&asked, records)),
+                None => runtime.block_on(measure_all(&asked)),
+            }
+        }
     }
     runtime.shutdown_background(); // somebody may still wait for a line of stdin
 }
@@ -66,11 +73,14 @@ struct Asked {
     /// connections.
     only: String,
     json: Option<PathBuf>,
+    /// Measure what depends on the size of the ledger, on one of so many records.
+    records: Option<u64>,
 }
 
 impl Asked {
     fn of(arguments: &[String]) -> Self {
-        let mut asked = Self { time: Duration::from_secs(2), only: String::new(), json: None };
+        let mut asked =
+            Self { time: Duration::from_secs(2), only: String::new(), json: None, records: None };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -82,7 +92,13 @@ impl Asked {
                 }
                 "--only" => asked.only.clone_from(arguments.next().expect("--only WHAT")),
                 "--json" => asked.json = Some(arguments.next().expect("--json FILE").into()),
-                other => panic!("{other}? --seconds N, --quick, --only WHAT, --json FILE"),
+                "--records" => {
+                    let records = arguments.next().and_then(|given| given.parse().ok());
+                    asked.records = Some(records.expect("--records N"));
+                }
+                other => {
+                    panic!("{other}? --seconds N, --quick, --only WHAT, --records N, --json FILE")
+                }
             }
         }
         asked
@@ -93,8 +109,24 @@ impl Asked {
     }
 }
 
+fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("judgement-ledger-load-").tempdir().unwrap()
+}
+
+async fn measure_large(asked: &Asked, records: u64) {
+    let directory = directory();
+    let found = large::measure(directory.path(), records).await;
+    if let Some(path) = &asked.json {
+        let found = found
+            .iter()
+            .map(|it| serde_json::json!({ "what": it.what, "value": it.value, "unit": it.unit }));
+        let json = serde_json::json!({ "large": found.collect::<Vec<_>>() });
+        std::fs::write(path, serde_json::to_string_pretty(&json).unwrap() + "\n").unwrap();
+    }
+}
+
 async fn measure_all(asked: &Asked) {
-    let directory = tempfile::Builder::new().prefix("judgement-ledger-load-").tempdir().unwrap();
+    let directory = directory();
     let time = asked.time;
     let mut rows = vec![fdatasync(directory.path(), time)];
 

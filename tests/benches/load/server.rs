@@ -52,6 +52,12 @@ impl Child {
         Self { process: child.id(), address: line.trim().parse().expect("an address"), child }
     }
 
+    /// Ends it at once, as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Closes its stdin and waits until it has ended.
     pub fn stop(mut self) {
         drop(self.child.stdin.take());

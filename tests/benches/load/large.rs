@@ -1,0 +1,195 @@
+//! A large ledger: filled over one kind of call, then asked, killed, started again and rebuilt.
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use judgement_ledger::{
+    disk::RealDisk,
+    journal::{
+        Journal as _, Page,
+        file::{FileJournal, FileOptions},
+    },
+    judgement::Position,
+    ledger::filing,
+    pb,
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    calls::{Pipeline, Place, Read},
+    measure::Call,
+    server::Child,
+};
+
+const PIPELINES: usize = 4;
+/// How many records are put under a term of their own.
+const RARE: usize = 10;
+const RARE_REASON: &str = "COURT_ORDER";
+/// How often a query is asked.
+const ASKED: usize = 300;
+
+/// One line of the report.
+pub struct Finding {
+    pub what: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+/// Fills a ledger in `directory` to some `records` and measures what depends on their number.
+pub async fn measure(directory: &Path, records: u64) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut add = |what, value, unit| {
+        println!("{what:<58}{value:>14.3} {unit}");
+        found.push(Finding { what, value, unit });
+    };
+    let mut server = Child::start("serve-ledger", directory);
+    let mut place = Place::set_up(server.address, server.process).await;
+    add("GetAssessment among few records, p50", read_ms(&place).await, "ms");
+
+    let began = Instant::now();
+    let head = fill(&place, records).await;
+    add("records", head as f64, "");
+    add(
+        "durable and indexed over streams",
+        head as f64 / began.elapsed().as_secs_f64(),
+        "records/s",
+    );
+    place.seldom(RARE_REASON, RARE).await;
+    add("GetAssessment, p50", read_ms(&place).await, "ms");
+    ask(&place, &mut add).await;
+    add("memory (RSS)", memory_mib(server.process, "VmRSS"), "MiB");
+    add("memory at most (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
+
+    server.kill();
+    let began = Instant::now();
+    server = Child::start("serve-ledger", directory);
+    place = place.elsewhere(server.address, server.process).await;
+    place.grade_once().await;
+    add("kill -9, then a grade is durable again after", began.elapsed().as_secs_f64(), "s");
+    drop(place);
+    server.stop();
+
+    let data = directory.join("data");
+    let journal = used_bytes(&data.join("journal"));
+    let views = used_bytes(&data.join("views"));
+    let payload = payload_bytes(&data.join("journal")).await;
+    add("payload of a record", payload / head as f64, "bytes");
+    add("journal, of the payload", journal / payload, "times");
+    add("journal and views, of the payload", (journal + views) / payload, "times");
+
+    fs::remove_dir_all(data.join("views")).unwrap();
+    let began = Instant::now();
+    let server = Child::start("serve-ledger", directory);
+    add("all views rebuilt", head as f64 / began.elapsed().as_secs_f64(), "records/s");
+    add("memory at most while rebuilding (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
+    server.stop();
+    found
+}
+
+/// Grades over several streams until there are so many records; the head.
+async fn fill(place: &Arc<Place>, records: u64) -> u64 {
+    let mut tasks = JoinSet::new();
+    for caller in 0..PIPELINES {
+        let mut pipeline = Pipeline::new(place, caller).await;
+        let place = Arc::clone(place);
+        tasks.spawn(async move {
+            while place.head() < records {
+                pipeline.call().await;
+            }
+            pipeline.finish().await;
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    place.head()
+}
+
+/// The grades of assessments, each in turn: the median in milliseconds.
+async fn read_ms(place: &Arc<Place>) -> f64 {
+    let mut read = Read::new(place, 0, 1).await;
+    p(&timed(async || _ = read.call().await).await, 0.5)
+}
+
+/// Asks what must hardly depend on the number of records.
+async fn ask(place: &Place, add: &mut impl FnMut(&'static str, f64, &'static str)) {
+    let by_actor =
+        pb::AuditFilter { recorded_by: "inspector@ofsted".to_owned(), ..Default::default() };
+    let query = request(by_actor, 1_000);
+    let rows = place.query(query.clone()).await;
+    assert_eq!(rows, 1_000);
+    let took = timed(async || _ = place.query(query.clone()).await).await;
+    add("audit query, 1,000 rows by actor, p50", p(&took, 0.5), "ms");
+    let rare = pb::AuditFilter { reason: RARE_REASON.to_owned(), ..Default::default() };
+    let query = request(rare, 0);
+    assert_eq!(place.query(query.clone()).await, RARE);
+    let took = timed(async || _ = place.query(query.clone()).await).await;
+    add("audit query, a term of 10 rows, p50", p(&took, 0.5), "ms");
+    add("audit query, a term of 10 rows, p99", p(&took, 0.99), "ms");
+}
+
+fn request(filter: pb::AuditFilter, page_size: i32) -> pb::QueryAuditRequest {
+    pb::QueryAuditRequest { filter: Some(filter), page_size, ..Default::default() }
+}
+
+async fn timed(mut call: impl AsyncFnMut()) -> Vec<Duration> {
+    let mut took = Vec::new();
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        call().await;
+        took.push(began.elapsed());
+    }
+    took.sort_unstable();
+    took
+}
+
+/// The percentile in milliseconds.
+fn p(took: &[Duration], share: f64) -> f64 {
+    let index = ((took.len() as f64 * share) as usize).min(took.len() - 1);
+    took[index].as_secs_f64() * 1e3
+}
+
+/// A figure of a process's memory.
+fn memory_mib(process: u32, name: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kib / 1024.0
+}
+
+/// What the files of a directory take up on the disk, but for the zeros that wait to be written.
+fn used_bytes(directory: &Path) -> f64 {
+    let mut bytes = 0.0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        bytes += if entry.file_type().unwrap().is_dir() {
+            used_bytes(&entry.path())
+        } else if name.to_string_lossy().ends_with(".next") {
+            0.0
+        } else {
+            entry.metadata().unwrap().len() as f64
+        };
+    }
+    bytes
+}
+
+/// What was given to the journal to keep: the records and what lies sealed beside them.
+async fn payload_bytes(journal: &Path) -> f64 {
+    let disk = Arc::new(RealDisk::at(journal).unwrap());
+    let journal = FileJournal::open(disk, filing(), FileOptions::new([0; 16])).unwrap();
+    let (mut at, mut bytes) = (Position::START, 0_usize);
+    let page = Page { entries_max: 4_096, bytes_max: 4 << 20 };
+    loop {
+        let read = journal.read(at, page).await.unwrap();
+        let Some(last) = read.last() else { break };
+        at = last.position;
+        bytes += read.iter().map(|it| it.entry.record.len() + it.entry.sealed.len()).sum::<usize>();
+    }
+    journal.close().await.unwrap();
+    bytes as f64
+}
