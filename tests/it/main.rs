@@ -36,6 +36,7 @@ mod image;
 mod journal;
 mod killed;
 mod letter;
+mod linear;
 mod mutations;
 mod oracle;
 mod power;
