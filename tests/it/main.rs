@@ -28,6 +28,7 @@ mod account;
 mod answers;
 mod binary;
 mod clock;
+mod differential;
 mod engine_faults;
 mod face;
 mod faulty_journal;
