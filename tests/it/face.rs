@@ -210,6 +210,21 @@ async fn a_command_is_recorded_and_a_retry_gets_the_same_receipt() {
 }
 
 #[tokio::test]
+async fn a_batch_that_repeats_one_bound_request_among_new_ones_is_refused_as_a_key_reused() {
+    let face = Face::start().await;
+    face.batch(vec![open()]).await.unwrap();
+    let bound = Order::SetGrade(award("good"));
+    let first = face.batch(vec![bound.clone()]).await.unwrap().remove(0);
+    let refused = face.batch(vec![strength(1), bound.clone()]).await.unwrap_err();
+    assert_eq!(told(&refused), (Code::AlreadyExists, "KEY_REUSED".to_owned()));
+    let metadata = refused.get_details_error_info().unwrap().metadata;
+    assert_eq!(metadata.get("position"), Some(&first.position.to_string()));
+    let again = face.batch(vec![bound]).await.unwrap();
+    assert_eq!(again, [pb::Receipt { replayed: true, ..first }]);
+    face.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_only_checked_is_answered_alike_and_not_recorded() {
     let face = Face::start().await;
     face.batch(vec![open()]).await.unwrap();

@@ -111,7 +111,14 @@ const BANNED_NAMES: &[&str] =
     &["util", "utils", "helpers", "common", "misc", "types", "models", "manager", "handler"];
 
 fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = sources_in("src");
+    assert!(files.len() > 20, "the sources were not found");
+    files
+}
+
+/// Every Rust file in a folder of the crate: its path in there, and what it says.
+fn sources_in(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
@@ -126,7 +133,6 @@ fn sources() -> Vec<(PathBuf, String)> {
         }
     }
     files.sort();
-    assert!(files.len() > 20, "the sources were not found");
     files
 }
 
@@ -284,5 +290,61 @@ fn no_test_is_empty_talk() {
             let said = line.starts_with("matches!(") && line.ends_with(';');
             assert!(!said, "{}: {line}", path.display());
         }
+    }
+}
+
+/// The names of all tests in a source: of each function under an attribute that makes it one.
+fn tests_in(source: &str) -> impl Iterator<Item = &str> {
+    let mut is_test = false;
+    source.lines().filter_map(move |line| {
+        let line = line.trim_start();
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        }
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")?;
+        std::mem::take(&mut is_test).then(|| function.split(['(', '<']).next().unwrap())
+    })
+}
+
+/// What is wrong with a table of bugs: rows without a test, and tests that are not there.
+fn unproven(table: &str, tests: &BTreeSet<&str>) -> Vec<String> {
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let unproven = rows.filter_map(|row| {
+        let column = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let named: Vec<_> = column.split('`').skip(1).step_by(2).collect();
+        let missing = named.iter().find(|name| !tests.contains(**name));
+        match missing {
+            Some(name) => Some(format!("there is no test {name}")),
+            None if named.is_empty() => Some(format!("no test is named: {row}")),
+            None => None,
+        }
+    });
+    unproven.collect()
+}
+
+#[test]
+fn every_bug_that_was_found_has_a_test_that_is_there() {
+    let sources: Vec<_> = ["src", "tests/it"].into_iter().flat_map(sources_in).collect();
+    let tests: BTreeSet<_> = sources.iter().flat_map(|(_, source)| tests_in(source)).collect();
+    let table = include_str!("../BUGS.md");
+    assert!(table.lines().filter(|line| line.starts_with("| ")).count() > 30, "rows are missing");
+    assert_eq!(unproven(table, &tests), Vec::<String>::new());
+}
+
+#[test]
+fn a_bug_without_its_test_is_seen() {
+    let source = "#[test]\nfn is_there() {}\nfn is_no_test() {}\n\
+                  #[tokio::test]\n#[ignore = \"slow\"]\nasync fn is_there_too() {}\n";
+    let tests: BTreeSet<_> = tests_in(source).collect();
+    assert_eq!(tests, BTreeSet::from(["is_there", "is_there_too"]));
+    let table =
+        |named: &str| format!("| what | who | which |\n|---|---|---|\n| a | b | {named} |\n");
+    assert_eq!(unproven(&table("`is_there`, `is_there_too`"), &tests), Vec::<String>::new());
+    for (named, said) in [
+        ("`is_there`, `is_gone`", "there is no test is_gone"),
+        ("`is_no_test`", "there is no test is_no_test"),
+        ("reading", "no test is named: | a | b | reading |"),
+    ] {
+        assert_eq!(unproven(&table(named), &tests), [said]);
     }
 }

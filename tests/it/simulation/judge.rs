@@ -117,6 +117,7 @@ impl Judge {
                 return Err(format!("of a batch of {}, {recorded} were recorded", batch.len()));
             }
         }
+        crate::linear::check(&notes.tape)?;
         for subscription in &notes.subscriptions {
             check_subscription(subscription, &records)?;
         }

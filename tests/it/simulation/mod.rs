@@ -17,6 +17,8 @@
 //! - `recorded_at` never goes back; an expired credential stays refused, whatever the clock says.
 //! - What is read at a position is what the records up to there add up to, and a receipt's position
 //!   is a token that reads honour. Views that were built anew say the same as those that grew.
+//! - Every call on an assessment happens at one moment between its beginning and its end, by a
+//!   checker that is not ours ([`crate::linear`]).
 //! - A subscriber is sent what it wants once and in order, over all resumptions.
 //!
 //! `JUDGEMENT_LEDGER_SIM_SEEDS=20000` runs so many seeds instead of 200, and
@@ -45,7 +47,10 @@ use std::{
 use judgement_ledger::{judgement::Role, pb};
 use turmoil::Sim;
 
-use crate::sim_disk::{Seeded, SimDisk};
+use crate::{
+    linear::Tape,
+    sim_disk::{Seeded, SimDisk},
+};
 use caller::{Answer, Caller};
 use disk::Syncs;
 use judge::Judge;
@@ -84,6 +89,8 @@ struct Ended {
     acknowledged: usize,
     /// What was recorded.
     records: Records,
+    /// What was asked and told of assessments.
+    tape: Tape,
 }
 
 /// Runs a seed.
@@ -139,8 +146,9 @@ fn simulate(seed: u64, setup: Setup, notebook: &Notebook) -> Result<Ended, Strin
         }
     }
     let records = judge.conclude()?;
-    let acknowledged = notebook.open().acknowledged;
-    Ok(Ended { acknowledged, records })
+    let mut notes = notebook.open();
+    let tape = std::mem::take(&mut notes.tape);
+    Ok(Ended { acknowledged: notes.acknowledged, records, tape })
 }
 
 /// Puts everybody on a machine of their own; their names.
@@ -199,7 +207,7 @@ async fn last_look(name: String, notebook: Notebook, known: u64) -> turmoil::Res
 }
 
 /// A number from the environment.
-fn variable(name: &str) -> Option<u64> {
+pub(crate) fn variable(name: &str) -> Option<u64> {
     let written = std::env::var(name).ok()?;
     Some(written.parse().unwrap_or_else(|_| panic!("{name}={written} is no number")))
 }

@@ -16,7 +16,7 @@ use super::{
     run, run_all,
     subscriber::{Subscription, Wanted},
 };
-use crate::sim_disk::SimDisk;
+use crate::{linear::negative::refuse_stale_readings, sim_disk::SimDisk};
 
 const SEEDS: u64 = 10;
 
@@ -43,6 +43,16 @@ fn recorded() -> Records {
     let Ended { records, .. } = run(1, SOUND).outcome.unwrap();
     assert!(records.len() > 20, "the run recorded next to nothing");
     records
+}
+
+#[test]
+fn a_reading_that_was_stale_is_found() {
+    let altered = (0..SEEDS).map(|seed| {
+        let Ended { tape, .. } = run(seed, SOUND).outcome.unwrap();
+        refuse_stale_readings(&tape)
+    });
+    let altered: usize = altered.sum();
+    assert!(altered > 20, "only {altered} readings could have been stale");
 }
 
 /// Makes every record name the one before it in its stream again, as whoever alters records would.

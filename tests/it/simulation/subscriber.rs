@@ -77,7 +77,9 @@ async fn one_stream(caller: &mut Caller, wanted: Wanted, sent: &mut Vec<u64>, un
                 *until = record.position;
                 sent.push(record.position);
                 caller.trace(&format!("record {}", record.position));
-                caller.notebook.open().streamed.push(record);
+                let mut notes = caller.notebook.open();
+                notes.tape.hears(record.position);
+                notes.streamed.push(record);
             }
             Some(
                 Message::CaughtUp(pb::CaughtUp { position })

@@ -8,6 +8,7 @@ use std::{
 use judgement_ledger::pb;
 
 use super::subscriber::Subscription;
+use crate::linear::Tape;
 
 /// The notebook of all clients. Clones are the same one.
 #[derive(Clone, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Notebook(Arc<Mutex<Notes>>);
 
 #[derive(Default)]
 pub(super) struct Notes {
+    /// What was asked and told of assessments, for the checker of linearizability.
+    pub(super) tape: Tape,
     /// Receipts since the last look, each with the id of its request.
     pub(super) receipts: Vec<(Vec<u8>, pb::Receipt)>,
     /// Answers about assessments since the last look.

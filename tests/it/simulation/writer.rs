@@ -7,9 +7,14 @@ use super::{
     caller::{Answer, Caller},
     told::History,
 };
-use crate::served::{SUBJECT, present};
+use crate::{
+    linear::{Asked, Expected, Stamp, Step, Told as Answered, stands},
+    served::{SUBJECT, present},
+};
 
 pub(super) const ASSESSMENTS: [&str; 2] = ["apa-2006", "apa-2005"];
+/// One unknown outcome in so many is left unknown.
+const GIVES_UP: u64 = 4;
 const AREAS: [&str; 3] = ["social-care", "capacity-to-improve", "childrens-services"];
 
 /// Something to be recorded: one command, or several of which all are recorded or none.
@@ -17,6 +22,7 @@ struct Order {
     assessment: String,
     area: String,
     requests: Vec<Vec<u8>>,
+    steps: Vec<Step>,
     sent: Sent,
     what: String,
 }
@@ -65,11 +71,14 @@ pub(super) async fn furnish(caller: &mut Caller) {
             }),
             ..pb::OpenAssessmentRequest::default()
         };
+        let opening = Asked::Write(vec![Step::Other]);
+        let call = caller.notebook.open().tape.asks(&name(id), opening);
         loop {
             let mut client = caller.assessments();
             let answer = caller.call(client.open_assessment(open.clone())).await;
             caller.trace(&format!("open {id}: {}", outcome(&answer)));
-            if matches!(answer, Answer::Done(_)) {
+            if let Answer::Done(receipt) = answer {
+                caller.notebook.open().tape.told(call, recorded(&[receipt]));
                 break;
             }
             caller.pause(100).await;
@@ -110,12 +119,13 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
                 assessment,
                 area,
                 requests: vec![id],
+                steps: vec![Step::Other],
                 sent: Sent::Entry(Box::new(request)),
                 what,
             }
         }
         1 => {
-            let (grade, first) = grade(caller, &assessment, &area, Expecting::Any).await;
+            let (grade, first, step) = grade(caller, &assessment, &area, Expecting::Any).await;
             let (written, second) = entry_request(caller, &assessment, entry);
             let orders =
                 [pb::command::Order::SetGrade(grade), pb::command::Order::RecordEntry(written)];
@@ -124,16 +134,18 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
             let requests = vec![first, second];
             caller.notebook.open().batches.push(requests.clone());
             let what = format!("batch on {area}");
-            Order { assessment, area, requests, sent: Sent::Batch(batch), what }
+            let steps = vec![step, Step::Other];
+            Order { assessment, area, requests, steps, sent: Sent::Batch(batch), what }
         }
         drawn => {
             let expecting = if drawn == 2 { Expecting::Any } else { Expecting::Read };
-            let (request, id) = grade(caller, &assessment, &area, expecting).await;
+            let (request, id, step) = grade(caller, &assessment, &area, expecting).await;
             let what = format!("grade of {area}");
             Order {
                 assessment,
                 area,
                 requests: vec![id],
+                steps: vec![step],
                 sent: Sent::Grade(Box::new(request)),
                 what,
             }
@@ -141,8 +153,11 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
     }
 }
 
-/// Sends an order until it is known what became of it; its receipts, if it was recorded.
+/// Sends an order until it is known what became of it, or gives up without knowing; its receipts,
+/// if it was recorded.
 async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Receipt>> {
+    let asked = Asked::Write(order.steps.clone());
+    let call = caller.notebook.open().tape.asks(&order.assessment, asked);
     let mut surely_not = true;
     loop {
         let answer = send(caller, order).await;
@@ -151,20 +166,31 @@ async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Recei
             Answer::Done(receipts) => {
                 let mut notes = caller.notebook.open();
                 notes.acknowledged += receipts.len();
+                notes.tape.told(call, recorded(&receipts));
                 let answered = order.requests.iter().cloned().zip(receipts.iter().cloned());
                 notes.receipts.extend(answered);
                 return Some(receipts);
             }
-            Answer::Refused(_) if surely_not => {
-                caller.notebook.open().refused.extend(order.requests.iter().cloned());
+            Answer::Refused(_) => {
+                let mut notes = caller.notebook.open();
+                if surely_not {
+                    notes.tape.void(call);
+                    notes.refused.extend(order.requests.iter().cloned());
+                }
                 return None;
             }
-            Answer::Refused(_) => return None,
             Answer::NotNow(_) => {}
+            Answer::Unknown(_) if caller.seeded.below(GIVES_UP) == 0 => return None,
             Answer::Unknown(_) => surely_not = false,
         }
         caller.pause(150).await;
     }
+}
+
+/// What receipts say.
+fn recorded(receipts: &[pb::Receipt]) -> Answered {
+    let stamp = |it: &pb::Receipt| Stamp { position: it.position, revision: it.revision };
+    Answered::Recorded(receipts.iter().map(stamp).collect())
 }
 
 async fn send(caller: &mut Caller, order: &Order) -> Answer<Vec<pb::Receipt>> {
@@ -237,11 +263,17 @@ async fn read(caller: &mut Caller, assessment: &str, min_position: u64) -> Optio
         min_position,
         ..pb::GetAssessmentRequest::default()
     };
+    let call = caller.notebook.open().tape.asks(assessment, Asked::Read);
     let mut client = caller.assessments();
     let answer = caller.call(client.get_assessment(request)).await;
     caller.trace(&format!("read: {}", outcome(&answer)));
-    let Answer::Done(read) = answer else { return None };
-    caller.notebook.open().assessments.push(read.clone());
+    let mut notes = caller.notebook.open();
+    let Answer::Done(read) = answer else {
+        notes.tape.void(call);
+        return None;
+    };
+    notes.tape.told(call, stands(&read));
+    notes.assessments.push(read.clone());
     Some(read)
 }
 
@@ -258,16 +290,21 @@ async fn grade(
     assessment: &str,
     area: &str,
     expecting: Expecting,
-) -> (pb::SetGradeRequest, Vec<u8>) {
-    let last = match expecting {
-        Expecting::Any => Last::Any(true),
+) -> (pb::SetGradeRequest, Vec<u8>, Step) {
+    let expected = match expecting {
+        Expecting::Any => Expected::Any,
         Expecting::Read => {
             let found = read(caller, assessment, 0).await.and_then(|read| {
                 let judgement = read.judgements.into_iter().find(|it| it.area == area)?;
                 (judgement.position > 0).then_some(judgement.position)
             });
-            found.map_or(Last::NoneYet(true), Last::Position)
+            found.map_or(Expected::NoneYet, Expected::At)
         }
+    };
+    let last = match expected {
+        Expected::Any => Last::Any(true),
+        Expected::NoneYet => Last::NoneYet(true),
+        Expected::At(position) => Last::Position(position),
     };
     let (act, id) = act(caller);
     let level = (1 + caller.seeded.below(4)).to_string();
@@ -276,13 +313,13 @@ async fn grade(
         act: Some(act),
         area: area.to_owned(),
         grade: Some(pb::Grade {
-            award: Some(pb::grade::Award::Level(level)),
+            award: Some(pb::grade::Award::Level(level.clone())),
             ..pb::Grade::default()
         }),
         expected: Some(pb::Expectation { last: Some(last) }),
         ..pb::SetGradeRequest::default()
     };
-    (request, id)
+    (request, id, Step::Grade { area: area.to_owned(), expected, level })
 }
 
 fn entry_request(
