@@ -106,11 +106,31 @@ struct Waiting {
     answer: Answer,
 }
 
+/// An answer that may rest on records of the group, waiting for the flush as well.
+struct Supposed {
+    result: Result<Vec<Receipt>, SubmitError>,
+    answer: Answer,
+}
+
 /// A group as decided.
 struct Decided {
     outlook: Outlook,
     records: Vec<Staged>,
     waiting: Vec<Waiting>,
+    supposed: Vec<Supposed>,
+}
+
+impl Decided {
+    /// Whoever waits for it: none of it, or nobody knows what of it, is recorded and seen. What was
+    /// only supposed is surely not recorded, and may be decided otherwise when it comes again.
+    fn fail(waiting: Vec<Waiting>, supposed: Vec<Supposed>, why: &dyn Fn() -> SubmitError) {
+        for Waiting { answer, .. } in waiting {
+            reply(answer, Err(why()));
+        }
+        for Supposed { answer, .. } in supposed {
+            reply(answer, Err(SubmitError::Unavailable));
+        }
+    }
 }
 
 impl Sequencer {
@@ -193,13 +213,14 @@ impl Sequencer {
         let catalogue = self.shared.catalogue.load().as_ref().clone();
         let head = self.shared.head().position;
         let mut stage = Stage::begin(&mut self.desk, (now, today), head, (directory, catalogue));
-        let (mut waiting, mut later) = (Vec::new(), Vec::new());
+        let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         let mut taken = 0_usize;
         while let Some(Pending { submission, answer }) = next.take() {
             match stage.take(submission).await {
                 Taken::Staged(receipts) => waiting.push(Waiting { receipts, answer }),
                 Taken::Answered(result) => reply(answer, result),
+                Taken::Supposed(result) => supposed.push(Supposed { result, answer }),
                 Taken::Later(submission) => later.push(Pending { submission, answer }),
             }
             taken = taken.saturating_add(1);
@@ -209,7 +230,7 @@ impl Sequencer {
         }
         let Stage { outlook, records, .. } = stage;
         self.held.extend(later);
-        Decided { outlook, records, waiting }
+        Decided { outlook, records, waiting, supposed }
     }
 
     /// Appends the group. When `append` answers, the outcome is decided.
@@ -219,7 +240,7 @@ impl Sequencer {
         decided: Decided,
         now: Now,
     ) -> Result<(), Stop> {
-        let Decided { outlook, records, waiting } = decided;
+        let Decided { outlook, records, waiting, supposed } = decided;
         let mut frontier = self.frontier.clone();
         for staged in &records {
             frontier.push(staged.keep.hash);
@@ -236,9 +257,7 @@ impl Sequencer {
                 let shown = super::recovery::apply(&self.shared.views.load(), &applied);
                 if let Err(broken) = shown {
                     // Recorded, but no reader sees it yet: a retry may say so.
-                    for Waiting { answer, .. } in waiting {
-                        reply(answer, Err(SubmitError::OutcomeUnknown));
-                    }
+                    Decided::fail(waiting, supposed, &|| SubmitError::OutcomeUnknown);
                     self.heal(broken).await?;
                     self.publish(outlook, summary, head.position);
                     return Ok(());
@@ -247,13 +266,14 @@ impl Sequencer {
                 for Waiting { receipts, answer } in waiting {
                     reply(answer, Ok(receipts));
                 }
+                for Supposed { result, answer } in supposed {
+                    reply(answer, result);
+                }
                 Ok(())
             }
             Err(JournalError::NotApplied(cause)) => {
                 tracing::error!(%cause, "nothing was recorded");
-                for Waiting { answer, .. } in waiting {
-                    reply(answer, Err(SubmitError::not_applied(&cause)));
-                }
+                Decided::fail(waiting, supposed, &|| SubmitError::not_applied(&cause));
                 Ok(())
             }
             Err(
@@ -262,9 +282,7 @@ impl Sequencer {
                 | JournalError::Damaged(_)
                 | JournalError::Unreadable(_)),
             ) => {
-                for Waiting { answer, .. } in waiting {
-                    reply(answer, Err(SubmitError::OutcomeUnknown));
-                }
+                Decided::fail(waiting, supposed, &|| SubmitError::OutcomeUnknown);
                 Err(Stop::Unknown(unknown))
             }
         }

@@ -88,6 +88,9 @@ pub(super) enum Taken {
     Staged(Vec<Receipt>),
     /// It is answered already: refused, replayed or only validated.
     Answered(Result<Vec<Receipt>, SubmitError>),
+    /// It is refused, or only validated, beside records of this very group: the answer may rest on
+    /// them, and holds once they are durable.
+    Supposed(Result<Vec<Receipt>, SubmitError>),
     /// It repeats a request of this very group: decide it in the next one.
     Later(Submission),
 }
@@ -130,7 +133,12 @@ impl<'a> Stage<'a> {
             (decided, Mode::Record | Mode::Validate) => {
                 self.take_back(undo);
                 let validated = |it: Vec<Receipt>| it.into_iter().map(Receipt::validated).collect();
-                Taken::Answered(decided.map(validated))
+                let answer = decided.map(validated);
+                if self.records.is_empty() {
+                    Taken::Answered(answer)
+                } else {
+                    Taken::Supposed(answer)
+                }
             }
         }
     }

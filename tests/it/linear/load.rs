@@ -99,6 +99,7 @@ impl Caller {
             .map(Duration::from_micros);
         let mut surely_not = true;
         loop {
+            let sent = self.notes.open().tape.moment();
             let sending = send(&mut self.client, requests.clone());
             let answer = match patience.take() {
                 Some(patience) => timeout(patience, sending).await,
@@ -106,12 +107,8 @@ impl Caller {
             };
             match answer {
                 Ok(answer) => {
-                    let refused = answer.is_err();
-                    self.answered((call, surely_not), &requests, answer);
-                    if refused {
-                        self.read().await;
-                    }
-                    return;
+                    let sending = Sending { call, sent, surely_not };
+                    return self.answered(sending, &requests, answer);
                 }
                 Err(_) => surely_not = false,
             }
@@ -125,7 +122,7 @@ impl Caller {
 
     fn answered(
         &mut self,
-        (call, surely_not): (CallId, bool),
+        sending: Sending,
         requests: &[pb::SetGradeRequest],
         answer: Result<Vec<pb::Receipt>, Status>,
     ) {
@@ -135,7 +132,7 @@ impl Caller {
                 let stamp =
                     |it: &pb::Receipt| Stamp { position: it.position, revision: it.revision };
                 let stamps = receipts.iter().map(stamp).collect();
-                notes.tape.told(call, Told::Recorded(stamps));
+                notes.tape.told(sending.call, Told::Recorded(stamps));
                 for (request, receipt) in requests.iter().zip(receipts) {
                     self.lasts.insert(request.area.clone(), receipt.position);
                     let id = &request.act.as_ref().unwrap().request_id;
@@ -145,12 +142,17 @@ impl Caller {
             }
             Err(status) => {
                 assert_eq!(status.code(), Code::Aborted, "{status:?}");
-                assert_eq!(reason_of(&status).0, "STALE_EXPECTATION", "{status:?}");
-                // What it rests on need not be durable yet: see [`super`].
-                if surely_not {
-                    notes.tape.void(call);
+                let winner = winner(&status);
+                let told = Told::Stale(winner);
+                if sending.surely_not {
+                    notes.tape.told(sending.call, told);
+                } else {
+                    notes.tape.told_of_the_last_sending(sending.call, sending.sent, told);
                 }
                 notes.stale += 1;
+                let item = reason_of(&status).1.remove("item").unwrap();
+                let area = AREAS.into_iter().find(|area| item.ends_with(area)).unwrap();
+                self.lasts.insert(area.to_owned(), winner);
             }
         }
     }
@@ -178,6 +180,21 @@ impl Caller {
         };
         (Step::Grade { area: area.to_owned(), expected, level }, request)
     }
+}
+
+/// One sending of a command.
+struct Sending {
+    call: CallId,
+    sent: u64,
+    /// Every sending of it was answered.
+    surely_not: bool,
+}
+
+/// The record that a refusal names, 0 for none.
+fn winner(status: &Status) -> u64 {
+    let (reason, metadata) = reason_of(status);
+    assert_eq!(reason, "STALE_EXPECTATION", "{status:?}");
+    metadata["position"].parse().unwrap()
 }
 
 async fn send(

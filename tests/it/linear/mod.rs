@@ -9,10 +9,6 @@
 //! and subscriber. Tapes come from the simulation, whose judge checks each of its runs so, and from
 //! the real server under concurrent callers ([`load`]), many short histories of an assessment each.
 //!
-//! Refusals of real runs are left out: the sequencer answers them while the records that they rest
-//! on wait for their flush, so that whoever is refused hears of a winner who cannot be read yet, and
-//! who may be lost with the power. The model knows what a refusal must be.
-//!
 //! `JUDGEMENT_LEDGER_LINEAR=1000` runs so many rounds on the real server instead of 25,
 //! `JUDGEMENT_LEDGER_LINEAR_SEED` repeats what its callers do.
 

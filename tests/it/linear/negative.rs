@@ -27,6 +27,27 @@ fn revision_of(call: &Call) -> Option<(u64, u64)> {
     }
 }
 
+/// Every assessment on a tape, with what was told of it last.
+fn ends(tape: &Tape) -> BTreeMap<String, Stamp> {
+    let mut ends = BTreeMap::new();
+    for call in tape.calls() {
+        let end = ends.entry(call.assessment.clone()).or_insert(Stamp { position: 0, revision: 0 });
+        match &call.told {
+            Some((_, Told::Recorded(stamps))) => {
+                let last = *stamps.last().unwrap();
+                end.position = end.position.max(last.position);
+                end.revision = end.revision.max(last.revision);
+            }
+            Some((_, Told::Stands { revision, at, .. })) => {
+                end.position = end.position.max(*at);
+                end.revision = end.revision.max(*revision);
+            }
+            Some((_, Told::Stale(_))) | None => {}
+        }
+    }
+    ends
+}
+
 /// Makes each reading of a tape, alone, one that does not know of what was acknowledged before it
 /// began, and sees that it is refused; of how many that can be made.
 pub fn refuse_stale_readings(tape: &Tape) -> usize {
@@ -124,6 +145,33 @@ fn two_writers_accepted_under_one_expectation_are_refused() {
     assert!(both(Expected::NoneYet, Expected::At(11)));
     assert!(!both(Expected::Any, Expected::NoneYet));
     assert!(!both(Expected::At(11), Expected::NoneYet));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_refused_cannot_have_been_accepted() {
+    let tape = recorded().await;
+    let mut altered = 0;
+    for call in tape.calls() {
+        let Some((moment, Told::Stale(_))) = &call.told else { continue };
+        let Asked::Write(steps) = &call.asked else { continue };
+        let end = ends(&tape)[&call.assessment];
+        let revisions = 2..=end.revision;
+        // Whatever place it had got in the history.
+        for revision in revisions {
+            let stamps = (0..steps.len() as u64).map(|step| Stamp {
+                position: end.position + 1_000 + step,
+                revision: revision + step,
+            });
+            let mut wrong = call.clone();
+            wrong.told = Some((*moment, Told::Recorded(stamps.collect())));
+            let calls = of(&tape, &call.assessment);
+            let calls: Vec<&Call> =
+                calls.into_iter().map(|it| if it == call { &wrong } else { it }).collect();
+            assert!(!is_linearizable(&calls), "{wrong:?}");
+        }
+        altered += 1;
+    }
+    assert!(altered > 5, "only {altered} were refused");
 }
 
 #[test]

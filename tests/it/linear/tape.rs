@@ -72,7 +72,8 @@ pub struct Tape {
 }
 
 impl Tape {
-    fn moment(&mut self) -> u64 {
+    /// The present moment, which comes once.
+    pub fn moment(&mut self) -> u64 {
         self.moment += 1;
         self.moment
     }
@@ -93,6 +94,14 @@ impl Tape {
     /// It surely had no effect, or was a reading without an answer.
     pub fn void(&mut self, call: CallId) {
         self.calls[call.0] = None;
+    }
+
+    /// A sending of it was refused, though an earlier one may still be recorded: this sending is a
+    /// call of its own, from its own moment on.
+    pub fn told_of_the_last_sending(&mut self, call: CallId, sent: u64, told: Told) {
+        let moment = self.moment();
+        let earlier = self.calls[call.0].clone().unwrap();
+        self.calls.push(Some(Call { from: sent, told: Some((moment, told)), ..earlier }));
     }
 
     /// A subscriber is sent a record now.

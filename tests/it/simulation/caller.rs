@@ -45,12 +45,20 @@ pub(super) struct Caller {
 pub(super) enum Answer<T> {
     /// It was done.
     Done(T),
-    /// A rule forbids it, for this reason: surely not recorded.
-    Refused(String),
+    /// A rule forbids it: surely not recorded.
+    Refused(Refusal),
     /// Not now: surely not recorded.
     NotNow(String),
     /// Nobody knows.
     Unknown(String),
+}
+
+/// Why a rule forbids something.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) reason: String,
+    /// The record that was first, where that is why; 0 for none.
+    pub(super) winner: Option<u64>,
 }
 
 impl Caller {
@@ -110,14 +118,16 @@ impl Caller {
             | "REBUILDING"
             | "DIRECTORY_MOVED"
             | "POSITION_NOT_REACHED" => Answer::NotNow(info.reason),
-            "STALE_EXPECTATION"
-            | "EXPECTATION_REQUIRED"
-            | "EXISTS"
-            | "RATIONALE_REQUIRED"
-            | "CREDENTIAL_EXPIRED" => Answer::Refused(info.reason),
+            "STALE_EXPECTATION" => {
+                let winner = info.metadata.get("position").and_then(|it| it.parse().ok());
+                Answer::Refused(Refusal { reason: info.reason, winner })
+            }
+            "EXPECTATION_REQUIRED" | "EXISTS" | "RATIONALE_REQUIRED" | "CREDENTIAL_EXPIRED" => {
+                Answer::Refused(Refusal { reason: info.reason, winner: None })
+            }
             other => {
                 self.notebook.violated(format!("{}: {other}: {}", self.name, status.message()));
-                Answer::Refused(info.reason)
+                Answer::Refused(Refusal { reason: info.reason, winner: None })
             }
         }
     }

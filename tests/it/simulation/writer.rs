@@ -160,6 +160,7 @@ async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Recei
     let call = caller.notebook.open().tape.asks(&order.assessment, asked);
     let mut surely_not = true;
     loop {
+        let sent = caller.notebook.open().tape.moment();
         let answer = send(caller, order).await;
         caller.trace(&format!("{}: {}", order.what, outcome(&answer)));
         match answer {
@@ -171,10 +172,15 @@ async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Recei
                 notes.receipts.extend(answered);
                 return Some(receipts);
             }
-            Answer::Refused(_) => {
+            Answer::Refused(refusal) => {
                 let mut notes = caller.notebook.open();
+                match refusal.winner.map(Answered::Stale) {
+                    Some(told) if surely_not => notes.tape.told(call, told),
+                    Some(told) => notes.tape.told_of_the_last_sending(call, sent, told),
+                    None if surely_not => notes.tape.void(call),
+                    None => {}
+                }
                 if surely_not {
-                    notes.tape.void(call);
                     notes.refused.extend(order.requests.iter().cloned());
                 }
                 return None;
@@ -365,7 +371,7 @@ pub(super) fn name(id: &str) -> String {
 fn outcome<T: Told>(answer: &Answer<T>) -> String {
     match answer {
         Answer::Done(it) => it.told(),
-        Answer::Refused(why) => format!("refused: {why}"),
+        Answer::Refused(why) => format!("refused: {} {:?}", why.reason, why.winner),
         Answer::NotNow(why) => format!("not now: {why}"),
         Answer::Unknown(why) => format!("unknown: {why}"),
     }
