@@ -365,8 +365,13 @@ impl Journal for FileJournal {
     }
 
     fn read(&self, after: Position, page: Page) -> Answer<'_, Vec<Stored>> {
-        let read = move |store: &Store| reading::page(store, after, page);
-        Box::pin(self.blocking(JournalError::Unreadable, read))
+        Box::pin(async move {
+            if let Some(stored) = reading::at_hand(&self.store, after, page) {
+                return Ok(stored);
+            }
+            let read = move |store: &Store| reading::page(store, after, page);
+            self.blocking(JournalError::Unreadable, read).await
+        })
     }
 
     fn latest(&self, key: Key, before: Position) -> Answer<'_, Option<Position>> {

@@ -63,6 +63,29 @@ pub(super) fn page(
     Ok(filling.stored)
 }
 
+/// The one entry after `after` that `page` asks for, if it is at hand without a look at the disk.
+pub(super) fn at_hand(store: &Store, after: Position, page: Page) -> Option<Vec<Stored>> {
+    let position = after.next();
+    let view = store.view();
+    if page.entries_max != 1 || position > view.head.position {
+        return None;
+    }
+    let run_in = |index: &FrameIndex, first: Position| {
+        let slot = slot_of(position.get(), first.get());
+        index.run(slot, slot.saturating_add(1), 0)
+    };
+    let first = view.active.header.first;
+    let (first, run) = if position >= first {
+        (first, run_in(&view.active.contents.frames, first)?)
+    } else {
+        let header = view.sealed_at(position)?.header;
+        (header.first, run_in(&*store.kept_index(header.number)?, header.first)?)
+    };
+    let frame = store.kept_frame(first.plus(u64::from(run.frames.first()?.slot)))?;
+    let entry = frame.entries.get(narrow(position.since(frame.head.first)))?.clone();
+    Some(vec![Stored { position, entry }])
+}
+
 /// The chunk that begins with the frame of `position`, which is not past the head.
 fn locate(store: &Store, position: Position, room: &Page) -> Result<Chunk, JournalError> {
     let run_in = |index: &FrameIndex, first: Position| {
@@ -78,8 +101,7 @@ fn locate(store: &Store, position: Position, room: &Page) -> Result<Chunk, Journ
         let run = run.ok_or_else(|| beyond(&active.header))?;
         return Ok(Chunk { file: Arc::clone(&active.file), header: active.header, run });
     }
-    let after = view.sealed.partition_point(|sealed| sealed.header.first <= position);
-    let sealed = after.checked_sub(1).and_then(|at| view.sealed.get(at)).map(Arc::clone);
+    let sealed = view.sealed_at(position).map(Arc::clone);
     let sealed = sealed.ok_or_else(|| beyond(&active.header))?;
     drop(view);
     let index = store.index(&sealed).map_err(fetch_failed)?;

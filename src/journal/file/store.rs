@@ -76,6 +76,14 @@ pub(super) struct View {
     pub(super) active: Active,
 }
 
+impl View {
+    /// The sealed segment that holds a position, if one does.
+    pub(super) fn sealed_at(&self, position: Position) -> Option<&Arc<Sealed>> {
+        let after = self.sealed.partition_point(|sealed| sealed.header.first <= position);
+        self.sealed.get(after.checked_sub(1)?)
+    }
+}
+
 /// The segment that takes appends.
 pub(super) struct Active {
     pub(super) file: Arc<dyn DiskFile>,
@@ -230,16 +238,19 @@ impl Store {
     /// Damage, or whatever the disk says.
     pub(super) fn index(&self, sealed: &Sealed) -> Result<Arc<FrameIndex>, FetchError> {
         let number = sealed.header.number;
-        if let Some(index) =
-            self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(&number)
-        {
-            return Ok(Arc::clone(index));
+        if let Some(index) = self.kept_index(number) {
+            return Ok(index);
         }
         let file = self.file(number)?;
         let index =
             Arc::new(sealed.index(Source { disk: self.disk.as_ref(), file: file.as_ref() })?);
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner).put(number, Arc::clone(&index));
         Ok(index)
+    }
+
+    /// The index of a sealed segment, if it is in use.
+    pub(super) fn kept_index(&self, number: u64) -> Option<Arc<FrameIndex>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(&number).map(Arc::clone)
     }
 
     /// The append that begins with `first`, if it was read alone lately.
