@@ -54,6 +54,8 @@
 
 pub mod cli;
 pub mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod journal;
 pub mod judgement;
 pub mod ledger;

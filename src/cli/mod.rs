@@ -117,6 +117,11 @@ pub fn report(failure: &Failure) {
     failure.lines().iter().for_each(|line| output::note(line));
 }
 
+/// See [`crate::fuzzing::import_file`].
+pub(crate) fn fuzzed_import_file(text: &str) -> Option<Vec<crate::pb::ImportStep>> {
+    import::fuzzed_file(text)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

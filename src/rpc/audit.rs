@@ -215,3 +215,10 @@ async fn query(
         read: Some(show::moment(moment)),
     })
 }
+
+/// See [`crate::fuzzing::filter`].
+pub(super) fn fuzzed_filter(filter: &pb::AuditFilter) -> bool {
+    let mut asked = Asked::default();
+    let taken = filter::take(&mut asked, filter, &|_| Vec::new());
+    asked.settle(Some(taken)).is_ok()
+}

@@ -160,6 +160,12 @@ impl PageToken {
     }
 }
 
+/// See [`crate::fuzzing::page_token`].
+pub(super) fn fuzzed(written: &str) -> Option<String> {
+    let request = sha256(&[REQUEST]);
+    PageToken::read(written, &request).map(|token| token.write(&request))
+}
+
 #[cfg(test)]
 mod tests {
     use tonic_types::StatusExt;

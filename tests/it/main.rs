@@ -32,6 +32,7 @@ mod differential;
 mod engine_faults;
 mod face;
 mod faulty_journal;
+mod fuzzed;
 mod golden;
 mod image;
 mod import;

@@ -101,6 +101,7 @@ const LAYERS: &[Room] = &[
     },
     Room { path: "cli", rooms: &["*"], crates: &["*"] },
     Room { path: "telemetry", rooms: &["telemetry"], crates: &["*"] },
+    Room { path: "fuzzing", rooms: &["*"], crates: &["bytes", "prost"] },
 ];
 
 /// The one name that a lower room may take from a higher one: positions are what journals count.

@@ -73,7 +73,7 @@
 //! | 100 | 4 | *R*: blocks of filing rows |
 //! | 104 | 8 | position of the mark; 0 for none |
 //! | 124 | 4 | CRC of bytes 0–123 |
-//! | 128 | *B* | bloom filter: 10 bits a distinct key, 7 probes; probe *i* is bit (*a* + *i* · *b*) mod 8 *B*, with *a* the key's bytes 0–7 and *b* its bytes 8–11 with the lowest bit set |
+//! | 128 | *B* | bloom filter: 20 bits a distinct key as it is written, any number as it is read; 7 probes; probe *i* is bit (*a* + *i* · *b*) mod 8 *B*, with *a* the key's bytes 0–7 and *b* its bytes 8–11 with the lowest bit set |
 //! | | *M* | mark: of the last group, or the newest that was known |
 //! | | *I* | index: each frame's start less the start before, in units of 8 (varint), and the entries between (varint) |
 //! | | 512 *R* | rows, sorted by key and slot; a slot is an entry's number in the segment, from 0 |
@@ -347,6 +347,14 @@ impl FileJournal {
             Err(_) => work(&store),
         }
     }
+}
+
+/// See [`crate::fuzzing::frame`].
+pub(crate) fn fuzzed_frame(bytes: &Bytes) -> Option<(Vec<super::Entry>, Vec<u8>)> {
+    let frame::Frame { head, entries } = frame::Frame::decode(bytes).ok()?;
+    let group = Group { entries, mark: Bytes::new() };
+    let written = frame::encode(&group, head.first, 0);
+    Some((group.entries, written))
 }
 
 impl Journal for FileJournal {

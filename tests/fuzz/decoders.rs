@@ -1,0 +1,175 @@
+//! What must hold of every decoder, whatever bytes it is given: each function panics where it does
+//! not. Fuzzers call them with bytes of their own making (`tests/fuzz`), and `cargo test` with all
+//! bytes that are kept in `tests/fuzz/corpus` (`tests/it/fuzzed.rs`).
+
+use std::{
+    pin::pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use judgement_ledger::{
+    fuzzing,
+    journal::{
+        Entry, Group, Journal as _, Key, Page, Stored,
+        file::{FileJournal, FileOptions, Prepare},
+    },
+    judgement::Position,
+    record::{Record, framework_from_json, framework_of, framework_to_json},
+    rpc::Credentials,
+};
+
+use super::sim_disk::SimDisk;
+
+/// A decoder under test.
+pub type Decoder = fn(&[u8]);
+
+/// All decoders, by the names of their corpora.
+pub const DECODERS: [(&str, Decoder); 8] = [
+    ("record", record),
+    ("frame", frame),
+    ("segment", segment),
+    ("framework", framework),
+    ("import_file", import_file),
+    ("page_token", page_token),
+    ("filter", filter),
+    ("credential", credential),
+];
+
+/// No two byte strings are the same record.
+pub fn record(bytes: &[u8]) {
+    let Ok(record) = Record::decode(bytes) else { return };
+    assert_eq!(record.encode().unwrap(), bytes, "another record was written than was read");
+}
+
+/// What was read is what is written again, with and without a checksum that fits.
+pub fn frame(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), with_fitting_checksums(bytes)] {
+        let Some((entries, written)) = fuzzing::frame(&bytes) else { continue };
+        let again = fuzzing::frame(&written).expect("what is written can be read");
+        assert_eq!(again.0, entries);
+    }
+}
+
+/// The bytes as a frame whose magic, length, end and checksums are right: what a fuzzer would not
+/// find by chance.
+fn with_fitting_checksums(bytes: &[u8]) -> Vec<u8> {
+    let mut frame = bytes.to_vec();
+    frame.truncate(bytes.len() / 8 * 8);
+    let length = frame.len();
+    if length < 48 {
+        return frame;
+    }
+    frame[..4].copy_from_slice(b"\xfbJL\xfe");
+    frame[4..8].copy_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
+    frame[length - 8..].copy_from_slice(b"\xfeappend\n");
+    let body = crc32c::crc32c(&frame[32..]);
+    frame[24..28].copy_from_slice(&body.to_le_bytes());
+    let head = crc32c::crc32c(&frame[..28]);
+    frame[28..32].copy_from_slice(&head.to_le_bytes());
+    frame
+}
+
+/// The name and bytes of a small journal's segment, and what it holds.
+struct Whole {
+    files: std::collections::BTreeMap<String, Vec<u8>>,
+    stored: Vec<Stored>,
+}
+
+fn whole() -> &'static Whole {
+    static WHOLE: OnceLock<Whole> = OnceLock::new();
+    WHOLE.get_or_init(|| {
+        let disk = SimDisk::new();
+        let journal = open(&disk).unwrap();
+        for number in 0..12_u8 {
+            let entry = |part: u8| Entry {
+                record: Bytes::from(vec![number ^ part; 20 + usize::from(number) * 30]),
+                sealed: Bytes::from(vec![part; usize::from(part) * 40]),
+            };
+            let group = Group { entries: (0..3).map(entry).collect(), mark: Bytes::new() };
+            now(async { journal.turn().await.unwrap().append(group).await }).unwrap();
+        }
+        let stored = all(&journal).unwrap();
+        drop(journal);
+        Whole { files: disk.files(), stored }
+    })
+}
+
+/// Bytes written over the first segment, at the place that the first two say, are found to be
+/// damage, or cut off the end: nothing is ever read that was not written.
+pub fn segment(bytes: &[u8]) {
+    let [low, high, over @ ..] = bytes else { return };
+    let Whole { files, stored } = whole();
+    let mut files = files.clone();
+    let segment = files.values_mut().max_by_key(|content| content.len()).unwrap();
+    let at = usize::from(u16::from_le_bytes([*low, *high])) % segment.len();
+    let end = (at + over.len()).min(segment.len());
+    segment[at..end].copy_from_slice(&over[..end - at]);
+    let disk = SimDisk::holding(&files);
+    let Ok(journal) = open(&disk) else { return };
+    let Ok(found) = all(&journal) else { return };
+    assert!(stored.starts_with(&found), "what is read was not written");
+    drop(journal);
+    let again = open(&disk).expect("what opened once opens again");
+    assert_eq!(all(&again).unwrap(), found);
+}
+
+fn open(disk: &SimDisk) -> Result<FileJournal, judgement_ledger::journal::file::OpenError> {
+    let mut options = FileOptions::new([7; 16]);
+    (options.segment_bytes, options.prepare) = (32 << 10, Prepare::Inline);
+    let filing = Arc::new(|record: &[u8]| vec![Key([record.len() as u8; 12])]);
+    FileJournal::open(disk.shared(), filing, options)
+}
+
+fn all(journal: &FileJournal) -> Result<Vec<Stored>, judgement_ledger::journal::JournalError> {
+    now(journal.read(Position::START, Page { entries_max: 1_000, bytes_max: 1 << 20 }))
+}
+
+/// What a future answers that waits for nothing.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the journal waits outside of a runtime"),
+    }
+}
+
+/// A framework file that is taken is the same framework when it is written and read again.
+pub fn framework(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(message) = framework_from_json(text) else { return };
+    let Ok(framework) = framework_of(&message) else { return };
+    let written = framework_to_json(&message).unwrap();
+    let again = framework_from_json(&written).unwrap();
+    assert_eq!(again, message);
+    assert_eq!(framework_of(&again), Ok(framework));
+}
+
+/// The same file has the same steps with the same ids, no two of them alike, however it is laid out.
+pub fn import_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(steps) = fuzzing::import_file(text) else { return };
+    assert_eq!(fuzzing::import_file(&format!("\n \n{text}\n\n")), Some(steps.clone()));
+    assert!(!steps.is_empty());
+}
+
+/// There is one way to write a page token.
+pub fn page_token(bytes: &[u8]) {
+    let Ok(written) = std::str::from_utf8(bytes) else { return };
+    if let Some(again) = fuzzing::page_token(written) {
+        assert_eq!(again, written);
+    }
+}
+
+/// A filter is the same each time that it is read.
+pub fn filter(bytes: &[u8]) {
+    assert_eq!(fuzzing::filter(bytes), fuzzing::filter(bytes));
+}
+
+/// A credential under a key that nobody knows is not taken, however it is written.
+pub fn credential(bytes: &[u8]) {
+    let Ok(token) = std::str::from_utf8(bytes) else { return };
+    let credentials = Credentials::new(b"thirty-two bytes and nobody knows").unwrap();
+    let at = jiff::Timestamp::from_second(1_162_339_200).unwrap();
+    assert!(credentials.verify(token, at).is_err(), "{token}");
+}
