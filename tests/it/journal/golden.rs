@@ -15,6 +15,8 @@ use super::{append, content, key, now, open, stored};
 use crate::sim_disk::SimDisk;
 
 const GOLDEN: &str = include_str!("../../journal/version-1.hex");
+/// The same with the filters of the first days, of 10 bits a key instead of 20.
+const OF_TEN_BITS: &str = include_str!("../../journal/version-1-ten-bits.hex");
 
 /// What the golden journal holds. The zeros make it small in hexadecimal.
 fn groups() -> Vec<Group> {
@@ -84,7 +86,17 @@ fn written_today() -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn the_golden_journal_opens_with_its_content() {
-    let journal = open(SimDisk::holding(&undump(GOLDEN)).shared()).unwrap();
+    opens_with_its_content(GOLDEN);
+}
+
+#[test]
+fn a_journal_with_filters_of_another_density_opens_with_the_same_content() {
+    assert_ne!(GOLDEN, OF_TEN_BITS);
+    opens_with_its_content(OF_TEN_BITS);
+}
+
+fn opens_with_its_content(golden: &str) {
+    let journal = open(SimDisk::holding(&undump(golden)).shared()).unwrap();
     assert_eq!(journal.recovery().start, Start::AfterCleanStop);
     assert_eq!(journal.ledger_id(), *b"a ledger's id...");
     assert_eq!(now(content(&journal)).unwrap(), stored(&groups()));
