@@ -35,6 +35,7 @@ pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
 pub use framework::{FrameworkVerb, ListFlags, ShowFlags};
 pub use history::HistoryFlags;
 pub use import::ImportFlags;
+pub(crate) use import::fuzzed_import_file;
 pub use output::Format;
 pub use serve::ServeFlags;
 pub use stream::StreamFlags;
@@ -115,11 +116,6 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
 /// Says on stderr how a verb failed.
 pub fn report(failure: &Failure) {
     failure.lines().iter().for_each(|line| output::note(line));
-}
-
-/// See [`crate::fuzzing::import_file`].
-pub(crate) fn fuzzed_import_file(text: &str) -> Option<Vec<crate::pb::ImportStep>> {
-    import::fuzzed_file(text)
 }
 
 #[cfg(test)]

@@ -243,17 +243,5 @@ fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
 /// Whether an event may be filed under an area. What area a revised entry spoke of before stands
 /// in another record: there the views are believed.
 fn may_speak_of<T>(event: &Event<T>, area: &AreaId) -> bool {
-    match event {
-        Event::EntryRevised(_) => true,
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::GradeSet(_)
-        | Event::EntryRecorded(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => topics::said(event) == Some(area),
-    }
+    matches!(event, Event::EntryRevised(_)) || topics::said(event) == Some(area)
 }

@@ -93,7 +93,7 @@ fn golden_bytes_of_the_newest_arms_are_written_as_they_always_were() {
 /// Not a test: writes the files that are missing, for a new arm, into the folder of its version.
 /// Run with `cargo test --lib -- --ignored golden`. Never touches bytes that are there.
 #[test]
-#[ignore = "writes files"]
+#[ignore = "writes the golden files that are missing"]
 fn missing_golden_files_are_written() {
     let folder = folder().join("v1");
     fs::create_dir_all(&folder).unwrap();

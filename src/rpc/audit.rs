@@ -217,7 +217,7 @@ async fn query(
 }
 
 /// See [`crate::fuzzing::filter`].
-pub(super) fn fuzzed_filter(filter: &pb::AuditFilter) -> bool {
+pub(crate) fn fuzzed_filter(filter: &pb::AuditFilter) -> bool {
     let mut asked = Asked::default();
     let taken = filter::take(&mut asked, filter, &|_| Vec::new());
     asked.settle(Some(taken)).is_ok()

@@ -24,18 +24,10 @@ mod status;
 mod submit;
 mod wire;
 
+pub(crate) use audit::fuzzed_filter;
 pub use caller::{Identity, Now};
 pub use credential::{CredentialError, Credentials};
 pub use options::{Limits, Reflection, ServeOptions};
+pub(crate) use page_token::fuzzed_page_token;
 pub use server::{ServeError, serve, serve_connections};
 pub use status::{DOMAIN, Reason};
-
-/// See [`crate::fuzzing::page_token`].
-pub(crate) fn fuzzed_page_token(written: &str) -> Option<String> {
-    page_token::fuzzed(written)
-}
-
-/// See [`crate::fuzzing::filter`].
-pub(crate) fn fuzzed_filter(filter: &crate::pb::AuditFilter) -> bool {
-    audit::fuzzed_filter(filter)
-}

@@ -161,7 +161,7 @@ impl PageToken {
 }
 
 /// See [`crate::fuzzing::page_token`].
-pub(super) fn fuzzed(written: &str) -> Option<String> {
+pub(crate) fn fuzzed_page_token(written: &str) -> Option<String> {
     let request = sha256(&[REQUEST]);
     PageToken::read(written, &request).map(|token| token.write(&request))
 }

@@ -1,8 +1,12 @@
 //! What readers and auditors are told: all that was recorded, marked as what it is.
 
 use judgement_ledger::pb;
+use tonic_types::StatusExt as _;
 
-use crate::served::{Served, act, assessment, date, explained, last, present};
+use crate::{
+    served::{Served, act, assessment, date, explained, last, present},
+    story::{Telling, assessment_of, tell},
+};
 
 const SAFE: &str = "staying-safe";
 const HEALTHY: &str = "being-healthy";
@@ -283,5 +287,74 @@ async fn a_letter_of_any_size_is_read_page_by_page_and_all_pages_are_of_one_mome
         pb::GetAssessmentRequest { page_token: few.next_page_token.clone(), edition: 1, ..full };
     let refused = auditor.get_assessment(other).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument, "a token is of one request alone");
+    served.stop().await;
+}
+
+/// Answers of grades are kept and given again: never another revision's, day's or reader's.
+#[tokio::test]
+async fn grades_are_those_of_the_revision_the_day_and_the_reader() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let words = |read: &pb::Assessment| -> Vec<String> {
+        read.judgements.iter().map(|it| it.award.clone().unwrap().word).collect()
+    };
+    let first = served.award(&name, SAFE, "good").await.position;
+    for _ in 0..2 {
+        assert_eq!(words(&served.get(assessment(&name)).await), ["good"]);
+    }
+    served.at("2006-10-12T10:00:00Z");
+    let second = served.moderate(&name, SAFE, "adequate", first).await.position;
+    for _ in 0..2 {
+        let read = served.get(assessment(&name)).await;
+        assert_eq!(
+            (words(&read), read.read.unwrap().position),
+            (vec!["adequate".to_owned()], second)
+        );
+    }
+    // A record elsewhere moves the moment and nothing else.
+    let elsewhere = served.open_under("apa-2005", "frameworks/apa/versions/2006", "2005").await;
+    let later = served.award(&elsewhere, SAFE, "good").await.position;
+    let read = served.get(assessment(&name)).await;
+    assert_eq!((words(&read), read.read.unwrap().position), (vec!["adequate".to_owned()], later));
+
+    let day = Some(date(2006, 9, 30));
+    let before = pb::GetAssessmentRequest { effective_at: day, ..assessment(&name) };
+    assert!(served.get(before).await.judgements.is_empty(), "nothing held on that day yet");
+    let known_at = Some(pb::get_assessment_request::KnownAt::KnownAtPosition(first));
+    let known = pb::GetAssessmentRequest { known_at, ..assessment(&name) };
+    assert_eq!(words(&served.get(known).await), ["good"]);
+
+    // The letter that a story publishes, read by an auditor and by its public in turn.
+    let telling = Telling { long_text_bytes: 10, evidence: 0 };
+    tell(&served.clients(), 0, telling).await;
+    let published = pb::GetAssessmentRequest {
+        view: pb::AssessmentView::Published.into(),
+        ..assessment(&assessment_of(0))
+    };
+    let areas = async |login| -> Vec<String> {
+        let read = served.assessments(login).get_assessment(published.clone()).await.unwrap();
+        read.into_inner().judgements.into_iter().map(|it| it.area).collect()
+    };
+    let (all, shown) = (areas("auditor").await, areas("consumer").await);
+    assert!(!shown.is_empty() && shown.len() < all.len(), "{shown:?} of {all:?}");
+    assert_eq!((areas("auditor").await, areas("consumer").await), (all, shown));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn grades_come_without_pages() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let page_of = |page_size: i32, token: &str| pb::GetAssessmentRequest {
+        page_size,
+        page_token: token.to_owned(),
+        ..assessment(&name)
+    };
+    for (request, field) in [(page_of(3, ""), "page_size"), (page_of(0, "1"), "page_token")] {
+        let refused = served.assessments("auditor").get_assessment(request).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        let violations = refused.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations[0].field, field);
+    }
     served.stop().await;
 }

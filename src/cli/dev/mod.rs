@@ -21,7 +21,7 @@ const ORGANISATION: &str = "ofsted";
 /// How long the credentials are accepted: a day's work.
 const VALID: Duration = Duration::from_hours(12);
 
-/// The logins, and what each may do.
+/// The logins, and what each may do. The first one's token is printed.
 const LOGINS: [(&str, &[Role]); 3] = [
     ("auditor", &[Role::Auditor]),
     ("inspector", &[Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector]),
@@ -38,6 +38,7 @@ pub(super) fn welcome(
     mint: &Mint,
 ) -> Result<Vec<String>, Failure> {
     write(&directory.join("example.json"), EXAMPLE)?;
+    let mut tokens = Vec::with_capacity(LOGINS.len());
     for (name, roles) in LOGINS {
         let odd = || Failure::misused("the login of --dev is no login");
         let login = Login {
@@ -46,9 +47,12 @@ pub(super) fn welcome(
             roles: roles.to_vec(),
             valid: VALID,
         };
-        write(&token(directory, name), &mint(&login)?)?;
+        let minted = mint(&login)?;
+        write(&token(directory, name), &minted)?;
+        tokens.push(minted);
     }
-    Ok(greeting(address, directory))
+    let auditor = tokens.first().map(String::as_str).unwrap_or_default();
+    Ok(greeting(address, directory, auditor))
 }
 
 fn token(directory: &Path, login: &str) -> PathBuf {
@@ -60,17 +64,16 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
     fs::write(path, content).map_err(failed)
 }
 
-fn greeting(address: SocketAddr, directory: &Path) -> Vec<String> {
+fn greeting(address: SocketAddr, directory: &Path, auditor: &str) -> Vec<String> {
     let token = |login| token(directory, login).display().to_string();
-    let (auditor, inspector, moderator) =
-        (token("auditor"), token("inspector"), token("moderator"));
+    let (inspector, moderator) = (token("inspector"), token("moderator"));
     let (example, key) = (directory.join("example.json"), wiring::token_key(directory));
     let (example, key) = (example.display(), key.display());
     vec![
         format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),
         String::new(),
         format!("  export JUDGEMENT_LEDGER_SERVER=http://{address}"),
-        format!("  export JUDGEMENT_LEDGER_TOKEN=$(cat {auditor})"),
+        format!("  export JUDGEMENT_LEDGER_TOKEN={auditor}"),
         String::new(),
         "An auditor's token: it reads all and writes nothing. An inspector and a moderator write,"
             .to_owned(),
@@ -103,7 +106,9 @@ mod tests {
             .iter()
             .filter_map(|line| line.split(['=', ' ', ')']).find(|it| it.starts_with(inside)))
             .collect();
-        assert_eq!(named.len(), 5, "{lines:#?}");
+        assert_eq!(named.len(), 4, "{lines:#?}");
+        let exported = "  export JUDGEMENT_LEDGER_TOKEN=auditor@ofsted";
+        assert!(lines.iter().any(|line| line == exported), "{lines:#?}");
         for file in named.iter().filter(|it| !it.ends_with("token.key")) {
             assert!(Path::new(file).is_file(), "{file}");
         }

@@ -125,7 +125,7 @@ fn progress(steps: usize) -> ProgressBar {
 }
 
 /// See [`crate::fuzzing::import_file`].
-pub(super) fn fuzzed_file(text: &str) -> Option<Vec<crate::pb::ImportStep>> {
+pub(crate) fn fuzzed_import_file(text: &str) -> Option<Vec<crate::pb::ImportStep>> {
     let mut steps = file::parse(text, "fuzzed").ok()?;
     identify(&mut steps, None);
     Some(steps.into_iter().map(|step| step.message).collect())

@@ -20,7 +20,7 @@ fn bytes_of(directory: &Path) -> u64 {
 }
 
 #[test]
-#[ignore = "measures"]
+#[ignore = "prints what a record costs the views: a measurement, not a check"]
 #[expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,
