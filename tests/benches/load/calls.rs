@@ -1,11 +1,11 @@
 //! The calls that are measured, and what must stand in the ledger before.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -50,7 +50,7 @@ const AREAS: [(&str, &str); 8] = [
     ("achieving-economic-well-being", "adequate"),
     (AREA, "2"),
 ];
-const RATIONALE: &str = "The council showed that the figure for care leavers in education counted \
+pub const RATIONALE: &str = "The council showed that the figure for care leavers in education counted \
     one cohort twice; corrected, it is above average.";
 
 #[derive(Clone)]
@@ -93,6 +93,8 @@ pub struct Place {
     pub process: u32,
     connections: Vec<Channel>,
     seats: Vec<Seat>,
+    /// When what was answered was recorded: what one flush made durable has one such time.
+    recorded: Mutex<HashSet<(i64, i32)>>,
 }
 
 impl Place {
@@ -102,7 +104,7 @@ impl Place {
         for _ in 0..4 {
             connections.push(endpoint.connect().await.unwrap());
         }
-        Self { process, connections, seats }
+        Self { process, connections, seats, recorded: Mutex::default() }
     }
 
     /// Registers the subjects, opens their assessments and grades every area.
@@ -206,6 +208,18 @@ impl Place {
             turn: AtomicU64::new(0),
         };
         Arc::new(Self::new(address, process, self.seats.iter().map(copy).collect()).await)
+    }
+
+    /// How many flushes made durable what was answered since this was last asked.
+    pub fn flushes(&self) -> usize {
+        std::mem::take(&mut *self.recorded.lock().unwrap()).len()
+    }
+
+    /// Takes note of an answer on a seat.
+    fn answered(&self, seat: usize, receipt: &pb::Receipt) {
+        self.seats[seat].last.store(receipt.position, Relaxed);
+        let at = receipt.recorded_at.as_ref().unwrap();
+        self.recorded.lock().unwrap().insert((at.seconds, at.nanos));
     }
 
     /// The last record that any caller knows of.
@@ -316,7 +330,7 @@ impl Call for Set {
         let request = seat.request();
         let since = Instant::now();
         let receipt = self.client.set_grade(request).await.unwrap().into_inner();
-        seat.last.store(receipt.position, Relaxed);
+        self.place.answered(self.seat, &receipt);
         (1, since)
     }
 }
@@ -357,7 +371,7 @@ impl Pipeline {
     async fn answered(&mut self) -> (usize, Instant) {
         let answer = self.answers.message().await.unwrap().expect("an answer to each");
         let (seat, since) = self.under_way.pop_front().unwrap();
-        self.place.seats[seat].last.store(recorded(answer).position, Relaxed);
+        self.place.answered(seat, &recorded(answer));
         (seat, since)
     }
 }

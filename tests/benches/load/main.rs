@@ -27,6 +27,7 @@
 mod calls;
 mod large;
 mod measure;
+mod sealing;
 mod server;
 
 use std::{
@@ -183,11 +184,19 @@ async fn measure_all(asked: &Asked) {
         rows.push(ceiling);
     }
 
+    if asked.wants(sealing::WHAT) {
+        let record_bytes = std::fs::metadata(directory.path().join("record")).unwrap().len();
+        rows.push(sealing::measure(directory.path(), record_bytes as usize, time));
+    }
+
     drop((at_noop, at_ledger));
     noop.stop();
     ledger.stop();
     rows.sort_by_key(|row| (row.what != "fdatasync of 4 KiB", row.server == "ledger"));
     println!("{}", measure::table(&rows));
+    if let Some(shares) = sealing::shares(&rows) {
+        println!("{shares}\n");
+    }
     if let Some(path) = &asked.json {
         let json = serde_json::to_string_pretty(&measure::json(&rows)).unwrap();
         std::fs::write(path, json + "\n").unwrap();

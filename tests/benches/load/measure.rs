@@ -33,6 +33,8 @@ pub struct Row {
     pub server_cpu_us: f64,
     /// Processor time of this program per answer.
     pub client_cpu_us: f64,
+    /// How many answers one flush made durable, where that is so.
+    pub per_flush: Option<f64>,
     /// As a share of what the empty server answers.
     pub of_ceiling: Option<f64>,
 }
@@ -63,6 +65,7 @@ impl Cell {
         for caller in 0..self.callers {
             ready.push(start(place, caller).await);
         }
+        place.flushes();
         let cpu_now = || (cpu(place.process), cpu(std::process::id()));
         let (server_before, client_before) = cpu_now();
         let began = Instant::now();
@@ -89,7 +92,10 @@ impl Cell {
             elapsed = elapsed.max(ended);
         }
         let (server, client) = cpu_now();
-        self.row(answers, took, elapsed, server - server_before, client - client_before)
+        let flushes = place.flushes();
+        let row = self.row(answers, took, elapsed, server - server_before, client - client_before);
+        let durable = self.server == "ledger" && flushes > 0;
+        Row { per_flush: durable.then(|| answers as f64 / flushes as f64), ..row }
     }
 
     pub fn row(
@@ -116,6 +122,7 @@ impl Cell {
             p99_us: at(0.99),
             server_cpu_us: each(server),
             client_cpu_us: each(client),
+            per_flush: None,
             of_ceiling: None,
         }
     }
@@ -146,7 +153,7 @@ fn cpu(process: u32) -> Duration {
 /// The table, for people.
 pub fn table(rows: &[Row]) -> String {
     let mut out = format!(
-        "{:<27}{:<7}{:>8}{:>6}{:>11}{:>9}{:>9}{:>11}{:>11}{:>9}\n",
+        "{:<27}{:<7}{:>8}{:>6}{:>11}{:>9}{:>9}{:>11}{:>11}{:>9}{:>9}\n",
         "what",
         "server",
         "callers",
@@ -156,12 +163,13 @@ pub fn table(rows: &[Row]) -> String {
         "p99 µs",
         "server µs",
         "client µs",
+        "a flush",
         "ceiling"
     );
     for row in rows {
         let share = row.of_ceiling.map_or(String::new(), |share| format!("{:.0} %", share * 100.0));
         out += &format!(
-            "{:<27}{:<7}{:>8}{:>6}{:>11.0}{:>9.0}{:>9.0}{:>11.1}{:>11.1}{:>9}\n",
+            "{:<27}{:<7}{:>8}{:>6}{:>11.0}{:>9.0}{:>9.0}{:>11.1}{:>11.1}{:>9}{:>9}\n",
             row.what,
             row.server,
             row.callers,
@@ -171,6 +179,7 @@ pub fn table(rows: &[Row]) -> String {
             row.p99_us,
             row.server_cpu_us,
             row.client_cpu_us,
+            row.per_flush.map_or(String::new(), |answers| format!("{answers:.1}")),
             share
         );
     }
@@ -185,7 +194,7 @@ pub fn json(rows: &[Row]) -> serde_json::Value {
             "callers": row.callers, "connections": row.connections,
             "per_second": row.per_second.round(), "p50_us": row.p50_us, "p99_us": row.p99_us,
             "server_cpu_us": row.server_cpu_us, "client_cpu_us": row.client_cpu_us,
-            "of_ceiling": row.of_ceiling,
+            "per_flush": row.per_flush, "of_ceiling": row.of_ceiling,
         })
     };
     serde_json::json!({ "rows": rows.iter().map(row).collect::<Vec<_>>() })
