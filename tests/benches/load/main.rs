@@ -193,12 +193,16 @@ async fn measure_all(asked: &Asked) {
     noop.stop();
     ledger.stop();
     rows.sort_by_key(|row| (row.what != "fdatasync of 4 KiB", row.server == "ledger"));
-    println!("{}", measure::table(&rows));
-    if let Some(shares) = sealing::shares(&rows) {
+    report(asked, &rows);
+}
+
+fn report(asked: &Asked, rows: &[Row]) {
+    println!("{}", measure::table(rows));
+    if let Some(shares) = sealing::shares(rows) {
         println!("{shares}\n");
     }
     if let Some(path) = &asked.json {
-        let json = serde_json::to_string_pretty(&measure::json(&rows)).unwrap();
+        let json = serde_json::to_string_pretty(&measure::json(rows)).unwrap();
         std::fs::write(path, json + "\n").unwrap();
     }
 }
