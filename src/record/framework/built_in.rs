@@ -3,9 +3,13 @@
 use super::{BadJson, framework_from_json};
 use crate::pb;
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 6] = [
     include_str!("../../frameworks/apa-2005.json"),
     include_str!("../../frameworks/apa-2006.json"),
+    include_str!("../../frameworks/apa-2007.json"),
+    include_str!("../../frameworks/apa-2008.json"),
+    include_str!("../../frameworks/sif-2013.json"),
+    include_str!("../../frameworks/report-card-2025.json"),
 ];
 
 /// The built-in frameworks, oldest first. (Spec §3.6)

@@ -1,6 +1,8 @@
 //! The process ends between any two steps, or the power goes: what is opened then, and applied
 //! again, answers as if nothing had happened.
 
+use std::{path::PathBuf, time::SystemTime};
+
 use super::*;
 use crate::views::{
     part::{Keys, Part},
@@ -115,7 +117,7 @@ fn closed_views(world: &World, random: &mut Random) -> tempfile::TempDir {
 }
 
 /// The files below a directory.
-fn files_below(path: &Path) -> Vec<std::path::PathBuf> {
+fn files_below(path: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).unwrap() {
         let path = entry.unwrap().path();
@@ -203,7 +205,13 @@ fn a_power_cut_while_a_part_is_written_changes_no_answer() {
     copy(directory.path(), before.path());
     let (mut whole, mut rebuilt) = (0, 0);
     for count in (200..=2_000).step_by(200) {
+        let unchanged = changed_last(directory.path());
         apply(&views, &world, count, &mut random);
+        // Every second time something was surely written, however busy the machine is: else whoever
+        // is quick copies nothing new.
+        while count % 400 == 0 && changed_last(directory.path()) == unchanged {
+            thread::sleep(Duration::from_millis(1));
+        }
         let after = tempfile::tempdir().unwrap();
         copy(directory.path(), after.path());
         for cut in 0..3 {
@@ -229,4 +237,10 @@ fn a_power_cut_while_a_part_is_written_changes_no_answer() {
         before = after;
     }
     assert!(rebuilt > 0 && whole > 0, "{whole} were whole, {rebuilt} rebuilt: these are no cuts");
+}
+
+/// When a file below `path` was last written.
+fn changed_last(path: &Path) -> Option<SystemTime> {
+    let changed = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+    files_below(path).into_iter().map(changed).max()
 }

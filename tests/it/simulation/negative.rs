@@ -22,7 +22,7 @@ const SEEDS: u64 = 10;
 
 /// In how many of the seeds a wrong build is found.
 fn found(setup: Setup) -> usize {
-    let outcomes = run_all(SEEDS, |seed| run(seed, setup).outcome.err());
+    let outcomes = run_all(0..SEEDS, |seed| run(seed, setup).outcome.err());
     outcomes.into_iter().flatten().count()
 }
 
