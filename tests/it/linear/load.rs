@@ -94,6 +94,8 @@ impl Caller {
         let graded: Vec<_> = areas.into_iter().map(|area| self.grade(AREAS[area])).collect();
         let (steps, requests): (Vec<_>, Vec<_>) = graded.into_iter().unzip();
         let call = self.notes.open().tape.asks(&self.assessment, Asked::Write(steps));
+        let ids = requests.iter().map(request_id).collect();
+        self.notes.open().tape.made_under(call, ids);
         let mut patience = (self.seeded.below(6) == 0)
             .then(|| self.seeded.below(PATIENCE_US))
             .map(Duration::from_micros);
@@ -135,9 +137,7 @@ impl Caller {
                 notes.tape.told(sending.call, Told::Recorded(stamps));
                 for (request, receipt) in requests.iter().zip(receipts) {
                     self.lasts.insert(request.area.clone(), receipt.position);
-                    let id = &request.act.as_ref().unwrap().request_id;
-                    let id = uuid::Uuid::parse_str(id).unwrap().as_bytes().to_vec();
-                    notes.receipts.push((id, receipt));
+                    notes.receipts.push((request_id(request), receipt));
                 }
             }
             Err(status) => {
@@ -180,6 +180,11 @@ impl Caller {
         };
         (Step::Grade { area: area.to_owned(), expected, level }, request)
     }
+}
+
+fn request_id(request: &pb::SetGradeRequest) -> Vec<u8> {
+    let id = &request.act.as_ref().unwrap().request_id;
+    uuid::Uuid::parse_str(id).unwrap().as_bytes().to_vec()
 }
 
 /// One sending of a command.
@@ -308,7 +313,11 @@ pub async fn run(rounds: u64, seed: u64) -> Run {
     let (_end, told_end) = watch::channel(head);
     let reread = follow(served.clients(), Notes::default(), told_end).await;
     served.stop().await;
-    let written = std::mem::take(&mut *notes.open());
+    let mut written = std::mem::take(&mut *notes.open());
+    let stored: Vec<_> = reread.iter().map(|it| Bytes::from(it.encode_to_vec())).collect();
+    if let Ok(records) = Records::of(&stored) {
+        written.tape.settle(|request| records.stamp_of(request));
+    }
     Run { written, sent, reread }
 }
 

@@ -24,8 +24,9 @@ use judgement_ledger::pb;
 
 pub use tape::{Asked, Call, CallId, Expected, Stamp, Step, Tape, Told};
 
-/// The checker's search grows with what overlaps and with what was never answered; a history is
-/// kept short enough to be searched in no time.
+/// The checker's search grows with what overlaps, and doubles with each call that was never answered
+/// ([`Tape::settle`] says what became of those); a history is kept short enough to be searched in no
+/// time.
 const CALLS_MAX: usize = 200;
 
 /// Checks a tape: each assessment by itself, and all together. How many histories that were.

@@ -196,6 +196,28 @@ fn what_was_never_answered_came_about_or_not_but_not_both() {
     assert!(!is_linearizable(&of(&tape, NAME)), "and gone again");
 }
 
+/// Thirty calls of which nobody knows what became: a search over all that may have been would never
+/// end. Once it is known what was recorded, a reading that fits it is right, and no other.
+#[test]
+fn what_was_never_answered_is_settled_by_what_was_recorded() {
+    for (last, fits) in [(25, true), (24, false), (26, false)] {
+        let mut tape = opened();
+        for number in 0..30 {
+            let call = tape.asks(NAME, Asked::Write(vec![grade(Expected::Any)]));
+            tape.made_under(call, vec![vec![number]]);
+        }
+        // Every second one was recorded.
+        tape.settle(|request| {
+            let number = u64::from(request[0]);
+            let stamp = Stamp { position: 11 + number / 2, revision: 2 + number / 2 };
+            (number % 2 == 0).then_some(stamp)
+        });
+        let read = tape.asks(NAME, Asked::Read);
+        tape.told(read, stands(25, 16, last));
+        assert_eq!(check(&tape).is_ok(), fits, "{last}");
+    }
+}
+
 #[test]
 fn a_refusal_names_the_one_who_was_first() {
     for (winner, fits) in [(11, true), (12, false), (0, false)] {

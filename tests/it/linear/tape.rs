@@ -67,6 +67,8 @@ pub struct Tape {
     /// Counts beginnings and ends.
     moment: u64,
     calls: Vec<Option<Call>>,
+    /// The ids of the requests that a call is made of, by the call's place among all.
+    requests: BTreeMap<usize, Vec<Vec<u8>>>,
     /// The records that a subscriber was sent, each with the moment.
     heard: Vec<(u64, u64)>,
 }
@@ -83,6 +85,28 @@ impl Tape {
         let from = self.moment();
         self.calls.push(Some(Call { assessment: assessment.to_owned(), asked, from, told: None }));
         CallId(self.calls.len() - 1)
+    }
+
+    /// It is made under these request ids, one for each step.
+    pub fn made_under(&mut self, call: CallId, requests: Vec<Vec<u8>>) {
+        self.requests.insert(call.0, requests);
+    }
+
+    /// Whoever was never answered learns now, after everything, what became of it: `find` says where
+    /// a request was recorded. This keeps the checker's search short. A batch of which only a part
+    /// was recorded stays unanswered, for others to judge.
+    pub fn settle(&mut self, find: impl Fn(&[u8]) -> Option<Stamp>) {
+        for (place, requests) in std::mem::take(&mut self.requests) {
+            if self.calls[place].as_ref().is_none_or(|call| call.told.is_some()) {
+                continue;
+            }
+            let found: Vec<_> = requests.iter().map(|request| find(request)).collect();
+            if found.iter().all(Option::is_none) {
+                self.void(CallId(place));
+            } else if let Some(stamps) = found.into_iter().collect() {
+                self.told(CallId(place), Told::Recorded(stamps));
+            }
+        }
     }
 
     /// It is answered now.

@@ -106,7 +106,7 @@ impl Judge {
             return Err("a record of which somebody was told has changed".to_owned());
         }
         let requests = records.requests();
-        let notes = self.notebook.open();
+        let mut notes = self.notebook.open();
         if notes.refused.iter().any(|request| requests.contains(request.as_slice())) {
             return Err("a request that was only ever refused was recorded".to_owned());
         }
@@ -117,6 +117,7 @@ impl Judge {
                 return Err(format!("of a batch of {}, {recorded} were recorded", batch.len()));
             }
         }
+        notes.tape.settle(|request| records.stamp_of(request));
         crate::linear::check(&notes.tape)?;
         for subscription in &notes.subscriptions {
             check_subscription(subscription, &records)?;

@@ -68,8 +68,8 @@ const TICK: Duration = Duration::from_millis(2);
 
 const SEEDS: u64 = 200;
 
-/// How many seeds one process runs: a database that was left open when its machine lost power keeps
-/// about a megabyte until the process ends.
+/// How many seeds one process runs: what was open when a machine lost power keeps some of its memory
+/// until the process ends.
 const SEEDS_OF_A_PROCESS: u64 = 500;
 const WRITERS: usize = 3;
 const ORDERS: usize = 11;

@@ -10,6 +10,8 @@ use judgement_ledger::{
 };
 use prost::Message;
 
+use crate::linear::Stamp;
+
 /// Records as they lie in a journal, found to be in order.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Records {
@@ -99,6 +101,13 @@ impl Records {
     /// The ids of all requests that were recorded.
     pub(crate) fn requests(&self) -> HashSet<Bytes> {
         self.requests.keys().map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Where a request was recorded, whoever sent it.
+    pub(crate) fn stamp_of(&self, request: &[u8]) -> Option<Stamp> {
+        let found = self.requests.iter().find(|((_, id), _)| id == request);
+        let record = self.at(*found?.1)?;
+        Some(Stamp { position: record.position, revision: record.revision })
     }
 
     /// Whether a receipt is that of the record that it names.

@@ -158,6 +158,7 @@ async fn order(caller: &mut Caller, number: usize) -> Order {
 async fn see_through(caller: &mut Caller, order: &Order) -> Option<Vec<pb::Receipt>> {
     let asked = Asked::Write(order.steps.clone());
     let call = caller.notebook.open().tape.asks(&order.assessment, asked);
+    caller.notebook.open().tape.made_under(call, order.requests.clone());
     let mut surely_not = true;
     loop {
         let sent = caller.notebook.open().tape.moment();
