@@ -44,7 +44,7 @@ const LAYERS: &[Room] = &[
     Room {
         path: "journal",
         rooms: &["journal", "disk"],
-        crates: &["bytes", "crc32c", "sha2", "lru", "thiserror", "tokio", "tracing"],
+        crates: &["bytes", "crc32c", "foldhash", "sha2", "lru", "thiserror", "tokio", "tracing"],
     },
     Room {
         path: "vault",

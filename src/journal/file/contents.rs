@@ -1,8 +1,7 @@
 //! Where the frames of a segment begin, and under which keys its entries are filed.
 
-use std::collections::BTreeSet;
-
 use super::{
+    filed::Filed,
     layout::{narrow, put_varint, take_varint, wide},
     rows::Slot,
 };
@@ -123,14 +122,14 @@ impl FrameIndex {
 #[derive(Debug, Clone)]
 pub(super) struct Contents {
     pub(super) frames: FrameIndex,
-    /// Every key of every entry; about 30 bytes of memory each.
-    pub(super) filed: BTreeSet<(Key, Slot)>,
+    /// Every key of every entry.
+    pub(super) filed: Filed,
 }
 
 impl Contents {
     /// Of a segment without frames, of which the first may begin at `start`.
     pub(super) fn starting_at(start: u64) -> Self {
-        Self { frames: FrameIndex::starting_at(start), filed: BTreeSet::new() }
+        Self { frames: FrameIndex::starting_at(start), filed: Filed::empty() }
     }
 
     /// What `entries` would be filed under, if they came next.
@@ -158,7 +157,7 @@ impl Contents {
 
     /// The newest slot before `before` under `key`.
     pub(super) fn latest(&self, key: Key, before: Slot) -> Option<Slot> {
-        self.filed.range((key, 0)..(key, before)).last().map(|(_, slot)| *slot)
+        self.filed.latest(key, before)
     }
 }
 

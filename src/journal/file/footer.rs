@@ -78,10 +78,11 @@ pub(super) fn encode(
     chain: Chain,
     mark: Option<&Mark>,
 ) -> (Footer, Bloom, Vec<u8>) {
-    let bloom = Bloom::of(contents.filed.iter().map(|(key, _)| *key));
+    let filed = contents.filed.sorted();
+    let bloom = Bloom::of(filed.iter().map(|(key, _)| *key));
     let mark_bytes = mark.map(|mark| mark.bytes.clone()).unwrap_or_default();
     let index = contents.frames.encode();
-    let blocks = rows::encode(contents.filed.iter().copied());
+    let blocks = rows::encode(filed.into_iter());
     let entries = u64::from(contents.frames.entries());
     let footer = Footer {
         number: header.number,

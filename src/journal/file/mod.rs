@@ -129,6 +129,7 @@
 mod bloom;
 mod contents;
 mod create;
+mod filed;
 mod footer;
 mod frame;
 mod header;
