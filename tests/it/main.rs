@@ -27,6 +27,7 @@
 mod account;
 mod answers;
 mod binary;
+mod cases;
 mod clock;
 mod differential;
 mod engine_faults;
