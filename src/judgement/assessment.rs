@@ -6,11 +6,10 @@ use imbl::OrdMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, EntryContent, EntryId, Event,
-    Framework, FrameworkId, Item, Kind, OrganisationId, Period, PersonId, Recorder, Revision,
-    SectionId, Standing,
+    Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, Edition, EntryContent, EntryId,
+    Event, Framework, FrameworkId, Item, Kind, Lapsed, OrganisationId, Period, PersonId, Phase,
+    Position, Recorder, Revision, SectionId, Standing, State, Withdrawal,
 };
-use crate::merkle::Hash;
 
 /// What stands in an assessment after some of its records. Copies are cheap: they share what
 /// they have in common.
@@ -44,6 +43,8 @@ pub struct Assessment {
     pub phase: Phase,
     /// The editions published so far.
     pub published: Vec<Edition>,
+    /// The signatures that count no more, in the order in which they lapsed.
+    pub lapsed: Vec<Lapsed>,
 }
 
 /// The judgement of one area.
@@ -80,49 +81,6 @@ pub struct Written {
     pub order: u32,
     /// Whether it was struck.
     pub struck: bool,
-}
-
-/// The state of the working edition. (Spec §4.1)
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// Grades and entries may change.
-    Open,
-    /// Closed for signing; who signed so far, by which record.
-    Locked {
-        /// What is signed.
-        digest: Hash,
-        /// The signatures.
-        signatures: BTreeMap<OrganisationId, Item>,
-    },
-    /// Public; there is no working edition until it is reopened.
-    Published,
-}
-
-impl Phase {
-    /// The state in a word.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Locked { .. } => "locked",
-            Self::Published => "published",
-        }
-    }
-}
-
-/// A published edition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edition {
-    /// Its number, from 1.
-    pub number: u32,
-    /// The record that published it.
-    pub item: Item,
-    /// The date on its letter.
-    pub letter_date: Date,
-    /// What was signed.
-    pub digest: Hash,
-    /// The signatures under it, by organisation.
-    pub signatures: BTreeMap<OrganisationId, Item>,
 }
 
 /// A record as the fold sees it. Texts may be held in any way: the fold never reads them.
@@ -183,6 +141,7 @@ impl Assessment {
             edition: 1,
             phase: Phase::Open,
             published: Vec::new(),
+            lapsed: Vec::new(),
         }
     }
 
@@ -228,13 +187,43 @@ impl Assessment {
                     letter_date: event.letter_date,
                     digest: event.digest,
                     signatures,
+                    withdrawn: None,
                 });
+            }
+            Event::SignOffRefused(_) => self.open_again(fact.item),
+            Event::AssessmentReopened(event) => {
+                self.open_again(fact.item);
+                self.edition = event.edition;
+            }
+            Event::AssessmentWithdrawn(event) => {
+                let withdrawal = Withdrawal {
+                    item: fact.item,
+                    recorded_at: fact.recorded_at,
+                    recorded_by: fact.recorded_by.clone(),
+                    reason: fact.act.reason.clone(),
+                    fallback: event.fallback.clone(),
+                };
+                let mut editions = self.published.iter_mut();
+                if let Some(edition) = editions.find(|it| it.number == event.edition) {
+                    edition.withdrawn = Some(withdrawal);
+                }
             }
             // These stand on other streams, or begin this one.
             Event::PersonRegistered(_)
             | Event::FrameworkRegistered(_)
             | Event::SubjectRegistered(_)
             | Event::AssessmentOpened(_) => {}
+        }
+    }
+
+    /// The working edition may change again: what was signed of it lapses.
+    fn open_again(&mut self, by: Item) {
+        match std::mem::replace(&mut self.phase, Phase::Open) {
+            Phase::Locked { signatures, .. } => {
+                let lapsed = |(organisation, item)| Lapsed { organisation, item, by };
+                self.lapsed.extend(signatures.into_iter().map(lapsed));
+            }
+            Phase::Open | Phase::Published => {}
         }
     }
 
@@ -295,6 +284,33 @@ impl Assessment {
             Phase::Published => self.published.last().map(|edition| &edition.signatures),
         };
         signed.into_iter().flatten()
+    }
+
+    /// The record by which the signature recorded at a position lapsed, if it did.
+    #[must_use]
+    pub fn lapsed_by(&self, signed_at: Position) -> Option<Item> {
+        self.lapsed.iter().find(|it| it.item.at == signed_at).map(|it| it.by)
+    }
+
+    /// The state of the working edition: signed once all have signed who must. (Spec §4.1)
+    #[must_use]
+    pub fn state(&self, framework: &Framework) -> State {
+        match &self.phase {
+            Phase::Open => State::Open,
+            Phase::Locked { signatures, .. } => {
+                let signed = |signer| signatures.contains_key(signer);
+                if framework.signed_by.iter().all(signed) { State::Signed } else { State::Locked }
+            }
+            Phase::Published if self.in_force().is_none() => State::Withdrawn,
+            Phase::Published => State::Published,
+        }
+    }
+
+    /// The edition that is in force: the one published last, unless it was withdrawn. A superseded
+    /// one never returns by itself. (Spec §4)
+    #[must_use]
+    pub fn in_force(&self) -> Option<&Edition> {
+        self.published.last().filter(|edition| edition.withdrawn.is_none())
     }
 
     /// The entries in force in the order of the letter: by section and kind as the framework has

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 
 use super::{
     Act, Addressee, AreaId, AssessmentId, AssessmentOpened, Caller, EntryContent, EntryId,
-    Expected, ExpectedRevision, Framework, FrameworkId, Label, LevelCode, NonGrade, OrganisationId,
-    ScaleId, Signature, StreamId, SubjectId,
+    Expected, ExpectedRevision, Fallback, Framework, FrameworkId, Label, LevelCode, NonGrade,
+    OrganisationId, ScaleId, Signature, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -52,6 +52,12 @@ pub enum AssessmentOrder<T> {
     SignOff(SignOff<T>),
     /// Make the signed edition public.
     Publish(PublishAssessment),
+    /// Refuse to sign for an organisation.
+    RefuseSignOff(RefuseSignOff<T>),
+    /// Let an edition change again.
+    Reopen(ReopenAssessment<T>),
+    /// Take a published edition back.
+    Withdraw(WithdrawAssessment),
 }
 
 impl<T> Order<T> {
@@ -198,6 +204,43 @@ pub struct PublishAssessment {
     pub expected: Option<ExpectedRevision>,
 }
 
+/// See [`AssessmentOrder::RefuseSignOff`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefuseSignOff<T> {
+    /// For whom.
+    pub organisation: OrganisationId,
+    /// Which edition.
+    pub edition: u32,
+    /// What is not signed.
+    pub digest: Hash,
+    /// What is wrong with it.
+    pub objection: T,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
+/// See [`AssessmentOrder::Reopen`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReopenAssessment<T> {
+    /// Who allowed it.
+    pub authority: T,
+    /// Under which reference.
+    pub reference: Option<T>,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
+/// See [`AssessmentOrder::Withdraw`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithdrawAssessment {
+    /// Which edition.
+    pub edition: u32,
+    /// What holds instead; absent means the default of Spec §4.
+    pub fallback: Option<Fallback>,
+    /// The revision that the client knows.
+    pub expected: Option<ExpectedRevision>,
+}
+
 /// The framework that an assessment order needs, if it opens an assessment.
 impl<T> AssessmentOrder<T> {
     /// The framework to be pinned, for an order that opens.
@@ -211,7 +254,10 @@ impl<T> AssessmentOrder<T> {
             | Self::ReviseEntry(_)
             | Self::Lock(_)
             | Self::SignOff(_)
-            | Self::Publish(_) => None,
+            | Self::Publish(_)
+            | Self::RefuseSignOff(_)
+            | Self::Reopen(_)
+            | Self::Withdraw(_) => None,
         }
     }
 }

@@ -177,6 +177,7 @@ mod tests {
             edition: 1,
             phase: Phase::Open,
             published: Vec::new(),
+            lapsed: Vec::new(),
         }
     }
 

@@ -7,8 +7,9 @@
 use jiff::civil::Date;
 
 use super::{
-    AreaId, AssessmentId, AudienceId, Cycle, EntryContent, EntryId, FrameworkId, Label, LevelCode,
-    OrganisationId, PersonId, Position, RecordId, ScaleId, StreamId, SubjectId,
+    AreaId, AssessmentId, AssessmentReopened, AssessmentWithdrawn, AudienceId, Cycle, EntryContent,
+    EntryId, FrameworkId, Label, LevelCode, OrganisationId, PersonId, Position, RecordId, ScaleId,
+    SignOffRefused, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -37,6 +38,12 @@ pub enum Event<T> {
     SignedOff(SignedOff<T>),
     /// An edition is public.
     AssessmentPublished(AssessmentPublished),
+    /// An organisation will not sign: the edition is open again.
+    SignOffRefused(SignOffRefused<T>),
+    /// An edition may change again: the same, or the next after a publication.
+    AssessmentReopened(AssessmentReopened<T>),
+    /// A published edition holds no more.
+    AssessmentWithdrawn(AssessmentWithdrawn),
 }
 
 impl<T> Event<T> {
@@ -55,6 +62,9 @@ impl<T> Event<T> {
             Self::AssessmentLocked(_) => "AssessmentLocked",
             Self::SignedOff(_) => "SignedOff",
             Self::AssessmentPublished(_) => "AssessmentPublished",
+            Self::SignOffRefused(_) => "SignOffRefused",
+            Self::AssessmentReopened(_) => "AssessmentReopened",
+            Self::AssessmentWithdrawn(_) => "AssessmentWithdrawn",
         }
     }
 
@@ -73,7 +83,10 @@ impl<T> Event<T> {
             | Self::EntryRevised(_)
             | Self::AssessmentLocked(_)
             | Self::SignedOff(_)
-            | Self::AssessmentPublished(_) => None,
+            | Self::AssessmentPublished(_)
+            | Self::SignOffRefused(_)
+            | Self::AssessmentReopened(_)
+            | Self::AssessmentWithdrawn(_) => None,
         }
     }
 }

@@ -13,9 +13,11 @@
 mod act;
 mod assessment;
 mod command;
+mod current;
 mod dangling;
 mod decide;
 mod digest;
+mod edition;
 mod entry;
 mod event;
 mod framework;
@@ -24,18 +26,25 @@ mod person;
 mod position;
 mod proposal;
 mod refusal;
+mod state;
 mod text;
 mod texts;
 
 pub use act::{Act, Basis, EvidenceRef, Expected, ExpectedRevision, Origin};
-pub use assessment::{Assessment, Edition, Fact, Judgement, Phase, Written};
+pub use assessment::{Assessment, Fact, Judgement, Written};
 pub use command::{
     AssessmentOrder, Command, Grade, LockAssessment, Order, PublishAssessment, RecordEntry,
-    RegisterFramework, RegisterSubject, ReviseEntry, SetAddressee, SetGrade, SignOff,
+    RefuseSignOff, RegisterFramework, RegisterSubject, ReopenAssessment, ReviseEntry, SetAddressee,
+    SetGrade, SignOff, WithdrawAssessment,
 };
+pub use current::{Current, current, latest_first};
 pub use dangling::{Dangling, Lack, Place};
-pub use decide::{Decision, Known, Opened, Situation, decide};
+pub use decide::{Decision, Known, Opened, Peer, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
+pub use edition::{
+    AssessmentReopened, AssessmentWithdrawn, Edition, Fallback, Lapsed, Phase, SignOffRefused,
+    Withdrawal,
+};
 pub use entry::{
     Citation, Comparator, EntryContent, EntryKind, Figure, FigureValue, FollowUp, FollowUpStatus,
     Kind, LetterPart, PartialDate,
@@ -58,5 +67,6 @@ pub use id::{
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
 pub use refusal::{NamedBy, Refusal};
+pub use state::State;
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
 pub use texts::{Texts, Visit};

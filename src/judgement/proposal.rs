@@ -5,16 +5,17 @@
 //! is what the service added: they are circumstances of the first time, not content.
 
 use super::{
-    AddresseeSet, AssessmentLocked, AssessmentOrder, AssessmentPublished, Award, EntryRecorded,
-    EntryRevised, Event, FrameworkRegistered, Grade, GradeSet, Order, SetGrade, SignedOff,
-    Standing, SubjectRegistered,
+    AddresseeSet, AssessmentLocked, AssessmentOrder, AssessmentPublished, AssessmentReopened,
+    AssessmentWithdrawn, Award, EntryRecorded, EntryRevised, Event, FrameworkRegistered, Grade,
+    GradeSet, Order, SetGrade, SignOffRefused, SignedOff, Standing, SubjectRegistered,
 };
 use crate::merkle::sha256;
 
 impl<T: Clone> Order<T> {
     /// The event that this order would have caused where `recorded` was caused, taking from
     /// `recorded` what the service adds: the change kind and the level before, the scale found for
-    /// a code or word, a lock's edition, a publication's digests. `None` if it orders something of
+    /// a code or word, a lock's edition, a publication's digests, the edition that is opened again, the
+    /// fallback of a withdrawal that states none. `None` if it orders something of
     /// another sort or another grade.
     #[must_use]
     pub fn as_recorded<U>(&self, recorded: &Event<U>) -> Option<Event<T>> {
@@ -76,6 +77,28 @@ impl<T: Clone> AssessmentOrder<T> {
                     audiences: recorded.audiences.clone(),
                 }))
             }
+            (Self::RefuseSignOff(order), Event::SignOffRefused(_)) => {
+                Some(Event::SignOffRefused(SignOffRefused {
+                    organisation: order.organisation.clone(),
+                    edition: order.edition,
+                    digest: order.digest,
+                    objection: order.objection.clone(),
+                }))
+            }
+            (Self::Reopen(order), Event::AssessmentReopened(recorded)) => {
+                Some(Event::AssessmentReopened(AssessmentReopened {
+                    edition: recorded.edition,
+                    authority: order.authority.clone(),
+                    reference: order.reference.clone(),
+                }))
+            }
+            (Self::Withdraw(order), Event::AssessmentWithdrawn(recorded)) => {
+                let stated = order.fallback.clone();
+                Some(Event::AssessmentWithdrawn(AssessmentWithdrawn {
+                    edition: order.edition,
+                    fallback: stated.unwrap_or_else(|| recorded.fallback.clone()),
+                }))
+            }
             (
                 Self::Open(_)
                 | Self::SetAddressee(_)
@@ -84,7 +107,10 @@ impl<T: Clone> AssessmentOrder<T> {
                 | Self::ReviseEntry(_)
                 | Self::Lock(_)
                 | Self::SignOff(_)
-                | Self::Publish(_),
+                | Self::Publish(_)
+                | Self::RefuseSignOff(_)
+                | Self::Reopen(_)
+                | Self::Withdraw(_),
                 _,
             ) => None,
         }

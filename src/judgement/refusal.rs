@@ -257,6 +257,28 @@ pub enum Refusal {
         /// Who has not.
         missing: Vec<OrganisationId>,
     },
+    /// Only what is locked or published can be opened again. (Spec §4.1)
+    #[error("edition {edition} is open already")]
+    AlreadyOpen {
+        /// The working edition.
+        edition: u32,
+    },
+    /// Only the edition in force can be withdrawn. (Spec §4)
+    #[error("edition {edition} is not in force: {state}")]
+    NotPublished {
+        /// The edition given.
+        edition: u32,
+        /// What became of it, if it ever was.
+        state: &'static str,
+    },
+    /// Only an assessment of the subject that is in force can be fallen back to. (Spec §4)
+    #[error(
+        "{fallback} is no other assessment of this subject that is published and not withdrawn"
+    )]
+    FallbackNotPublished {
+        /// The assessment given.
+        fallback: AssessmentId,
+    },
     /// The request id is bound to another content, for ever. (Spec §4.3)
     #[error("this request id belongs to the different command recorded at position {position}")]
     KeyReused {

@@ -26,16 +26,21 @@ pub trait Texts<T> {
     fn map_texts<U, E>(self, at: &str, visit: Visit<'_, T, U, E>) -> Result<Self::With<U>, E>;
 }
 
-fn under(at: &str, field: &str) -> String {
+pub(super) fn under(at: &str, field: &str) -> String {
     if at.is_empty() { field.to_owned() } else { format!("{at}/{field}") }
 }
 
 /// A single text, at its own path.
-fn one<T, U, E>(text: T, at: &str, field: &str, visit: Visit<'_, T, U, E>) -> Result<U, E> {
+pub(super) fn one<T, U, E>(
+    text: T,
+    at: &str,
+    field: &str,
+    visit: Visit<'_, T, U, E>,
+) -> Result<U, E> {
     if at.is_empty() { visit(field, text) } else { visit(&under(at, field), text) }
 }
 
-fn maybe<T, U, E>(
+pub(super) fn maybe<T, U, E>(
     text: Option<T>,
     at: &str,
     field: &str,
@@ -56,7 +61,7 @@ fn many<T, U, E>(
 }
 
 /// Several shapes, each under `field/0`, `field/1` …
-fn each<T, S: Texts<T>, U, E>(
+pub(super) fn each<T, S: Texts<T>, U, E>(
     shapes: Vec<S>,
     at: &str,
     field: &str,
@@ -69,7 +74,7 @@ fn each<T, S: Texts<T>, U, E>(
     Ok(mapped)
 }
 
-fn inner<T, S: Texts<T>, U, E>(
+pub(super) fn inner<T, S: Texts<T>, U, E>(
     shape: Option<S>,
     at: &str,
     field: &str,
@@ -290,6 +295,11 @@ impl<T> Texts<T> for Event<T> {
                 signature: event.signature.map_texts(&under(at, "signature"), visit)?,
             }),
             Self::AssessmentPublished(event) => Event::AssessmentPublished(event),
+            Self::SignOffRefused(event) => Event::SignOffRefused(event.map_texts(at, visit)?),
+            Self::AssessmentReopened(event) => {
+                Event::AssessmentReopened(event.map_texts(at, visit)?)
+            }
+            Self::AssessmentWithdrawn(event) => Event::AssessmentWithdrawn(event),
         })
     }
 }

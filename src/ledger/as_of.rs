@@ -11,7 +11,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::{
-    AsOf, AssessmentRead, Keep, KnownAt, Ledger, Moment, ReadError, View, filing, fold, moment,
+    AsOf, AssessmentRead, Holds, Keep, KnownAt, Ledger, Moment, ReadError, View, filing, fold,
+    moment,
 };
 use crate::{
     judgement::{Assessment, AssessmentId, Event, Position, StreamId},
@@ -43,7 +44,10 @@ impl Ledger {
         };
         let until = match as_of.view {
             View::Working => None,
-            View::Published => Some(known.published.last()),
+            View::Published if known.published.last() != known.in_force() => {
+                return self.read(Arc::clone(&known), known, moment).map(|it| Some(it.withdrawn()));
+            }
+            View::Published => Some(known.in_force()),
             View::Edition(number) => {
                 Some(known.published.iter().find(|edition| edition.number == number))
             }
@@ -55,12 +59,12 @@ impl Ledger {
         };
         let whole = as_of.effective.is_none() && as_of.stated.is_none();
         if whole && known.last.at <= until {
-            return self.read(known, moment).map(Some);
+            return self.read(Arc::clone(&known), known, moment).map(Some);
         }
         let records = Box::pin(self.trail(id, until)).await?;
         let records = pick(records, as_of.effective, as_of.stated);
         match fold::fold(id, records.iter()) {
-            Some(assessment) => self.read(Arc::new(assessment), moment).map(Some),
+            Some(assessment) => self.read(Arc::new(assessment), known, moment).map(Some),
             None => Ok(None),
         }
     }
@@ -68,10 +72,11 @@ impl Ledger {
     fn read(
         &self,
         assessment: Arc<Assessment>,
+        known: Arc<Assessment>,
         moment: Moment,
     ) -> Result<AssessmentRead, ReadError> {
         let framework = self.framework(&assessment.framework).ok_or(ReadError::Rebuilding)?;
-        Ok(AssessmentRead { assessment, framework, moment })
+        Ok(AssessmentRead { assessment, known, holds: Holds::AsAsked, framework, moment })
     }
 
     /// An assessment as of its last record.
@@ -152,7 +157,10 @@ fn place(keep: &Keep) -> Place {
         | Event::SubjectRegistered(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => Place::Step,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => Place::Step,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Under which keys the journal files a record: its stream, its request, its cycle.
+//! Under which keys the journal files a record: its stream, its request, its cycle, its subject.
 //!
 //! What decides is found through these keys, which the journal keeps in its checksummed footers,
 //! and never through a view alone. A key is a short hash and may collide: whoever finds a record
@@ -14,6 +14,7 @@ use crate::{
 const STREAM: &[u8] = b"judgement-ledger/key/stream\0";
 const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
 const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
+const OPENED: &[u8] = b"judgement-ledger/key/opened\0";
 
 /// The key of a stream: every record of it is filed there.
 pub(super) fn of_stream(stream: &StreamId) -> Key {
@@ -31,6 +32,11 @@ pub(super) fn of_cycle(subject: &SubjectId, framework: &FrameworkId, cycle: &Cyc
     key(&[CYCLE, opened.as_bytes()])
 }
 
+/// The key of a subject: every opening of an assessment of it is filed there.
+pub(super) fn of_opened(subject: &SubjectId) -> Key {
+    key(&[OPENED, format!("subjects/{subject}").as_bytes()])
+}
+
 /// The keys of a stored record; none if its header cannot be read.
 pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     let Some(headline) = Headline::of(record) else { return Vec::new() };
@@ -41,6 +47,7 @@ pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     if let Some(opened) = &headline.opened {
         let cycle = format!("{}\0{}\0{}", opened.subject, opened.framework, opened.cycle);
         keys.push(key(&[CYCLE, cycle.as_bytes()]));
+        keys.push(key(&[OPENED, opened.subject.as_bytes()]));
     }
     keys
 }

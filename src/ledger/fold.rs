@@ -119,6 +119,29 @@ impl Fold {
         Ok(found.and_then(|keep| opened(&keep.record)))
     }
 
+    /// The assessments of a subject, newest opening first.
+    pub(super) async fn opened_of(
+        &self,
+        subject: &SubjectId,
+        head: Position,
+    ) -> Result<Vec<AssessmentId>, ReadError> {
+        let (key, mut before) = (filing::of_opened(subject), head.next());
+        let mut opened = Vec::new();
+        while let Some(at) = self.journal.latest(key, before).await? {
+            let found = Box::pin(keep(&*self.journal, at)).await?;
+            match (found.record.stream, found.record.event) {
+                (StreamId::Assessment(id), Event::AssessmentOpened(_))
+                    if id.subject() == subject =>
+                {
+                    opened.push(id);
+                }
+                (_, _) => {}
+            }
+            before = at;
+        }
+        Ok(opened)
+    }
+
     async fn last_of(&self, id: &StreamId, head: Position) -> Result<Option<Keep>, ReadError> {
         self.latest(filing::of_stream(id), head, |record| record.stream == *id).await
     }

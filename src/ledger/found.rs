@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Registered, SubmitError, filing, staging::Stage};
+use super::{Registered, SubmitError, filing, peers, staging::Stage};
 use crate::{
     judgement::{
         self, Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Command, Event,
-        EvidenceRef, Known, Order, StreamId, Text,
+        EvidenceRef, Known, Order, Peer, StreamId, Text,
     },
     record::Record,
 };
@@ -32,6 +32,8 @@ pub(super) struct Opened {
     registered: Arc<Registered>,
     /// Earlier wordings of its entries that the command cites.
     wordings: Vec<EvidenceRef>,
+    /// For a withdrawal: the subject's other assessments that are in force.
+    peers: Vec<Peer>,
 }
 
 impl Found {
@@ -53,7 +55,7 @@ impl Found {
                     same_cycle: Box::pin(same_cycle(stage, id, opening)).await?,
                 })
             }
-            Order::Assess(_, _) => {
+            Order::Assess(id, order) => {
                 let Some(assessment) = stream.and_then(|stream| stream.assessment) else {
                     return Ok(Self::Assessment(None));
                 };
@@ -66,7 +68,20 @@ impl Found {
                     [] => Vec::new(),
                     cited => Box::pin(wordings(stage, &assessment, cited)).await?,
                 };
-                let opened = Opened { assessment, registered, wordings };
+                let peers = match order {
+                    AssessmentOrder::Withdraw(_) => Box::pin(peers::of(stage, id)).await?,
+                    AssessmentOrder::Open(_)
+                    | AssessmentOrder::SetAddressee(_)
+                    | AssessmentOrder::SetGrade(_)
+                    | AssessmentOrder::RecordEntry(_)
+                    | AssessmentOrder::ReviseEntry(_)
+                    | AssessmentOrder::Lock(_)
+                    | AssessmentOrder::SignOff(_)
+                    | AssessmentOrder::Publish(_)
+                    | AssessmentOrder::RefuseSignOff(_)
+                    | AssessmentOrder::Reopen(_) => Vec::new(),
+                };
+                let opened = Opened { assessment, registered, wordings, peers };
                 Ok(Self::Assessment(Some(Box::new(opened))))
             }
         }
@@ -88,6 +103,7 @@ impl Found {
                     framework: &opened.registered.framework,
                     document: &opened.registered.document_sha256,
                     wordings: &opened.wordings,
+                    peers: &opened.peers,
                 }))
             }
         }
@@ -147,7 +163,10 @@ fn gives_wording(record: &Record, assessment: &AssessmentId, cited: &EvidenceRef
         | Event::GradeSet(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     };
     record.stream == StreamId::Assessment(assessment.clone()) && worded == Some(&cited.entry)
 }

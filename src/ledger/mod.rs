@@ -24,6 +24,7 @@ mod found;
 mod healing;
 mod mark;
 mod moment;
+mod peers;
 mod query;
 mod random;
 mod reading;
@@ -31,6 +32,7 @@ mod receipt;
 mod recovery;
 mod sequencer;
 mod staging;
+mod subject;
 mod texts;
 mod topics;
 
@@ -57,8 +59,8 @@ pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;
 pub use moment::Moment;
 pub use reading::{
-    AsOf, AssessmentRead, Filter, Found, KnownAt, Order, PassedOn, ReadRecord, Shown, Streamed,
-    SubjectRead, View,
+    AsOf, AssessmentRead, Filter, Found, Holds, KnownAt, Order, PassedOn, ReadRecord, Shown,
+    Streamed, SubjectRead, View,
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};

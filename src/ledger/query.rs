@@ -219,7 +219,10 @@ fn change_of<T>(event: &Event<T>) -> Option<ChangeKind> {
         | Event::EntryRevised(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     }
 }
 
@@ -236,7 +239,10 @@ fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
         | Event::EntryRecorded(_)
         | Event::EntryRevised(_)
         | Event::AssessmentLocked(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     }
 }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil::Date};
 use tokio::sync::watch;
 
-use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, filing, fold, texts};
+use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, fold, texts};
 use crate::{
     journal::Page,
     judgement::{
         Act, AreaId, Assessment, AssessmentId, Basis, ChangeKind, Concept, Event, FrameworkId,
-        OrganisationId, PersonId, Position, ReasonCode, StreamId, SubjectId, Text,
+        OrganisationId, PersonId, Phase, Position, ReasonCode, SubjectId, Text,
     },
     record::{Message, Record, Unreadable},
 };
@@ -114,12 +114,41 @@ pub enum View {
 /// An assessment as read.
 #[derive(Debug, Clone)]
 pub struct AssessmentRead {
-    /// What stands.
+    /// What stands in the state that was asked for.
     pub assessment: Arc<Assessment>,
+    /// What was known of the assessment at that moment, whichever state was asked for: what became
+    /// of an edition is recorded after it.
+    pub known: Arc<Assessment>,
+    /// Whether the state that was asked for holds.
+    pub holds: Holds,
     /// Its framework.
     pub framework: Arc<Registered>,
     /// The moment that the answer reflects.
     pub moment: Moment,
+}
+
+/// Whether a state that was asked for holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// It does, or it was asked for as it was.
+    AsAsked,
+    /// It was withdrawn: there is nothing in it to be shown.
+    Withdrawn,
+}
+
+impl AssessmentRead {
+    /// The same without anything that was published: it was withdrawn.
+    #[must_use]
+    pub fn withdrawn(self) -> Self {
+        let mut bare = self.known.as_ref().clone();
+        bare.judgements.clear();
+        bare.entries.clear();
+        bare.addressee = None;
+        // There may be a working edition, of which nothing is said here.
+        bare.edition = bare.published.last().map_or(bare.edition, |last| last.number);
+        bare.phase = Phase::Published;
+        Self { assessment: Arc::new(bare), holds: Holds::Withdrawn, ..self }
+    }
 }
 
 /// A subject as read.
@@ -281,27 +310,6 @@ impl Ledger {
         let mut all: Vec<_> = self.shared.catalogue.load().values().cloned().collect();
         all.sort_by_key(|registered| registered.item.at);
         all
-    }
-
-    /// A subject that is registered.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the journal cannot be read.
-    pub async fn subject(&self, id: &SubjectId) -> Result<Option<SubjectRead>, ReadError> {
-        let stream = StreamId::Subject(id.clone());
-        let head = self.head().position;
-        let meant = |record: &Record| record.stream == stream;
-        let key = filing::of_stream(&stream);
-        let found = fold::latest(&*self.shared.journal, key, head, meant).await?;
-        Ok(found.and_then(|keep| {
-            let Event::SubjectRegistered(event) = keep.record.event else { return None };
-            Some(SubjectRead {
-                subject: event.subject,
-                name: event.name.to_string(),
-                kind: event.kind.to_string(),
-                position: keep.record.position,
-            })
-        }))
     }
 
     /// The name behind a person's id.

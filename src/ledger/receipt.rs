@@ -55,7 +55,10 @@ impl Receipt {
                 | Event::EntryRevised(_)
                 | Event::AssessmentLocked(_)
                 | Event::SignedOff(_)
-                | Event::AssessmentPublished(_) => None,
+                | Event::AssessmentPublished(_)
+                | Event::SignOffRefused(_)
+                | Event::AssessmentReopened(_)
+                | Event::AssessmentWithdrawn(_) => None,
             },
             outcome,
         }

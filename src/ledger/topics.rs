@@ -19,7 +19,10 @@ pub(super) fn left<T>(event: &Event<T>, before: Option<&Assessment>) -> Option<A
         | Event::EntryRecorded(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     }
 }
 
@@ -36,7 +39,10 @@ pub(super) fn said<T>(event: &Event<T>) -> Option<&AreaId> {
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     }
 }
 

@@ -115,6 +115,7 @@ fn fullest() -> Vec<Sample> {
     samples.push(sample(full_frame(), full_act(), full_grade()));
     samples.extend(editions().into_iter().map(sample_of));
     samples.push(sample(full_frame(), transcribed_act(), full_signature()));
+    samples.extend(endings().into_iter().map(sample_of));
     samples
 }
 
@@ -299,6 +300,27 @@ fn editions() -> Vec<Event<Text>> {
     vec![
         Event::AssessmentLocked(AssessmentLocked { edition: 2, digest }),
         Event::AssessmentPublished(published),
+    ]
+}
+
+fn endings() -> Vec<Event<Text>> {
+    let fallback = AssessmentId::parse("subjects/leicester-city/assessments/apa-2005").unwrap();
+    vec![
+        Event::SignOffRefused(SignOffRefused {
+            organisation: ofsted(),
+            edition: 2,
+            digest: Hash::new([0xdd; 32]),
+            objection: text("an objection"),
+        }),
+        Event::AssessmentReopened(AssessmentReopened {
+            edition: 3,
+            authority: text("an authority"),
+            reference: Some(text("a reference")),
+        }),
+        Event::AssessmentWithdrawn(AssessmentWithdrawn {
+            edition: 2,
+            fallback: Fallback::Assessment(fallback),
+        }),
     ]
 }
 

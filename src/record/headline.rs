@@ -150,9 +150,9 @@ mod tests {
     fn a_newer_record_has_a_headline() {
         let mut message = pb::Record::decode(bytes_of(&bare_frame())).unwrap();
         message.event = None;
-        let newer = [message.encode_to_vec(), vec![0xda, 0x02, 0x01, 0x00]].concat();
+        let newer = [message.encode_to_vec(), vec![0x9a, 0x06, 0x01, 0x00]].concat();
         let headline = Headline::of(&newer).unwrap();
-        assert_eq!((headline.event, headline.opened), (43, None));
+        assert_eq!((headline.event, headline.opened), (99, None));
         assert_eq!(headline.stream, "subjects/leicester-city/assessments/apa-2006");
     }
 

@@ -385,11 +385,31 @@ fn editions() -> impl Strategy<Value = Event<Text>> {
     ]
 }
 
+/// What ends an edition.
+fn endings() -> impl Strategy<Value = Event<Text>> {
+    let fallback = option::of(id(AssessmentId::parse))
+        .prop_map(|it| it.map_or(Fallback::NotRated, Fallback::Assessment));
+    prop_oneof![
+        (organisation(), any::<u32>(), hash(), text()).prop_map(
+            |(organisation, edition, digest, objection)| {
+                Event::SignOffRefused(SignOffRefused { organisation, edition, digest, objection })
+            }
+        ),
+        (any::<u32>(), text(), option::of(text())).prop_map(|(edition, authority, reference)| {
+            Event::AssessmentReopened(AssessmentReopened { edition, authority, reference })
+        }),
+        (any::<u32>(), fallback).prop_map(|(edition, fallback)| {
+            Event::AssessmentWithdrawn(AssessmentWithdrawn { edition, fallback })
+        }),
+    ]
+}
+
 fn event() -> impl Strategy<Value = Event<Text>> {
     prop_oneof![
         5 => registrations().boxed(),
         3 => judgements().boxed(),
         3 => editions().boxed(),
+        3 => endings().boxed(),
     ]
 }
 

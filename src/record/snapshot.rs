@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::Numbered;
 use crate::{
     judgement::{
-        AreaId, Assessment, AssessmentId, BadId, Cycle, Edition, EntryId, FrameworkId, Item,
-        Judgement, Kind, Label, LevelCode, NonGrade, OrganisationId, Period, PersonId, Phase,
-        Position, RecordId, Revision, ScaleId, SectionId, Standing, Written,
+        AreaId, Assessment, AssessmentId, BadId, Cycle, Edition, EntryId, Fallback, FrameworkId,
+        Item, Judgement, Kind, Label, Lapsed, LevelCode, NonGrade, OrganisationId, Period,
+        PersonId, Phase, Position, ReasonCode, RecordId, Recorder, Revision, Role, ScaleId,
+        SectionId, Standing, Withdrawal, Written,
     },
     merkle::Hash,
 };
@@ -23,7 +24,7 @@ use crate::{
 mod message;
 
 /// The first byte of every snapshot: one more for each change to the messages or their meaning.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The snapshot of an assessment.
 #[must_use]
@@ -61,6 +62,7 @@ fn store(it: &Assessment) -> message::Assessment {
         edition: it.edition,
         phase: Some(store_phase(&it.phase)),
         published: it.published.iter().map(store_edition).collect(),
+        lapsed: it.lapsed.iter().map(store_lapsed).collect(),
     }
 }
 
@@ -83,6 +85,7 @@ fn read(it: &message::Assessment) -> Option<Assessment> {
         edition: it.edition,
         phase: read_phase(it.phase.as_ref()?)?,
         published: it.published.iter().map(read_edition).collect::<Option<_>>()?,
+        lapsed: it.lapsed.iter().map(read_lapsed).collect::<Option<_>>()?,
     })
 }
 
@@ -227,6 +230,7 @@ fn store_edition(it: &Edition) -> message::Edition {
         letter_date: store_date(it.letter_date),
         digest: it.digest.as_bytes().to_vec(),
         signatures: store_signatures(&it.signatures),
+        withdrawn: it.withdrawn.as_ref().map(store_withdrawal),
     }
 }
 
@@ -237,6 +241,57 @@ fn read_edition(it: &message::Edition) -> Option<Edition> {
         letter_date: read_date(it.letter_date)?,
         digest: read_hash(&it.digest)?,
         signatures: read_signatures(&it.signatures)?,
+        withdrawn: match &it.withdrawn {
+            Some(withdrawal) => Some(read_withdrawal(withdrawal)?),
+            None => None,
+        },
+    })
+}
+
+fn store_withdrawal(it: &Withdrawal) -> message::Withdrawal {
+    let fallback = match &it.fallback {
+        Fallback::Assessment(assessment) => Some(assessment.to_string()),
+        Fallback::NotRated => None,
+    };
+    message::Withdrawal {
+        item: Some(store_item(&it.item)),
+        fallback,
+        recorded_at: it.recorded_at.as_microsecond(),
+        person: it.recorded_by.person.uuid().as_bytes().to_vec(),
+        role: it.recorded_by.role.number(),
+        organisation: it.recorded_by.organisation.to_string(),
+        reason: it.reason.as_ref().map(ToString::to_string),
+    }
+}
+
+fn read_withdrawal(it: &message::Withdrawal) -> Option<Withdrawal> {
+    let fallback = optional_id(it.fallback.as_ref(), AssessmentId::parse).ok()?;
+    Some(Withdrawal {
+        item: read_item(it.item.as_ref()?)?,
+        recorded_at: Timestamp::from_microsecond(it.recorded_at).ok()?,
+        recorded_by: Recorder {
+            person: PersonId::new(Uuid::from_slice(&it.person).ok()?),
+            role: Role::numbered(it.role)?,
+            organisation: id(&it.organisation, OrganisationId::parse)?,
+        },
+        reason: optional_id(it.reason.as_ref(), ReasonCode::parse).ok()?,
+        fallback: fallback.map_or(Fallback::NotRated, Fallback::Assessment),
+    })
+}
+
+fn store_lapsed(it: &Lapsed) -> message::Lapsed {
+    message::Lapsed {
+        organisation: it.organisation.to_string(),
+        item: Some(store_item(&it.item)),
+        by: Some(store_item(&it.by)),
+    }
+}
+
+fn read_lapsed(it: &message::Lapsed) -> Option<Lapsed> {
+    Some(Lapsed {
+        organisation: id(&it.organisation, OrganisationId::parse)?,
+        item: read_item(it.item.as_ref()?)?,
+        by: read_item(it.by.as_ref()?)?,
     })
 }
 

@@ -104,6 +104,27 @@ impl AssessmentService for AssessmentApi {
         self.order(request, Order::PublishAssessment).await
     }
 
+    async fn refuse_sign_off(
+        &self,
+        request: Request<pb::RefuseSignOffRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::RefuseSignOff).await
+    }
+
+    async fn reopen_assessment(
+        &self,
+        request: Request<pb::ReopenAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::ReopenAssessment).await
+    }
+
+    async fn withdraw_assessment(
+        &self,
+        request: Request<pb::WithdrawAssessmentRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::WithdrawAssessment).await
+    }
+
     async fn apply_batch(
         &self,
         request: Request<pb::ApplyBatchRequest>,

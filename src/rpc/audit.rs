@@ -155,12 +155,12 @@ async fn grade_history(
     }
 
     let event = Some("GradeSet");
-    let filter = Filter { assessment: Some(name.clone()), area, event, ..Filter::default() };
+    let filter = Filter { assessment: Some(name), area, event, ..Filter::default() };
     let (from, order) = (paging.from(), Order::OldestFirst);
     let found = ledger.find(&filter, order, moment, from, paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let mut rows = Rows::new(ledger, moment);
-    rows.know(name, read.framework);
+    rows.know(read);
     let page = rows.page(found).await?;
     Ok(pb::GetGradeHistoryResponse {
         rows: page.rows,

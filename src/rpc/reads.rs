@@ -6,6 +6,7 @@
 mod kept;
 mod listing;
 mod question;
+mod subject;
 
 use prost::Message as _;
 use tonic::Status;
@@ -19,8 +20,8 @@ use super::{
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AssessmentId, FrameworkId, Position, StreamId, SubjectId},
-    ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
+    judgement::{AssessmentId, FrameworkId, PersonId, Position},
+    ledger::{AsOf, AssessmentRead, Holds, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
     pb,
 };
 use question::Question;
@@ -28,6 +29,7 @@ use question::Question;
 pub(crate) use kept::KeptGrades;
 pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
 pub(crate) use question::known_at;
+pub(crate) use subject::get_subject;
 
 /// What is said of an assessment that cannot be found.
 const NOT_OPENED: &str = "was not opened, or not published, at the moment read";
@@ -66,13 +68,38 @@ pub(crate) async fn get_assessment(
     let Some(read) = opened(ledger, &name, question.as_of).await? else {
         return Err(Box::pin(absent(ledger, &name, question.as_of, &sight)).await);
     };
+    let read = if is_public(&sight) && was_withdrawn(&read, question.as_of.view) {
+        read.withdrawn()
+    } else {
+        read
+    };
     let as_stated = question.as_of.stated.is_some();
     let scope = Scope { detail: question.detail, sight, as_stated };
     let Some(paging) = paging else {
-        let folded_whole = question.as_of.effective.is_none() && !as_stated;
+        let folded_whole =
+            question.as_of.effective.is_none() && !as_stated && read.holds == Holds::AsAsked;
         return graded(ledger, folded_whole.then_some(grades), &read, &scope).await;
     };
     Box::pin(full(ledger, &read, &scope, &paging)).await
+}
+
+/// Whether only what is published is seen.
+fn is_public(sight: &Sight) -> bool {
+    match sight {
+        Sight::All => false,
+        Sight::Published(_) => true,
+    }
+}
+
+/// Whether an edition that was asked for by its number has been withdrawn.
+fn was_withdrawn(read: &AssessmentRead, view: View) -> bool {
+    match view {
+        View::Edition(number) => {
+            let mut editions = read.known.published.iter();
+            editions.any(|it| it.number == number && it.withdrawn.is_some())
+        }
+        View::Working | View::Published => false,
+    }
 }
 
 /// All that is in scope, with a page of the entries.
@@ -100,8 +127,8 @@ async fn graded(
 ) -> Result<pb::Assessment, Status> {
     let Some(kept) = kept else { return Box::pin(shown(ledger, read, scope, Vec::new())).await };
     if let Some(answer) = kept.get(&read.assessment, &scope.sight) {
-        let read = Some(show::moment(read.moment));
-        return Ok(pb::Assessment { read, ..answer.as_ref().clone() });
+        let (editions, read) = (editions(ledger, read, scope), Some(show::moment(read.moment)));
+        return Ok(pb::Assessment { editions, read, ..answer.as_ref().clone() });
     }
     let answer = Box::pin(shown(ledger, read, scope, Vec::new())).await?;
     if scope.needs(read).is_empty() {
@@ -173,24 +200,6 @@ pub(crate) fn get_framework(
         unknown(Reason::FrameworkNotFound, "framework", &name, "is not registered")
     })?;
     show::framework(&registered).map_err(|error| status::of_read(&error))
-}
-
-/// A subject. Registered reference data is for everybody to see.
-///
-/// # Errors
-/// `BadRequest`, `SUBJECT_NOT_FOUND`, or why the ledger cannot be read.
-pub(crate) async fn get_subject(
-    ledger: &Ledger,
-    _who: &Identity,
-    request: pb::GetSubjectRequest,
-) -> Result<pb::Subject, Status> {
-    let mut asked = Asked::default();
-    let name = asked.required("name", SubjectId::parse_name(&request.name));
-    let name = asked.settle(name)?;
-    let read = ledger.subject(&name).await.map_err(|error| status::of_read(&error))?;
-    let name = StreamId::Subject(name);
-    let unknown = || unknown(Reason::SubjectNotFound, "subject", &name, "is not registered");
-    Ok(show::subject(&read.ok_or_else(unknown)?))
 }
 
 /// Waits until readers see the position that the caller has seen; 0 asks for nothing.
@@ -274,9 +283,21 @@ async fn shown(
         needs.retain(|position| !records.contains_key(position));
         let needs: Vec<Position> = needs.into_iter().collect();
         records.extend(ledger.records_at(&needs).await?.into_iter().map(by_position));
-        scope.show(read, &records)
+        let shown = scope.show(read, &records)?;
+        Ok(pb::Assessment { editions: editions(ledger, read, scope), ..shown })
     };
     shown.await.map_err(|error: ReadError| status::of_read(&error))
+}
+
+/// The editions published so far, with the names of who withdrew them where they may be seen.
+fn editions(ledger: &Ledger, read: &AssessmentRead, scope: &Scope) -> Vec<pb::PublishedEdition> {
+    let mut editions = show::editions(read, &scope.sight);
+    let withdrawn = editions.iter_mut().filter_map(|edition| edition.withdrawn.as_mut());
+    for person in withdrawn.filter_map(|withdrawn| withdrawn.recorded_by.as_mut()) {
+        let known = PersonId::parse(&person.person_id).ok();
+        person.name = known.map(|id| show::text(&ledger.name(id)));
+    }
+    editions
 }
 
 /// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.

@@ -218,7 +218,10 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => {}
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => {}
     }
 }
 

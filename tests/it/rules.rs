@@ -8,7 +8,7 @@ use judgement_ledger::{
         EntryId, EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef,
         Expected, ExpectedRevision, Fact, FollowUp, FollowUpStatus, Framework, FrameworkId, Grade,
         GradeSet, Item, Kind, Known, Label, Level, LevelCode, LockAssessment, NonGrade, Opened,
-        Order, OrganisationId, Origin, Period, PersonId, Position, PublishAssessment, Reason,
+        Order, OrganisationId, Origin, Peer, Period, PersonId, Position, PublishAssessment, Reason,
         ReasonCode, RecordEntry, RecordId, Recorder, Refusal, RegisterSubject, RequestId,
         ReviseEntry, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId, SelfModeration,
         SetAddressee, SetGrade, SignOff, Signature, SignedOff, Situation, Standing, SubjectId,
@@ -18,29 +18,29 @@ use judgement_ledger::{
 };
 use uuid::Uuid;
 
-const TABLE: &str = include_str!("../tables/precedence.txt");
-const TODAY: Date = jiff::civil::date(2006, 10, 20);
-const TOMORROW: Date = jiff::civil::date(2006, 10, 21);
-const YESTERDAY: Date = jiff::civil::date(2006, 10, 19);
-const DOCUMENT: [u8; 32] = [7; 32];
+pub const TABLE: &str = include_str!("../tables/precedence.txt");
+pub const TODAY: Date = jiff::civil::date(2006, 10, 20);
+pub const TOMORROW: Date = jiff::civil::date(2006, 10, 21);
+pub const YESTERDAY: Date = jiff::civil::date(2006, 10, 19);
+pub const DOCUMENT: [u8; 32] = [7; 32];
 
-fn person(number: u128) -> PersonId {
+pub fn person(number: u128) -> PersonId {
     PersonId::new(Uuid::from_u128(number))
 }
 
-fn text(text: &str) -> Text {
+pub fn text(text: &str) -> Text {
     Text::parse(text).unwrap()
 }
 
-fn organisation(id: &str) -> OrganisationId {
+pub fn organisation(id: &str) -> OrganisationId {
     OrganisationId::parse(id).unwrap()
 }
 
-fn assessment_id() -> AssessmentId {
+pub fn assessment_id() -> AssessmentId {
     AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap()
 }
 
-fn entry_id(id: &str) -> EntryId {
+pub fn entry_id(id: &str) -> EntryId {
     EntryId::parse(id).unwrap()
 }
 
@@ -73,7 +73,7 @@ fn area(id: &str, scales: &[&str], demanded: bool) -> Area {
 }
 
 /// A framework with one area in words, one with a number where 1 is best, and one without grade.
-fn framework() -> Framework {
+pub fn framework() -> Framework {
     let reason =
         |code: &str, moderation| Reason { code: ReasonCode::parse(code).unwrap(), moderation };
     Framework {
@@ -114,13 +114,15 @@ fn framework() -> Framework {
 }
 
 /// A past told in events, one record each.
-struct Past {
-    assessment: Option<Assessment>,
-    records: u64,
+pub struct Past {
+    pub assessment: Option<Assessment>,
+    pub records: u64,
+    /// The subject's other assessments that are in force.
+    pub peers: Vec<Peer>,
 }
 
-fn given(events: &[Event<Text>]) -> Past {
-    let mut past = Past { assessment: None, records: 0 };
+pub fn given(events: &[Event<Text>]) -> Past {
+    let mut past = Past { assessment: None, records: 0, peers: Vec::new() };
     for event in events {
         past.tell(event, &act(1), person(1));
     }
@@ -128,7 +130,7 @@ fn given(events: &[Event<Text>]) -> Past {
 }
 
 impl Past {
-    fn tell(&mut self, event: &Event<Text>, act: &Act<Text>, by: PersonId) {
+    pub fn tell(&mut self, event: &Event<Text>, act: &Act<Text>, by: PersonId) {
         self.records += 1;
         let recorded_by =
             Recorder { person: by, role: Role::Inspector, organisation: organisation("ofsted") };
@@ -148,36 +150,37 @@ impl Past {
         self.assessment = Assessment::after(self.assessment.take(), &assessment_id(), &fact);
     }
 
-    fn decide(&self, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
+    pub fn decide(&self, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
         let framework = framework();
         let opened = |assessment| Opened {
             assessment,
             framework: &framework,
             document: &DOCUMENT,
             wordings: &[],
+            peers: &self.peers,
         };
         ask(Known::Assessment(self.assessment.as_ref().map(opened)), command)
     }
 
-    fn digest(&self) -> judgement_ledger::merkle::Hash {
+    pub fn digest(&self) -> judgement_ledger::merkle::Hash {
         edition_digest(self.assessment.as_ref().unwrap(), &framework(), &DOCUMENT)
     }
 }
 
-fn ask(known: Known<'_>, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
+pub fn ask(known: Known<'_>, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
     let situation = Situation { today: TODAY, batch_from: Position::new(99), seed: [1; 32], known };
     decide(&situation, command).map(|decision| decision.event)
 }
 
-fn act(request: u128) -> Act<Text> {
+pub fn act(request: u128) -> Act<Text> {
     Act::of_service(RequestId::new(Uuid::from_u128(request)))
 }
 
-fn opened() -> Event<Text> {
+pub fn opened() -> Event<Text> {
     Event::AssessmentOpened(opening())
 }
 
-fn opening() -> AssessmentOpened<Text> {
+pub fn opening() -> AssessmentOpened<Text> {
     AssessmentOpened {
         framework: framework().id,
         cycle: Cycle::parse("2006").unwrap(),
@@ -187,11 +190,11 @@ fn opening() -> AssessmentOpened<Text> {
     }
 }
 
-fn addressee() -> Addressee<Text> {
+pub fn addressee() -> Addressee<Text> {
     Addressee { name: text("Ms S Lock"), role: None, organisation: None, lines: Vec::new() }
 }
 
-fn word(word: &str) -> Standing {
+pub fn word(word: &str) -> Standing {
     Standing::Level {
         scale: ScaleId::parse("words").unwrap(),
         level: LevelCode::parse(word).unwrap(),
@@ -199,7 +202,7 @@ fn word(word: &str) -> Standing {
     }
 }
 
-fn graded(area: &str, standing: Standing) -> Event<Text> {
+pub fn graded(area: &str, standing: Standing) -> Event<Text> {
     Event::GradeSet(GradeSet {
         area: judgement_ledger::judgement::AreaId::parse(area).unwrap(),
         award: Award { standing, qualifier: None },
@@ -208,7 +211,7 @@ fn graded(area: &str, standing: Standing) -> Event<Text> {
     })
 }
 
-fn narrative(said: Option<&str>) -> EntryContent<Text> {
+pub fn narrative(said: Option<&str>) -> EntryContent<Text> {
     EntryContent {
         kind: EntryKind::Narrative,
         section: SectionId::parse("staying-safe").unwrap(),
@@ -223,11 +226,11 @@ fn narrative(said: Option<&str>) -> EntryContent<Text> {
     }
 }
 
-fn written(entry: &str) -> Event<Text> {
+pub fn written(entry: &str) -> Event<Text> {
     Event::EntryRecorded(EntryRecorded { entry: entry_id(entry), content: narrative(Some("it")) })
 }
 
-fn command(act: Act<Text>, order: AssessmentOrder<Text>) -> Command<Text> {
+pub fn command(act: Act<Text>, order: AssessmentOrder<Text>) -> Command<Text> {
     let roles = Role::ALL.into_iter().filter(|role| *role != Role::Consumer).collect();
     let caller = Caller { person: person(2), organisation: organisation("ofsted"), roles };
     Command { caller, act, order: Order::Assess(assessment_id(), order) }
@@ -246,26 +249,26 @@ fn worded(word: &str) -> Grade {
     Grade::Word(Label::parse(word).unwrap())
 }
 
-fn explained(request: u128) -> Act<Text> {
+pub fn explained(request: u128) -> Act<Text> {
     let reason = ReasonCode::parse("MODERATION").unwrap();
     Act { reason: Some(reason), rationale: Some(text("weighed again")), ..act(request) }
 }
 
 /// One row: which rules are broken, and which refusal that gives; `-` for none.
-struct Row<'a> {
-    line: usize,
-    broken: Vec<&'a str>,
-    refusal: &'a str,
+pub struct Row<'a> {
+    pub line: usize,
+    pub broken: Vec<&'a str>,
+    pub refusal: &'a str,
 }
 
 impl Row<'_> {
-    fn breaks(&self, rule: &str) -> bool {
+    pub fn breaks(&self, rule: &str) -> bool {
         self.broken.contains(&rule)
     }
 }
 
 /// The rows of one order's table.
-fn rows(order: &str) -> Vec<Row<'static>> {
+pub fn rows(order: &str) -> Vec<Row<'static>> {
     let heading = format!("[{order}]");
     let numbered = TABLE.lines().enumerate().map(|(index, line)| (index + 1, line));
     let mut lines = numbered.skip_while(|(_, line)| *line != heading).skip(1);
@@ -286,7 +289,7 @@ fn rows(order: &str) -> Vec<Row<'static>> {
         .collect()
 }
 
-fn check(order: &str, decide: impl Fn(&Row<'_>) -> Result<Event<Text>, Refusal>) {
+pub fn check(order: &str, decide: impl Fn(&Row<'_>) -> Result<Event<Text>, Refusal>) {
     for row in rows(order) {
         let found = match decide(&row) {
             Ok(_) => "-".to_owned(),
@@ -300,7 +303,7 @@ fn check(order: &str, decide: impl Fn(&Row<'_>) -> Result<Event<Text>, Refusal>)
 }
 
 /// The parts that break alike in every order on an assessment.
-fn common(row: &Row<'_>, act: &mut Act<Text>) {
+pub fn common(row: &Row<'_>, act: &mut Act<Text>) {
     if row.breaks("reason") {
         act.reason = Some(ReasonCode::parse("WHIM").unwrap());
     }
@@ -318,7 +321,7 @@ fn common(row: &Row<'_>, act: &mut Act<Text>) {
     }
 }
 
-fn finish(
+pub fn finish(
     row: &Row<'_>,
     mut past: Past,
     mut command: Command<Text>,
@@ -337,7 +340,7 @@ fn finish(
     past.decide(&command)
 }
 
-fn expected(row: &Row<'_>, last: u64) -> Option<Expected> {
+pub fn expected(row: &Row<'_>, last: u64) -> Option<Expected> {
     match (row.breaks("stated"), row.breaks("current")) {
         (true, _) => None,
         (false, true) => Some(Expected::At(Position::new(77))),
@@ -345,7 +348,7 @@ fn expected(row: &Row<'_>, last: u64) -> Option<Expected> {
     }
 }
 
-fn expected_revision(row: &Row<'_>, revision: u64) -> Option<ExpectedRevision> {
+pub fn expected_revision(row: &Row<'_>, revision: u64) -> Option<ExpectedRevision> {
     match (row.breaks("stated"), row.breaks("current")) {
         (true, _) => None,
         (false, true) => Some(ExpectedRevision::At(Revision::new(77))),
@@ -454,7 +457,7 @@ fn locking_is_refused_in_the_order_of_the_table() {
     });
 }
 
-fn locked(row: &Row<'_>, signed: &[&str]) -> Past {
+pub fn locked(row: &Row<'_>, signed: &[&str]) -> Past {
     let mut past = given(&[opened(), graded("staying-safe", word("good"))]);
     let digest = past.digest();
     if !row.breaks("locked") {
@@ -473,7 +476,7 @@ fn locked(row: &Row<'_>, signed: &[&str]) -> Past {
     past
 }
 
-fn signature() -> Signature<Text> {
+pub fn signature() -> Signature<Text> {
     Signature { name: text("FLO HADLEY"), role: None, organisation: None, transcribed: None }
 }
 
@@ -648,7 +651,7 @@ fn a_scale_that_the_area_does_not_have_is_named() {
 
 #[test]
 fn who_moderates_what_was_never_opened_hears_that_it_is_not_there() {
-    let past = Past { assessment: None, records: 0 };
+    let past = Past { assessment: None, records: 0, peers: Vec::new() };
     let refusal = |role: Role, act: Act<Text>| {
         let mut command = command(act, set(worded("good"), None));
         command.caller.roles = vec![role];

@@ -1,4 +1,5 @@
-//! Digests that a file leaves to the importer: it locks and signs what it has just written.
+//! Digests that a file leaves to the importer: it locks and signs, or refuses to sign, what it has
+//! just written.
 
 use bytes::Bytes;
 
@@ -14,12 +15,15 @@ pub(super) fn open_digest(step: &mut Step) -> Option<(&str, &mut Bytes)> {
     let (assessment, digest) = match command.order.as_mut()? {
         Order::LockAssessment(it) => (it.assessment.as_str(), &mut it.digest),
         Order::SignOffAssessment(it) => (it.assessment.as_str(), &mut it.digest),
+        Order::RefuseSignOff(it) => (it.assessment.as_str(), &mut it.digest),
         Order::OpenAssessment(_)
         | Order::SetAddressee(_)
         | Order::SetGrade(_)
         | Order::RecordEntry(_)
         | Order::ReviseEntry(_)
-        | Order::PublishAssessment(_) => return None,
+        | Order::PublishAssessment(_)
+        | Order::ReopenAssessment(_)
+        | Order::WithdrawAssessment(_) => return None,
     };
     digest.is_empty().then_some((assessment, digest))
 }

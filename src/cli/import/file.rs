@@ -79,6 +79,9 @@ impl Step {
                 Order::LockAssessment(it) => ("lockAssessment", it.assessment.as_str()),
                 Order::SignOffAssessment(it) => ("signOffAssessment", it.organisation.as_str()),
                 Order::PublishAssessment(it) => ("publishAssessment", it.assessment.as_str()),
+                Order::RefuseSignOff(it) => ("refuseSignOff", it.organisation.as_str()),
+                Order::ReopenAssessment(it) => ("reopenAssessment", it.assessment.as_str()),
+                Order::WithdrawAssessment(it) => ("withdrawAssessment", it.assessment.as_str()),
             },
         })
     }
@@ -97,6 +100,9 @@ impl Step {
                 Order::LockAssessment(it) => &mut it.act,
                 Order::SignOffAssessment(it) => &mut it.act,
                 Order::PublishAssessment(it) => &mut it.act,
+                Order::RefuseSignOff(it) => &mut it.act,
+                Order::ReopenAssessment(it) => &mut it.act,
+                Order::WithdrawAssessment(it) => &mut it.act,
             },
         };
         Some(act.get_or_insert_default())

@@ -40,11 +40,26 @@ pub(super) fn stream(name: &str) -> String {
         .join("/")
 }
 
+/// What holds instead of a withdrawn edition.
+pub(super) fn fallback(assessment: &str) -> String {
+    match assessment {
+        "" => "not rated".to_owned(),
+        assessment => format!("{} instead", stream(assessment)),
+    }
+}
+
 /// The event, with the grade or entry that it is about.
 fn what(row: &pb::AuditRow) -> String {
     match &row.grade {
         Some(grade) => format!("{}\n{}", label(&grade.area_label), changed(grade)),
+        None if row.lapsed_by != 0 => {
+            format!("{} for {}, lapsed by record {}", row.event, row.signed_for, row.lapsed_by)
+        }
         None if !row.signed_for.is_empty() => format!("{} for {}", row.event, row.signed_for),
+        None if row.event == "AssessmentWithdrawn" => {
+            format!("{} edition {}, {}", row.event, row.edition, fallback(&row.fallback))
+        }
+        None if row.edition != 0 => format!("{} edition {}", row.event, row.edition),
         None if row.entry_id.is_empty() => row.event.clone(),
         None if row.struck => format!("{} {}, struck", row.event, row.entry_id),
         None => format!("{} {}", row.event, row.entry_id),
@@ -71,6 +86,22 @@ mod tests {
             ..pb::AuditRow::default()
         };
         assert_eq!(what(&signed), "SignedOff for estyn");
+        let lapsed = pb::AuditRow { lapsed_by: 9, ..signed };
+        assert_eq!(what(&lapsed), "SignedOff for estyn, lapsed by record 9");
+    }
+
+    #[test]
+    fn what_became_of_an_edition_says_which() {
+        let mut row = pb::AuditRow {
+            event: "AssessmentReopened".to_owned(),
+            edition: 2,
+            ..pb::AuditRow::default()
+        };
+        assert_eq!(what(&row), "AssessmentReopened edition 2");
+        row.event = "AssessmentWithdrawn".to_owned();
+        assert_eq!(what(&row), "AssessmentWithdrawn edition 2, not rated");
+        row.fallback = "subjects/a/assessments/b".to_owned();
+        assert_eq!(what(&row), "AssessmentWithdrawn edition 2, a/b instead");
     }
 
     #[test]

@@ -81,6 +81,14 @@ fn event(event: Option<&Event>) -> String {
             let dated = date(it.letter_date.as_ref()).unwrap_or_default();
             format!("AssessmentPublished edition {} of {dated}", it.edition)
         }
+        Event::SignOffRefused(it) => {
+            format!("SignOffRefused {} edition {}", it.organisation, it.edition)
+        }
+        Event::AssessmentReopened(it) => format!("AssessmentReopened edition {}", it.edition),
+        Event::AssessmentWithdrawn(it) => {
+            let instead = audit::fallback(&it.fallback);
+            format!("AssessmentWithdrawn edition {}, {instead}", it.edition)
+        }
     }
 }
 

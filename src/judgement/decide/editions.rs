@@ -1,11 +1,12 @@
-//! Rules for closing, signing and publishing an edition. (Spec §4, §4.1, §4.8)
+//! Rules for closing, signing, publishing an edition, and for what undoes each. (Spec §4, §4.1, §4.8)
 
 use super::Case;
 use crate::{
     judgement::{
-        AssessmentLocked, AssessmentPublished, AudienceDigest, Event, LockAssessment,
-        OrganisationId, Phase, PublishAssessment, Refusal, SignOff, SignedOff, Text,
-        audience_digest, edition_digest,
+        AssessmentLocked, AssessmentPublished, AssessmentReopened, AssessmentWithdrawn,
+        AudienceDigest, Event, Fallback, LockAssessment, OrganisationId, Phase, PublishAssessment,
+        Refusal, RefuseSignOff, ReopenAssessment, SignOff, SignOffRefused, SignedOff, Text,
+        WithdrawAssessment, audience_digest, edition_digest,
     },
     merkle::{Hash, sha256},
 };
@@ -45,15 +46,8 @@ fn missing(case: &Case<'_>) -> Vec<String> {
 
 pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<Text>, Refusal> {
     let organisation = order.organisation.clone();
-    let own = case.act.origin.is_transcribed() || case.caller.organisation == organisation;
-    let signs = own && case.framework.signed_by.contains(&organisation);
-    let wrong = Refusal::WrongOrganisation {
-        caller: case.caller.organisation.clone(),
-        organisation: organisation.clone(),
-        signers: case.framework.signed_by.iter().cloned().collect(),
-    };
 
-    wrong.when(!signs)?;
+    check_own(case, &organisation)?;
     case.check_act()?;
     check_edition(case, order.edition)?;
     let (digest, signed) = locked(case)?;
@@ -69,6 +63,111 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
         digest,
         signature: order.signature.clone(),
     }))
+}
+
+pub(super) fn refuse(case: &Case<'_>, order: &RefuseSignOff<Text>) -> Result<Event<Text>, Refusal> {
+    let organisation = order.organisation.clone();
+
+    check_own(case, &organisation)?;
+    case.check_act()?;
+    check_edition(case, order.edition)?;
+    let (digest, signed) = locked(case)?;
+    Refusal::OtherDigest { digest }.when(order.digest != digest)?;
+    // Who has signed is bound by it; the lead inspector can still open the edition again.
+    Refusal::AlreadySigned { organisation: organisation.clone(), edition: order.edition }
+        .when(signed.contains(&organisation))?;
+    order.expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
+    Ok(Event::SignOffRefused(SignOffRefused {
+        organisation,
+        edition: order.edition,
+        digest,
+        objection: order.objection.clone(),
+    }))
+}
+
+/// An organisation signs, or refuses to, for itself only, and only if it has to sign. History is
+/// told of any.
+fn check_own(case: &Case<'_>, organisation: &OrganisationId) -> Result<(), Refusal> {
+    let own = case.act.origin.is_transcribed() || case.caller.organisation == *organisation;
+    let signs = own && case.framework.signed_by.contains(organisation);
+    Refusal::WrongOrganisation {
+        caller: case.caller.organisation.clone(),
+        organisation: organisation.clone(),
+        signers: case.framework.signed_by.iter().cloned().collect(),
+    }
+    .when(!signs)
+}
+
+pub(super) fn reopen(
+    case: &Case<'_>,
+    order: &ReopenAssessment<Text>,
+) -> Result<Event<Text>, Refusal> {
+    let working = case.assessment.edition;
+    // §2: the number advances only after a publication.
+    let (open, edition) = match case.assessment.phase {
+        Phase::Open => (true, working),
+        Phase::Locked { .. } => (false, working),
+        Phase::Published => (false, working.saturating_add(1)),
+    };
+
+    case.check_act()?;
+    check_reasoned(case, "a reason: what was closed is opened again")?;
+    Refusal::AlreadyOpen { edition: working }.when(open)?;
+    case.check_revision(order.expected)?;
+    Ok(Event::AssessmentReopened(AssessmentReopened {
+        edition,
+        authority: order.authority.clone(),
+        reference: order.reference.clone(),
+    }))
+}
+
+pub(super) fn withdraw(
+    case: &Case<'_>,
+    order: &WithdrawAssessment,
+) -> Result<Event<Text>, Refusal> {
+    let edition = order.edition;
+
+    case.check_act()?;
+    check_reasoned(case, "a reason: what was published is taken back")?;
+    if let Some(state) = out_of_force(case, edition) {
+        return Err(Refusal::NotPublished { edition, state });
+    }
+    case.check_revision(order.expected)?;
+    let fallback = match &order.fallback {
+        Some(Fallback::Assessment(stated)) => {
+            let stands = case.peers.iter().any(|peer| peer.assessment == *stated);
+            Refusal::FallbackNotPublished { fallback: stated.clone() }.when(!stands)?;
+            Fallback::Assessment(stated.clone())
+        }
+        Some(Fallback::NotRated) => Fallback::NotRated,
+        None => default_fallback(case),
+    };
+    Ok(Event::AssessmentWithdrawn(AssessmentWithdrawn { edition, fallback }))
+}
+
+/// Why an edition is not in force, if it is not.
+fn out_of_force(case: &Case<'_>, number: u32) -> Option<&'static str> {
+    let editions = &case.assessment.published;
+    match editions.iter().find(|edition| edition.number == number) {
+        None => Some("it was not published"),
+        Some(edition) if edition.withdrawn.is_some() => Some("it was withdrawn"),
+        // A superseded edition never returns by itself, so nothing is left to withdraw.
+        Some(edition) if editions.last() != Some(edition) => Some("a later edition superseded it"),
+        Some(_) => None,
+    }
+}
+
+/// The subject's latest assessment in force under the same framework id, whatever its version,
+/// else "not rated". (Spec §4)
+fn default_fallback(case: &Case<'_>) -> Fallback {
+    let family = case.framework.id.family();
+    let latest = case.peers.iter().find(|peer| peer.framework.family() == family);
+    latest.map_or(Fallback::NotRated, |peer| Fallback::Assessment(peer.assessment.clone()))
+}
+
+/// What undoes a step that others rely on says for which reason.
+fn check_reasoned(case: &Case<'_>, needs: &'static str) -> Result<(), Refusal> {
+    Refusal::RationaleRequired { needs }.when(case.act.reason.is_none())
 }
 
 pub(super) fn publish(case: &Case<'_>, order: &PublishAssessment) -> Result<Event<Text>, Refusal> {

@@ -14,8 +14,8 @@ use jiff::civil::Date;
 
 use super::{
     Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, EvidenceRef,
-    Expected, ExpectedRevision, Framework, Item, Lack, NamedBy, Order, Place, Position, Refusal,
-    Role, Text,
+    Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy, Order, Phase, Place,
+    Position, Refusal, Role, Text,
 };
 
 /// What a command is decided against: all that the ledger knows and the rules need.
@@ -65,6 +65,17 @@ pub struct Opened<'a> {
     pub document: &'a [u8; 32],
     /// Earlier wordings of its entries: all that the command cites and that there are.
     pub wordings: &'a [EvidenceRef],
+    /// For a withdrawal: the subject's other assessments that are in force, latest first.
+    pub peers: &'a [Peer],
+}
+
+/// Another assessment of the same subject that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Which one.
+    pub assessment: AssessmentId,
+    /// The framework that it is pinned to.
+    pub framework: FrameworkId,
 }
 
 /// What the rules make of a command.
@@ -93,8 +104,9 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
             let Known::Assessment(Some(opened)) = situation.known else {
                 return Err(Refusal::UnknownAssessment { assessment: id.clone() });
             };
-            let Opened { assessment, framework, document, wordings } = opened;
-            let case = Case { situation, caller, act, assessment, framework, document, wordings };
+            let Opened { assessment, framework, document, wordings, peers } = opened;
+            let case =
+                Case { situation, caller, act, assessment, framework, document, wordings, peers };
             match order {
                 // Decided above: an assessment that is being opened is not known yet.
                 AssessmentOrder::Open(_) => {
@@ -107,6 +119,9 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
                 AssessmentOrder::Lock(order) => editions::lock(&case, order)?,
                 AssessmentOrder::SignOff(order) => editions::sign_off(&case, order)?,
                 AssessmentOrder::Publish(order) => editions::publish(&case, order)?,
+                AssessmentOrder::RefuseSignOff(order) => editions::refuse(&case, order)?,
+                AssessmentOrder::Reopen(order) => editions::reopen(&case, order)?,
+                AssessmentOrder::Withdraw(order) => editions::withdraw(&case, order)?,
             }
         }
     };
@@ -124,6 +139,7 @@ struct Case<'a> {
     framework: &'a Framework,
     document: &'a [u8; 32],
     wordings: &'a [EvidenceRef],
+    peers: &'a [Peer],
 }
 
 /// The roles that may cause an order's event. (Spec §4, second column)
@@ -141,8 +157,9 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
             AssessmentOrder::SetGrade(_) => may_grade(situation, act),
             AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
-            AssessmentOrder::SignOff(_) => &[Role::Signatory],
-            AssessmentOrder::Publish(_) => &[Role::Publisher],
+            AssessmentOrder::SignOff(_) | AssessmentOrder::RefuseSignOff(_) => &[Role::Signatory],
+            AssessmentOrder::Reopen(_) => may_reopen(situation),
+            AssessmentOrder::Publish(_) | AssessmentOrder::Withdraw(_) => &[Role::Publisher],
         },
     }
 }
@@ -160,6 +177,20 @@ fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
         &[Role::Moderator]
     } else {
         &[Role::Inspector]
+    }
+}
+
+/// Who may open again: what is published the publisher, what is not the lead inspector. Of an
+/// assessment that was never opened either may hear that.
+fn may_reopen(situation: &Situation<'_>) -> &'static [Role] {
+    match situation.known {
+        Known::Assessment(Some(opened)) => match opened.assessment.phase {
+            Phase::Published => &[Role::Publisher],
+            Phase::Open | Phase::Locked { .. } => &[Role::LeadInspector],
+        },
+        Known::Assessment(None) | Known::Name { .. } | Known::Opening { .. } => {
+            &[Role::LeadInspector, Role::Publisher]
+        }
     }
 }
 
@@ -260,8 +291,8 @@ impl Case<'_> {
     /// Grades and entries change in an open edition only. (Spec §4.1)
     fn check_open(&self) -> Result<(), Refusal> {
         let open = match self.assessment.phase {
-            super::Phase::Open => true,
-            super::Phase::Locked { .. } | super::Phase::Published => false,
+            Phase::Open => true,
+            Phase::Locked { .. } | Phase::Published => false,
         };
         let phase = self.assessment.phase.as_str();
         Refusal::NotOpen { edition: self.assessment.edition, phase }.when(!open)

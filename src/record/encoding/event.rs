@@ -35,6 +35,9 @@ pub(super) fn store(event: &Event<Commitment>) -> Arm {
         Event::AssessmentLocked(event) => Arm::AssessmentLocked(event.store()),
         Event::SignedOff(event) => Arm::SignedOff(event.store()),
         Event::AssessmentPublished(event) => Arm::AssessmentPublished(event.store()),
+        Event::SignOffRefused(event) => Arm::SignOffRefused(event.store()),
+        Event::AssessmentReopened(event) => Arm::AssessmentReopened(event.store()),
+        Event::AssessmentWithdrawn(event) => Arm::AssessmentWithdrawn(event.store()),
     }
 }
 
@@ -52,6 +55,9 @@ pub(super) fn read(arm: &Arm) -> Read<Event<Commitment>> {
         Arm::AssessmentLocked(v1) => Event::AssessmentLocked(Stored::read(v1)?),
         Arm::SignedOff(v1) => Event::SignedOff(Stored::read(v1)?),
         Arm::AssessmentPublished(v1) => Event::AssessmentPublished(Stored::read(v1)?),
+        Arm::SignOffRefused(v1) => Event::SignOffRefused(Stored::read(v1)?),
+        Arm::AssessmentReopened(v1) => Event::AssessmentReopened(Stored::read(v1)?),
+        Arm::AssessmentWithdrawn(v1) => Event::AssessmentWithdrawn(Stored::read(v1)?),
     })
 }
 

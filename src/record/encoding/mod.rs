@@ -6,6 +6,7 @@
 //! [`Unreadable::Newer`], never skipped: its bytes can still be copied, hashed and proven.
 
 mod act;
+mod edition;
 mod entry;
 mod enums;
 mod event;
@@ -132,7 +133,7 @@ impl Record {
 
 /// Whether a field of `Record` has this number. The descriptors are asked in a test.
 const fn is_known(field: u32) -> bool {
-    matches!(field, 1..=19 | 32..=42)
+    matches!(field, 1..=19 | 32..=45)
 }
 
 impl Stored for Record {

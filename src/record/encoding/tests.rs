@@ -52,9 +52,9 @@ fn what_a_newer_ledger_wrote_is_named_not_skipped() {
     let mut message = pb::Record::decode(bare.clone()).unwrap();
     message.event = None;
     let without_event = message.encode_to_vec();
-    // Field 43, a message of one byte: an arm that does not exist yet.
-    let of_newer_arm = [without_event.as_slice(), &[0xda, 0x02, 0x01, 0x00]].concat();
-    assert_eq!(Record::decode(&of_newer_arm), Err(Unreadable::Newer { field: 43 }));
+    // Field 99, a message of one byte: an arm that does not exist yet.
+    let of_newer_arm = [without_event.as_slice(), &[0x9a, 0x06, 0x01, 0x00]].concat();
+    assert_eq!(Record::decode(&of_newer_arm), Err(Unreadable::Newer { field: 99 }));
     // Field 20, a number: provenance that does not exist yet.
     let of_newer_field = [&[0xa0, 0x01, 0x01], bare.as_ref()].concat();
     assert_eq!(Record::decode(&of_newer_field), Err(Unreadable::Newer { field: 20 }));
@@ -62,7 +62,7 @@ fn what_a_newer_ledger_wrote_is_named_not_skipped() {
     assert_eq!(Record::decode(&without_event), none);
     assert_eq!(
         Record::decode(&of_newer_arm).unwrap_err().to_string(),
-        "the record was written by a newer ledger: its field 43 is not known here"
+        "the record was written by a newer ledger: its field 99 is not known here"
     );
 }
 

@@ -9,8 +9,9 @@ use crate::{
     judgement::{
         AreaId, AssessmentId, AssessmentLocked, AssessmentOrder, AssessmentPublished, Award,
         ChangeKind, Event, Expected, Framework, Grade, GradeSet, Label, LevelCode, LockAssessment,
-        NonGrade, PublishAssessment, RecordEntry, RegisterFramework, RegisterSubject, RequestId,
-        ReviseEntry, ScaleId, SetAddressee, SetGrade, SignOff, Standing, StreamId,
+        NonGrade, PublishAssessment, RecordEntry, RefuseSignOff, RegisterFramework,
+        RegisterSubject, ReopenAssessment, RequestId, ReviseEntry, ScaleId, SetAddressee, SetGrade,
+        SignOff, Standing, StreamId, WithdrawAssessment,
     },
     merkle::Hash,
     record::{
@@ -74,6 +75,21 @@ fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
         Event::AssessmentPublished(it) => {
             let (edition, letter_date) = (it.edition, it.letter_date);
             AssessmentOrder::Publish(PublishAssessment { edition, letter_date, expected: None })
+        }
+        Event::SignOffRefused(it) => AssessmentOrder::RefuseSignOff(RefuseSignOff {
+            organisation: it.organisation,
+            edition: it.edition,
+            digest: it.digest,
+            objection: it.objection,
+            expected: None,
+        }),
+        Event::AssessmentReopened(it) => {
+            let (authority, reference) = (it.authority, it.reference);
+            AssessmentOrder::Reopen(ReopenAssessment { authority, reference, expected: None })
+        }
+        Event::AssessmentWithdrawn(it) => {
+            let (edition, fallback) = (it.edition, Some(it.fallback));
+            AssessmentOrder::Withdraw(WithdrawAssessment { edition, fallback, expected: None })
         }
     };
     Some(Order::Assess(assessment(), order))

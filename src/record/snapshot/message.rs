@@ -32,6 +32,8 @@ pub(super) struct Assessment {
     pub(super) periods: Vec<Period>,
     #[prost(string, repeated, tag = "16")]
     pub(super) earlier: Vec<String>,
+    #[prost(message, repeated, tag = "17")]
+    pub(super) lapsed: Vec<Lapsed>,
 }
 
 /// Both in days since 1970.
@@ -142,4 +144,36 @@ pub(super) struct Edition {
     pub(super) digest: Vec<u8>,
     #[prost(message, repeated, tag = "5")]
     pub(super) signatures: Vec<Signed>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) withdrawn: Option<Withdrawal>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Withdrawal {
+    #[prost(message, optional, tag = "1")]
+    pub(super) item: Option<Item>,
+    /// Absent if the subject is not rated.
+    #[prost(string, optional, tag = "2")]
+    pub(super) fallback: Option<String>,
+    /// Microseconds since 1970.
+    #[prost(sint64, tag = "3")]
+    pub(super) recorded_at: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) person: Vec<u8>,
+    #[prost(int32, tag = "5")]
+    pub(super) role: i32,
+    #[prost(string, tag = "6")]
+    pub(super) organisation: String,
+    #[prost(string, optional, tag = "7")]
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Lapsed {
+    #[prost(string, tag = "1")]
+    pub(super) organisation: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) by: Option<Item>,
 }

@@ -1,7 +1,7 @@
 //! The names of events, as requests state them.
 
 /// Every event that can be recorded so far. (Spec §4)
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 14] = [
     "PersonRegistered",
     "FrameworkRegistered",
     "SubjectRegistered",
@@ -13,6 +13,9 @@ const EVENTS: [&str; 11] = [
     "AssessmentLocked",
     "SignedOff",
     "AssessmentPublished",
+    "SignOffRefused",
+    "AssessmentReopened",
+    "AssessmentWithdrawn",
 ];
 
 /// The event of this name.

@@ -1,7 +1,7 @@
 //! Answers that show the grades of an assessment and nothing else, kept to be given again.
 //!
 //! What such an answer says depends on the assessment's revision and on who may see what; only the
-//! moment is another each time. So it is made once a revision, as long as it shows no text: texts
+//! moment is another each time, and what became of the editions, which is not kept. So it is made once a revision, as long as it shows no text: texts
 //! can be erased, and then must not come from here.
 
 use std::{
@@ -40,7 +40,8 @@ impl KeptGrades {
     /// Keeps an answer without texts.
     pub(super) fn keep(&self, of: &Assessment, sight: &Sight, answer: &pb::Assessment) {
         let key = (of.id.clone(), sight.clone());
-        let answer = Arc::new(pb::Assessment { read: None, ..answer.clone() });
+        let answer =
+            Arc::new(pb::Assessment { editions: Vec::new(), read: None, ..answer.clone() });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, answer);
     }
 }

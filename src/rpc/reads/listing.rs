@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use super::{moment, opened, shown};
+use super::{moment, opened, shown, subject::current};
 use crate::{
     judgement::{Position, StreamId, SubjectId},
     ledger::{AsOf, Filter, Found, KnownAt, Ledger, Moment, Order, ReadRecord, View},
@@ -38,7 +38,8 @@ pub(crate) async fn list_assessments(
     let paging = asked.settle(paging)?;
 
     let sight = Sight::of(who);
-    let filter = Filter { event: Some("AssessmentOpened"), subject, ..Filter::default() };
+    let filter =
+        Filter { event: Some("AssessmentOpened"), subject: subject.clone(), ..Filter::default() };
     let (found, moment) = find(ledger, &filter, &paging).await?;
     let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
     let mut page = Page::new(found.next);
@@ -51,7 +52,11 @@ pub(crate) async fn list_assessments(
         }
     }
     let next_page_token = paging.next(page.next, moment.position);
-    Ok(pb::ListAssessmentsResponse { assessments: page.rows, next_page_token })
+    let current = match &subject {
+        Some(subject) => Box::pin(current(ledger, subject, moment)).await?,
+        None => Vec::new(),
+    };
+    Ok(pb::ListAssessmentsResponse { assessments: page.rows, next_page_token, current })
 }
 
 /// The assessment that a record opened, as the caller may see it at a moment; `None` if not at

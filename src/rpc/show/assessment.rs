@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     judgement::{
-        Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Framework, Judgement,
-        Period, Phase, Position, Standing, edition_digest,
+        Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Fallback, Framework,
+        Judgement, Period, Position, Standing, State, Withdrawal, edition_digest,
     },
-    ledger::{AssessmentRead, ReadError, ReadRecord, Shown},
+    ledger::{AssessmentRead, Holds, ReadError, ReadRecord, Shown},
     pb,
     rpc::sight::Sight,
 };
@@ -48,16 +48,18 @@ pub(crate) type Records = BTreeMap<Position, ReadRecord>;
 impl Scope {
     /// Whether the texts of the letter are shown. Spec §5.3: addressee, entries and signatures only
     /// to an audience that gets the letter, whatever it asks for.
-    fn is_full(&self, framework: &Framework) -> bool {
+    fn is_full(&self, read: &AssessmentRead) -> bool {
+        let framework = read.framework.framework.as_ref();
         let gets_letter = match &self.sight {
             Sight::All => true,
             Sight::Published(audience) => {
                 audience.as_ref().is_some_and(|audience| framework.letter_to.contains(audience))
             }
         };
-        match self.detail {
-            Detail::Full => gets_letter,
-            Detail::Grades => false,
+        match (self.detail, read.holds) {
+            (Detail::Full, Holds::AsAsked) => gets_letter,
+            // Of what was withdrawn nothing is shown but that it was.
+            (Detail::Full, Holds::Withdrawn) | (Detail::Grades, _) => false,
         }
     }
 
@@ -67,7 +69,7 @@ impl Scope {
         let framework = framework.framework.as_ref();
         let judged = self.judged(assessment, framework).filter(|(_, it)| it.qualified);
         let mut needs: BTreeSet<_> = judged.map(|(_, it)| it.item.at).collect();
-        if self.is_full(framework) {
+        if self.is_full(read) {
             needs.extend(assessment.addressee.map(|item| item.at));
             needs.extend(assessment.signatures().map(|(_, item)| item.at));
         }
@@ -78,7 +80,7 @@ impl Scope {
     /// the letter's order, which is that of the edition's digest.
     pub(crate) fn entries<'a>(&self, read: &'a AssessmentRead) -> Vec<(&'a EntryId, Position)> {
         let framework = read.framework.framework.as_ref();
-        if !self.is_full(framework) {
+        if !self.is_full(read) {
             return Vec::new();
         }
         let mut entries = read.assessment.entries_in_letter_order(framework);
@@ -95,7 +97,7 @@ impl Scope {
         read: &AssessmentRead,
         records: &Records,
     ) -> Result<pb::Assessment, ReadError> {
-        let AssessmentRead { assessment, framework, moment: known } = read;
+        let AssessmentRead { assessment, framework, moment: known, .. } = read;
         let document = &framework.document_sha256;
         let framework = framework.framework.as_ref();
         let mut shown = pb::Assessment {
@@ -105,19 +107,19 @@ impl Scope {
             periods: assessment.periods.iter().copied().map(period).collect(),
             addressee: None,
             earlier: assessment.earlier.iter().map(ToString::to_string).collect(),
-            state: i32::from(state(&assessment.phase, framework)),
+            state: i32::from(state(assessment, framework)),
             edition: assessment.edition,
             revision: assessment.revision.get(),
             judgements: self.judgements(assessment, framework, records)?,
             entries: Vec::new(),
             signatures: Vec::new(),
-            editions: assessment.published.iter().map(edition).collect(),
+            editions: editions(read, &self.sight),
             digest: Bytes::new(),
             read: Some(moment(*known)),
             as_stated: self.as_stated,
             next_page_token: String::new(),
         };
-        if self.is_full(framework) {
+        if self.is_full(read) {
             shown.addressee = sent_to(assessment, records)?;
             shown.signatures = signatures(assessment, records)?;
             let digest = edition_digest(assessment, framework, document);
@@ -200,18 +202,14 @@ fn descriptor(framework: &Framework, area: &Area, standing: &Standing) -> String
     called.map_or_else(String::new, ToOwned::to_owned)
 }
 
-/// The state of the working edition: SIGNED once all have signed who must. (Spec §4.1)
-fn state(phase: &Phase, framework: &Framework) -> pb::AssessmentState {
-    match phase {
-        Phase::Open => pb::AssessmentState::Open,
-        Phase::Locked { signatures, .. } => {
-            if framework.signed_by.iter().all(|signer| signatures.contains_key(signer)) {
-                pb::AssessmentState::Signed
-            } else {
-                pb::AssessmentState::Locked
-            }
-        }
-        Phase::Published => pb::AssessmentState::Published,
+/// The state of the working edition. (Spec §4.1)
+fn state(assessment: &Assessment, framework: &Framework) -> pb::AssessmentState {
+    match assessment.state(framework) {
+        State::Open => pb::AssessmentState::Open,
+        State::Locked => pb::AssessmentState::Locked,
+        State::Signed => pb::AssessmentState::Signed,
+        State::Published => pb::AssessmentState::Published,
+        State::Withdrawn => pb::AssessmentState::Withdrawn,
     }
 }
 
@@ -219,12 +217,39 @@ fn period(period: Period) -> pb::AssessedPeriod {
     pb::AssessedPeriod { first_day: Some(date(period.from)), last_day: Some(date(period.to)) }
 }
 
-fn edition(edition: &Edition) -> pb::PublishedEdition {
+/// The editions published by the moment read, each with what became of it: whichever state is read,
+/// since what became of an edition is recorded after it.
+pub(crate) fn editions(read: &AssessmentRead, sight: &Sight) -> Vec<pb::PublishedEdition> {
+    read.known.published.iter().map(|it| edition(it, sight)).collect()
+}
+
+fn edition(edition: &Edition, sight: &Sight) -> pb::PublishedEdition {
     pb::PublishedEdition {
+        withdrawn: edition.withdrawn.as_ref().map(|it| withdrawal(it, sight)),
         edition: edition.number,
         position: edition.item.at.get(),
         letter_date: Some(date(edition.letter_date)),
         digest: Bytes::copy_from_slice(edition.digest.as_bytes()),
+    }
+}
+
+fn withdrawal(withdrawal: &Withdrawal, sight: &Sight) -> pb::Withdrawal {
+    let recorder = &withdrawal.recorded_by;
+    // The name behind the id is the directory's to give.
+    let person = || pb::Person { person_id: recorder.person.to_string(), name: None };
+    pb::Withdrawal {
+        position: withdrawal.item.at.get(),
+        recorded_at: Some(timestamp(withdrawal.recorded_at)),
+        reason: optional_name(withdrawal.reason.as_ref()),
+        recorded_by: match sight {
+            Sight::All => Some(person()),
+            Sight::Published(_) => None,
+        },
+        recorder_organisation: recorder.organisation.to_string(),
+        fallback: match &withdrawal.fallback {
+            Fallback::Assessment(assessment) => assessment.to_string(),
+            Fallback::NotRated => String::new(),
+        },
     }
 }
 
@@ -265,7 +290,10 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         | Event::EntryRevised(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     };
     named.map(|named| Some(addressee(named))).ok_or_else(|| other(record, "an addressee"))
 }
@@ -282,7 +310,10 @@ fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {
         | Event::GradeSet(_)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
-        | Event::AssessmentPublished(_) => None,
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => None,
     };
     content.ok_or_else(|| other(record, "the wording of an entry"))
 }

@@ -9,18 +9,19 @@ use super::{
     value::{basis, change, date, optional_name, optional_text, role, text, timestamp},
 };
 use crate::{
-    judgement::{Event, EvidenceRef, Framework, GradeSet, Origin},
-    ledger::{ReadRecord, Shown},
+    judgement::{Event, EvidenceRef, Fallback, Framework, GradeSet, Origin},
+    ledger::{AssessmentRead, ReadRecord, Shown},
     pb,
 };
 
-/// One record as an auditor reads it. `framework` is that of the record's assessment: it labels
-/// the area of a grade.
+/// One record as an auditor reads it. `within` is the record's assessment as it is known, with its
+/// framework: that labels the area of a grade, and says what became of what was recorded.
 pub(crate) fn audit_row(
     read: &ReadRecord,
-    framework: Option<&Framework>,
+    within: Option<&AssessmentRead>,
     names: Names<'_>,
 ) -> pb::AuditRow {
+    let framework = within.map(|it| it.framework.framework.as_ref());
     let ReadRecord { record, act, event, .. } = read;
     let decided_by = match &act.decided_by {
         Some(stated) => Some(decider(stated, names)),
@@ -28,15 +29,14 @@ pub(crate) fn audit_row(
         None if act.origin.is_transcribed() => None,
         None => Some(recorder_as_decider(&record.recorded_by, names)),
     };
-    let About { grade, entry_id, struck, signed_for } = about(event, framework);
+    let lapsed = within.and_then(|it| it.known.lapsed_by(record.position));
+    let told = about(event, framework);
     pb::AuditRow {
         stream: record.stream.to_string(),
         position: record.position.get(),
         revision: record.revision.get(),
         record_id: record.id.to_string(),
         event: event.name().to_owned(),
-        grade,
-        entry_id,
         recorded_at: Some(timestamp(record.recorded_at)),
         recorded_by: Some(person(record.recorded_by.person, names)),
         recorder_role: role(record.recorded_by.role),
@@ -50,43 +50,48 @@ pub(crate) fn audit_row(
         rationale: optional_text(act.rationale.as_ref()),
         evidence: act.evidence.iter().map(evidence).collect(),
         transcribed_from: transcribed_from(&act.origin),
-        struck,
-        signed_for,
+        lapsed_by: lapsed.map_or(0, |by| by.at.get()),
+        ..told
     }
 }
 
-/// What an event is about: for most events, nothing of this.
-#[derive(Debug, Default)]
-struct About {
-    grade: Option<pb::GradeChange>,
-    entry_id: String,
-    struck: bool,
-    signed_for: String,
-}
-
-fn about(event: &Event<Shown>, framework: Option<&Framework>) -> About {
+/// What an event says beside who, when and why: the fields of a row that are its own.
+fn about(event: &Event<Shown>, framework: Option<&Framework>) -> pb::AuditRow {
+    let row = pb::AuditRow::default();
     match event {
-        Event::GradeSet(set) => {
-            About { grade: Some(grade_change(set, framework)), ..About::default() }
+        Event::GradeSet(set) => pb::AuditRow { grade: Some(grade_change(set, framework)), ..row },
+        Event::EntryRecorded(it) => pb::AuditRow { entry_id: it.entry.to_string(), ..row },
+        Event::EntryRevised(it) => {
+            pb::AuditRow { entry_id: it.entry.to_string(), struck: it.content.is_none(), ..row }
         }
-        Event::EntryRecorded(recorded) => {
-            About { entry_id: recorded.entry.to_string(), ..About::default() }
-        }
-        Event::EntryRevised(revised) => About {
-            entry_id: revised.entry.to_string(),
-            struck: revised.content.is_none(),
-            ..About::default()
+        Event::SignedOff(it) => pb::AuditRow { signed_for: it.organisation.to_string(), ..row },
+        Event::SignOffRefused(it) => pb::AuditRow {
+            signed_for: it.organisation.to_string(),
+            edition: it.edition,
+            objection: Some(text(&it.objection)),
+            ..row
         },
-        Event::SignedOff(signed) => {
-            About { signed_for: signed.organisation.to_string(), ..About::default() }
-        }
+        Event::AssessmentReopened(it) => pb::AuditRow {
+            edition: it.edition,
+            authority: Some(text(&it.authority)),
+            reference: optional_text(it.reference.as_ref()),
+            ..row
+        },
+        Event::AssessmentWithdrawn(it) => pb::AuditRow {
+            edition: it.edition,
+            fallback: match &it.fallback {
+                Fallback::Assessment(assessment) => assessment.to_string(),
+                Fallback::NotRated => String::new(),
+            },
+            ..row
+        },
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
-        | Event::AssessmentPublished(_) => About::default(),
+        | Event::AssessmentPublished(_) => row,
     }
 }
 
@@ -126,9 +131,11 @@ mod tests {
     };
     use super::*;
     use crate::judgement::{
-        AreaId, Award, Basis, ChangeKind, Decider, Deciding, EntryKind, EntryRecorded, Label,
-        LevelCode, OrganisationId, Panel, Position, ReasonCode, Role, ScaleId, Standing,
+        AreaId, AssessmentLocked, AssessmentOpened, Award, Basis, ChangeKind, Cycle, Decider,
+        Deciding, EntryKind, EntryRecorded, Label, LevelCode, OrganisationId, Panel, Position,
+        ReasonCode, Role, ScaleId, SignOffRefused, Signature, SignedOff, Standing,
     };
+    use crate::merkle::Hash;
 
     fn worded(level: &str, word: &str) -> Standing {
         Standing::Level {
@@ -232,15 +239,55 @@ mod tests {
                 source: shown("minutes"),
                 source_sha256: Bytes::from_static(&[9; 32]),
             }),
-            struck: false,
-            signed_for: String::new(),
+            ..pb::AuditRow::default()
         }
+    }
+
+    fn opened() -> ReadRecord {
+        record(
+            1,
+            Event::AssessmentOpened(AssessmentOpened {
+                framework: framework().framework.id.clone(),
+                cycle: Cycle::parse("2006").unwrap(),
+                periods: Vec::new(),
+                addressee: None,
+                earlier: Vec::new(),
+            }),
+        )
+    }
+
+    #[test]
+    fn a_signature_that_lapsed_says_by_which_record() {
+        let digest = Hash::new([7; 32]);
+        let ofsted = OrganisationId::parse("ofsted").unwrap();
+        let signature =
+            Signature { name: said("a name"), role: None, organisation: None, transcribed: None };
+        let signed = SignedOff { organisation: ofsted, edition: 1, digest, signature };
+        let refused = SignOffRefused {
+            organisation: OrganisationId::parse("csci").unwrap(),
+            edition: 1,
+            digest,
+            objection: said("social care is not 3"),
+        };
+        let records = [
+            opened(),
+            record(2, Event::AssessmentLocked(AssessmentLocked { edition: 1, digest })),
+            record(3, Event::SignedOff(signed)),
+            record(4, Event::SignOffRefused(refused)),
+        ];
+        let (within, _) = fixture::read(&records);
+        let rows = records.iter().map(|it| audit_row(it, Some(&within), &names));
+        let lapsed: Vec<_> = rows.clone().map(|row| row.lapsed_by).collect();
+        assert_eq!(lapsed, [0, 0, 4, 0]);
+        let row = rows.last().unwrap();
+        assert_eq!((row.signed_for.as_str(), row.edition), ("csci", 1));
+        assert_eq!(row.objection, shown("social care is not 3"));
     }
 
     #[test]
     fn a_row_says_who_decided_and_who_recorded_when_why_and_on_what() {
-        let registered = framework();
-        let row = audit_row(&moderated(), Some(&registered.framework), &names);
+        let (within, _) = fixture::read(&[opened(), moderated()]);
+        let row = audit_row(&moderated(), Some(&within), &names);
         assert_eq!(row, moderated_shown());
     }
 

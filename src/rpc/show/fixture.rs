@@ -16,7 +16,7 @@ use crate::{
         Recorder, RequestId, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId,
         SelfModeration, StreamId, Text, Texts,
     },
-    ledger::{AssessmentRead, Moment, PassedOn, ReadRecord, Registered, Shown, Streamed},
+    ledger::{AssessmentRead, Holds, Moment, PassedOn, ReadRecord, Registered, Shown, Streamed},
     merkle::leaf_hash,
     pb,
     record::{Commitment, Opening, Record},
@@ -167,12 +167,10 @@ pub(crate) fn read(records: &[ReadRecord]) -> (AssessmentRead, Records) {
     }
     let last = records.last().unwrap();
     let moment = Moment { position: last.record.position, recorded_at: last.record.recorded_at };
-    let assessment = assessment.unwrap();
+    let assessment = Arc::new(assessment.unwrap());
+    let (known, holds) = (Arc::clone(&assessment), Holds::AsAsked);
     let by_position = records.iter().map(|it| (it.record.position, it.clone())).collect();
-    (
-        AssessmentRead { assessment: Arc::new(assessment), framework: framework(), moment },
-        by_position,
-    )
+    (AssessmentRead { assessment, known, holds, framework: framework(), moment }, by_position)
 }
 
 /// A framework of three areas and two sections. Social care is shown to csci, the whole to the

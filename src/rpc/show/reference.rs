@@ -3,7 +3,7 @@
 use prost::Message;
 
 use crate::{
-    judgement::{Event, Position},
+    judgement::{AssessmentId, Current, Event, Position},
     ledger::{ReadError, ReadRecord, Registered, SubjectRead},
     pb,
 };
@@ -26,6 +26,27 @@ pub(crate) fn subject(read: &SubjectRead) -> pb::Subject {
         display_name: read.name.clone(),
         kind: read.kind.clone(),
         position: read.position.get(),
+        current: Vec::new(),
+    }
+}
+
+/// What holds of a subject under one framework id.
+pub(crate) fn current(family: String, current: &Current) -> pb::CurrentAssessment {
+    let name = |id: &Option<AssessmentId>| id.as_ref().map(ToString::to_string).unwrap_or_default();
+    match current {
+        Current::Rated { assessment, edition, instead_of } => pb::CurrentAssessment {
+            family,
+            assessment: assessment.to_string(),
+            edition: *edition,
+            not_rated: false,
+            instead_of: name(instead_of),
+        },
+        Current::NotRated { instead_of } => pb::CurrentAssessment {
+            family,
+            not_rated: true,
+            instead_of: name(instead_of),
+            ..pb::CurrentAssessment::default()
+        },
     }
 }
 
@@ -40,5 +61,6 @@ pub(crate) fn registered_subject(read: &ReadRecord) -> Option<pb::Subject> {
         display_name: registered.name.to_string(),
         kind: registered.kind.to_string(),
         position: position.get(),
+        current: Vec::new(),
     })
 }

@@ -173,6 +173,14 @@ reasons! {
     RecordUnreadable = "RECORD_UNREADABLE" => DataLoss,
     /// A defect of the server.
     Internal = "INTERNAL" => Internal,
+    // What the state of an edition forbids, beside the above.
+    /// The edition is open already. Metadata: `edition`.
+    AlreadyOpen = "ALREADY_OPEN" => FailedPrecondition,
+    /// Only the edition in force can be withdrawn. Metadata: `edition`, `state`.
+    NotPublished = "NOT_PUBLISHED" => FailedPrecondition,
+    /// A withdrawal falls back to an assessment of the same subject that is published and not
+    /// withdrawn. Metadata: `fallback`.
+    FallbackNotPublished = "FALLBACK_NOT_PUBLISHED" => FailedPrecondition,
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::Incomplete { .. } => Reason::Incomplete,
         Refusal::AlreadySigned { .. } => Reason::AlreadySigned,
         Refusal::Unsigned { .. } => Reason::Unsigned,
+        Refusal::AlreadyOpen { .. } => Reason::AlreadyOpen,
+        Refusal::NotPublished { .. } => Reason::NotPublished,
+        Refusal::FallbackNotPublished { .. } => Reason::FallbackNotPublished,
         Refusal::KeyReused { .. } => Reason::KeyReused,
     }
 }
@@ -164,6 +167,16 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             missing.iter().fold(problem.with_list("missing", missing), |all, it| {
                 all.unless(it, "has not signed")
             })
+        }
+        Refusal::AlreadyOpen { edition } => {
+            problem.with("edition", edition).unless("state", format!("edition {edition} is open"))
+        }
+        Refusal::NotPublished { edition, state } => problem
+            .with("edition", edition)
+            .with("state", state)
+            .unless("edition", format!("edition {edition}: {state}")),
+        Refusal::FallbackNotPublished { fallback } => {
+            problem.with("fallback", fallback).unless(fallback, "it is not in force")
         }
         Refusal::KeyReused { position } => problem.with("position", position),
     }

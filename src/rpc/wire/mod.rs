@@ -7,6 +7,7 @@
 mod act;
 mod closed;
 mod content;
+mod edition;
 mod field;
 mod order;
 mod receipt;

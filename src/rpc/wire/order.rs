@@ -4,19 +4,17 @@ use super::{
     At, Names, Read,
     act::act,
     closed::non_grade,
-    content::{addressee, entry_content, signature},
-    value::{
-        affirmed, date, edition, expected, expected_revision, id, id_if_any, sha256, typed_if_any,
-    },
+    content::{addressee, entry_content},
+    edition::{lock, publish, refuse_sign_off, reopen, sign_off, withdraw},
+    value::{affirmed, date, expected, id, id_if_any, typed_if_any},
 };
 use crate::{
     judgement::{
         Act, AreaId, AssessmentId, AssessmentOpened, AssessmentOrder, Cycle, EntryId, FrameworkId,
-        Grade, Label, LevelCode, LockAssessment, Order, OrganisationId, Period, PublishAssessment,
-        RecordEntry, ReviseEntry, ScaleId, SetAddressee, SetGrade, SignOff, Text,
+        Grade, Label, LevelCode, Order, Period, RecordEntry, ReviseEntry, ScaleId, SetAddressee,
+        SetGrade, Text,
     },
     ledger::Mode,
-    merkle::Hash,
     pb::{self, command::Order as Given, grade::Award, revise_entry_request::Revision},
 };
 
@@ -46,6 +44,9 @@ pub(in crate::rpc) fn any_order(
         Given::LockAssessment(given) => ordered(at, given, names, lock),
         Given::SignOffAssessment(given) => ordered(at, given, names, sign_off),
         Given::PublishAssessment(given) => ordered(at, given, names, publish),
+        Given::RefuseSignOff(given) => ordered(at, given, names, refuse_sign_off),
+        Given::ReopenAssessment(given) => ordered(at, given, names, reopen),
+        Given::WithdrawAssessment(given) => ordered(at, given, names, withdraw),
     }
 }
 
@@ -98,6 +99,9 @@ on_assessment! {
     LockAssessmentRequest by LockAssessment as "lock_assessment",
     SignOffAssessmentRequest by SignOffAssessment as "sign_off_assessment",
     PublishAssessmentRequest by PublishAssessment as "publish_assessment",
+    RefuseSignOffRequest by RefuseSignOff as "refuse_sign_off",
+    ReopenAssessmentRequest by ReopenAssessment as "reopen_assessment",
+    WithdrawAssessmentRequest by WithdrawAssessment as "withdraw_assessment",
 }
 
 fn ordered<R: OnAssessment>(
@@ -209,38 +213,6 @@ fn revise_entry(at: &At<'_>, given: &pb::ReviseEntryRequest) -> Read<AssessmentO
     Ok(AssessmentOrder::ReviseEntry(ReviseEntry {
         entry: entry?,
         content: content?,
-        expected: expected?,
-    }))
-}
-
-fn lock(at: &At<'_>, given: &pb::LockAssessmentRequest) -> Read<AssessmentOrder<Text>> {
-    let digest = sha256(&at.field("digest"), &given.digest).map(Hash::new);
-    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
-    Ok(AssessmentOrder::Lock(LockAssessment { digest: digest?, expected: expected? }))
-}
-
-fn sign_off(at: &At<'_>, given: &pb::SignOffAssessmentRequest) -> Read<AssessmentOrder<Text>> {
-    let organisation = id(&at.field("organisation"), &given.organisation, OrganisationId::parse);
-    let edition = edition(&at.field("edition"), given.edition);
-    let digest = sha256(&at.field("digest"), &given.digest).map(Hash::new);
-    let signature = signature(&at.field("signature"), given.signature.as_ref());
-    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
-    Ok(AssessmentOrder::SignOff(SignOff {
-        organisation: organisation?,
-        edition: edition?,
-        digest: digest?,
-        signature: signature?,
-        expected: expected?,
-    }))
-}
-
-fn publish(at: &At<'_>, given: &pb::PublishAssessmentRequest) -> Read<AssessmentOrder<Text>> {
-    let edition = edition(&at.field("edition"), given.edition);
-    let letter_date = date(&at.field("letter_date"), given.letter_date);
-    let expected = expected_revision(&at.field("expected"), given.expected.as_ref());
-    Ok(AssessmentOrder::Publish(PublishAssessment {
-        edition: edition?,
-        letter_date: letter_date?,
         expected: expected?,
     }))
 }
