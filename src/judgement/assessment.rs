@@ -6,9 +6,12 @@ use imbl::OrdMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    Act, AreaId, AssessmentId, AssessmentOpened, Award, Cycle, Edition, EntryContent, EntryId,
-    Event, Framework, FrameworkId, Item, Kind, Lapsed, OrganisationId, Period, PersonId, Phase,
-    Position, Recorder, Revision, SectionId, Standing, State, Withdrawal,
+    About, Act, Amendment, AreaId, AssessmentId, AssessmentOpened, AssessmentPublished,
+    AssessmentWithdrawn, Award, Challenge, ChallengeId, ChallengeReceived, Challenged,
+    CorrectedField, Correction, Cycle, Draft, Edition, EntryContent, EntryId, Event, Framework,
+    FrameworkId, Hold, HoldId, HoldPlaced, Item, Kind, Lapsed, OrganisationId, Period, PersonId,
+    Phase, Point, Position, Raised, RecordCorrected, Recorder, Revision, SectionId, Standing,
+    State, Withdrawal,
 };
 
 /// What stands in an assessment after some of its records. Copies are cheap: they share what
@@ -45,6 +48,14 @@ pub struct Assessment {
     pub published: Vec<Edition>,
     /// The signatures that count no more, in the order in which they lapsed.
     pub lapsed: Vec<Lapsed>,
+    /// The holds, released ones included.
+    pub holds: OrdMap<HoldId, Hold>,
+    /// The challenges, decided ones included.
+    pub challenges: OrdMap<ChallengeId, Challenge>,
+    /// The drafts that were shared, in the order in which they were.
+    pub drafts: Vec<Draft>,
+    /// The corrections of each record that was corrected, by its position, oldest first.
+    pub corrections: OrdMap<Position, Vec<Amendment>>,
 }
 
 /// The judgement of one area.
@@ -66,6 +77,16 @@ pub struct Judgement {
     pub transcribed: bool,
 }
 
+impl Judgement {
+    fn put_right<T>(&mut self, correction: &Correction<T>) {
+        match correction {
+            Correction::DecidedBy(decider) => self.deciders = decider.persons().to_vec(),
+            Correction::EffectiveOn(day) => self.effective_on = *day,
+            Correction::DecidedOn(_) | Correction::Reason(_) | Correction::Transcription(_) => {}
+        }
+    }
+}
+
 /// One entry, without its words: they are found in the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -81,6 +102,8 @@ pub struct Written {
     pub order: u32,
     /// Whether it was struck.
     pub struck: bool,
+    /// The record that last corrected the text or figures of that record, if any did.
+    pub corrected: Option<Item>,
 }
 
 /// A record as the fold sees it. Texts may be held in any way: the fold never reads them.
@@ -142,6 +165,10 @@ impl Assessment {
             phase: Phase::Open,
             published: Vec::new(),
             lapsed: Vec::new(),
+            holds: OrdMap::new(),
+            challenges: OrdMap::new(),
+            drafts: Vec::new(),
+            corrections: OrdMap::new(),
         }
     }
 
@@ -176,43 +203,108 @@ impl Assessment {
                     signatures.insert(event.organisation.clone(), fact.item);
                 }
             }
-            Event::AssessmentPublished(event) => {
-                let signatures = match std::mem::replace(&mut self.phase, Phase::Published) {
-                    Phase::Locked { signatures, .. } => signatures,
-                    Phase::Open | Phase::Published => BTreeMap::new(),
-                };
-                self.published.push(Edition {
-                    number: event.edition,
-                    item: fact.item,
-                    letter_date: event.letter_date,
-                    digest: event.digest,
-                    signatures,
-                    withdrawn: None,
-                });
-            }
+            Event::AssessmentPublished(event) => self.publish(fact, event),
             Event::SignOffRefused(_) => self.open_again(fact.item),
             Event::AssessmentReopened(event) => {
                 self.open_again(fact.item);
                 self.edition = event.edition;
             }
-            Event::AssessmentWithdrawn(event) => {
-                let withdrawal = Withdrawal {
-                    item: fact.item,
-                    recorded_at: fact.recorded_at,
-                    recorded_by: fact.recorded_by.clone(),
-                    reason: fact.act.reason.clone(),
-                    fallback: event.fallback.clone(),
-                };
-                let mut editions = self.published.iter_mut();
-                if let Some(edition) = editions.find(|it| it.number == event.edition) {
-                    edition.withdrawn = Some(withdrawal);
+            Event::AssessmentWithdrawn(event) => self.withdraw(fact, event),
+            Event::HoldPlaced(event) => self.hold(fact.item, event),
+            Event::HoldReleased(event) => {
+                if let Some(hold) = self.holds.get_mut(&event.hold) {
+                    hold.released = Some(fact.item);
                 }
             }
+            Event::ChallengeReceived(event) => self.receive(fact.item, event),
+            Event::ChallengeDecided(event) => {
+                let challenge = self.challenges.get_mut(&event.challenge);
+                if let Some(point) = challenge.and_then(|it| it.point_mut(event.point)) {
+                    point.decided = Some((fact.item, event.outcome));
+                }
+            }
+            Event::DraftShared(event) => self.drafts.push(Draft {
+                item: fact.item,
+                position: event.position,
+                audience: event.digest.audience.clone(),
+            }),
+            Event::RecordCorrected(event) => self.correct(fact.item, event),
             // These stand on other streams, or begin this one.
             Event::PersonRegistered(_)
             | Event::FrameworkRegistered(_)
             | Event::SubjectRegistered(_)
+            | Event::SubjectRenamed(_)
             | Event::AssessmentOpened(_) => {}
+        }
+    }
+
+    fn publish<T>(&mut self, fact: &Fact<'_, T>, event: &AssessmentPublished) {
+        let signatures = match std::mem::replace(&mut self.phase, Phase::Published) {
+            Phase::Locked { signatures, .. } => signatures,
+            Phase::Open | Phase::Published => BTreeMap::new(),
+        };
+        self.published.push(Edition {
+            number: event.edition,
+            item: fact.item,
+            letter_date: event.letter_date,
+            digest: event.digest,
+            signatures,
+            withdrawn: None,
+        });
+    }
+
+    fn withdraw<T>(&mut self, fact: &Fact<'_, T>, event: &AssessmentWithdrawn) {
+        let withdrawal = Withdrawal {
+            item: fact.item,
+            recorded_at: fact.recorded_at,
+            recorded_by: fact.recorded_by.clone(),
+            reason: fact.act.reason.clone(),
+            fallback: event.fallback.clone(),
+        };
+        let mut editions = self.published.iter_mut();
+        if let Some(edition) = editions.find(|it| it.number == event.edition) {
+            edition.withdrawn = Some(withdrawal);
+        }
+    }
+
+    fn hold(&mut self, placed: Item, event: &HoldPlaced) {
+        let HoldPlaced { hold, kind, stops } = event.clone();
+        self.holds.insert(hold, Hold { placed, kind, stops, released: None });
+    }
+
+    fn receive<T>(&mut self, item: Item, event: &ChallengeReceived<T>) {
+        let raised = |point: &Point<T>| Raised {
+            about: point.about.clone(),
+            against: match &point.about {
+                Challenged::Area(area) => self.last_of_area(area),
+                Challenged::Entry(entry) => self.last_of_entry(entry),
+            },
+            decided: None,
+        };
+        let points = event.points.iter().map(raised).collect();
+        let challenge = Challenge { item, kind: event.kind, due: event.due, points };
+        self.challenges.insert(event.challenge.clone(), challenge);
+    }
+
+    /// Notes a correction, and puts right what stands by the corrected record.
+    fn correct<T>(&mut self, item: Item, event: &RecordCorrected<T>) {
+        let field = event.to.field();
+        let amendment = Amendment { item, field };
+        self.corrections.entry(event.record).or_default().push(amendment);
+        match &event.about {
+            About::Area(area) => {
+                let judgement = self.judgements.get_mut(area);
+                if let Some(judgement) = judgement.filter(|it| it.item.at == event.record) {
+                    Arc::make_mut(judgement).put_right(&event.to);
+                }
+            }
+            About::Entry(entry) if field == CorrectedField::Transcription => {
+                let written = self.entries.get_mut(entry);
+                if let Some(written) = written.filter(|it| it.item.at == event.record) {
+                    Arc::make_mut(written).corrected = Some(item);
+                }
+            }
+            About::Entry(_) | About::Neither => {}
         }
     }
 
@@ -251,13 +343,14 @@ impl Assessment {
                     area: content.area.clone(),
                     order: content.order,
                     struck: false,
+                    corrected: None,
                 };
                 self.entries.insert(id.clone(), Arc::new(written));
             }
             None => {
                 if let Some(written) = self.entries.get_mut(id) {
                     let written = Arc::make_mut(written);
-                    (written.item, written.struck) = (item, true);
+                    (written.item, written.struck, written.corrected) = (item, true, None);
                 }
             }
         }
@@ -284,6 +377,13 @@ impl Assessment {
             Phase::Published => self.published.last().map(|edition| &edition.signatures),
         };
         signed.into_iter().flatten()
+    }
+
+    /// The last correction of a field of the record at a position, if there is any.
+    #[must_use]
+    pub fn last_correction(&self, record: Position, field: CorrectedField) -> Option<Item> {
+        let all = self.corrections.get(&record)?;
+        all.iter().rev().find(|it| it.field == field).map(|it| it.item)
     }
 
     /// The record by which the signature recorded at a position lapsed, if it did.

@@ -5,9 +5,10 @@ use std::{fmt, sync::Arc};
 use jiff::civil::Date;
 
 use super::{
-    Act, Addressee, AreaId, AssessmentId, AssessmentOpened, Caller, EntryContent, EntryId,
-    Expected, ExpectedRevision, Fallback, Framework, FrameworkId, Label, LevelCode, NonGrade,
-    OrganisationId, ScaleId, Signature, StreamId, SubjectId,
+    Act, Addressee, AreaId, AssessmentId, AssessmentOpened, AudienceId, Caller, ChallengeId,
+    ChallengeKind, Correction, EntryContent, EntryId, Expected, ExpectedRevision, Fallback,
+    Framework, FrameworkId, HoldId, HoldKind, Label, LevelCode, NonGrade, OrganisationId, Point,
+    PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -29,6 +30,8 @@ pub enum Order<T> {
     RegisterFramework(RegisterFramework),
     /// Make a subject assessable.
     RegisterSubject(RegisterSubject),
+    /// Call a subject differently from a day on.
+    RenameSubject(RenameSubject),
     /// Something on one assessment.
     Assess(AssessmentId, AssessmentOrder<T>),
 }
@@ -58,6 +61,18 @@ pub enum AssessmentOrder<T> {
     Reopen(ReopenAssessment<T>),
     /// Take a published edition back.
     Withdraw(WithdrawAssessment),
+    /// Keep something from happening.
+    PlaceHold(PlaceHold),
+    /// Let it happen again.
+    ReleaseHold(ReleaseHold),
+    /// Note what somebody says is wrong.
+    ReceiveChallenge(ReceiveChallenge<T>),
+    /// Say whether a point of that is right.
+    DecideChallenge(DecideChallenge<T>),
+    /// Note that somebody outside was shown a draft.
+    ShareDraft(ShareDraft<T>),
+    /// Put right what a record says about a decision.
+    Correct(CorrectRecord<T>),
 }
 
 impl<T> Order<T> {
@@ -67,6 +82,7 @@ impl<T> Order<T> {
         match self {
             Self::RegisterFramework(order) => StreamId::Framework(order.framework.id.clone()),
             Self::RegisterSubject(order) => StreamId::Subject(order.subject.clone()),
+            Self::RenameSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::Assess(assessment, _) => StreamId::Assessment(assessment.clone()),
         }
     }
@@ -241,6 +257,89 @@ pub struct WithdrawAssessment {
     pub expected: Option<ExpectedRevision>,
 }
 
+/// See [`Order::RenameSubject`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenameSubject {
+    /// Which subject.
+    pub subject: SubjectId,
+    /// Its name from the act's effective day on.
+    pub name: Label,
+    /// The last record of the subject, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// See [`AssessmentOrder::PlaceHold`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceHold {
+    /// The id to be.
+    pub hold: HoldId,
+    /// Why it is placed.
+    pub kind: HoldKind,
+    /// What it stops.
+    pub stops: Stops,
+}
+
+/// See [`AssessmentOrder::ReleaseHold`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseHold {
+    /// Which hold.
+    pub hold: HoldId,
+    /// The last record of the hold, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// See [`AssessmentOrder::ReceiveChallenge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiveChallenge<T> {
+    /// The id to be.
+    pub challenge: ChallengeId,
+    /// From whom it came.
+    pub from: T,
+    /// What sort it is.
+    pub kind: ChallengeKind,
+    /// Its points.
+    pub points: Vec<Point<T>>,
+    /// The day by which it has to be decided.
+    pub due: Option<Date>,
+}
+
+/// See [`AssessmentOrder::DecideChallenge`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecideChallenge<T> {
+    /// Which challenge.
+    pub challenge: ChallengeId,
+    /// Which of its points, from 1.
+    pub point: u32,
+    /// What is decided.
+    pub outcome: PointOutcome,
+    /// Why.
+    pub why: T,
+    /// The last decision on the point, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
+/// See [`AssessmentOrder::ShareDraft`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShareDraft<T> {
+    /// Who was shown it.
+    pub recipient: T,
+    /// What was shown: the assessment as known at this position; absent means as it stands.
+    pub position: Option<Position>,
+    /// As whom.
+    pub audience: AudienceId,
+}
+
+/// See [`AssessmentOrder::Correct`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrectRecord<T> {
+    /// The record to be corrected.
+    pub record: Position,
+    /// What is right instead.
+    pub to: Correction<T>,
+    /// The last correction of that field of the record, as the client knows it.
+    pub expected: Option<Expected>,
+}
+
 /// The framework that an assessment order needs, if it opens an assessment.
 impl<T> AssessmentOrder<T> {
     /// The framework to be pinned, for an order that opens.
@@ -257,7 +356,13 @@ impl<T> AssessmentOrder<T> {
             | Self::Publish(_)
             | Self::RefuseSignOff(_)
             | Self::Reopen(_)
-            | Self::Withdraw(_) => None,
+            | Self::Withdraw(_)
+            | Self::PlaceHold(_)
+            | Self::ReleaseHold(_)
+            | Self::ReceiveChallenge(_)
+            | Self::DecideChallenge(_)
+            | Self::ShareDraft(_)
+            | Self::Correct(_) => None,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Place {
     Paragraph,
     /// As the entry that carries a followed-up item on.
     CarriedTo,
+    /// In a point of a challenge: which of them, from 0.
+    Point(usize),
     /// As the item that is followed up, where it is one of the same assessment.
     Item,
 }

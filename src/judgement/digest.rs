@@ -11,7 +11,7 @@ const SALTED_ITEM: &[u8] = b"judgement-ledger/salted-item/v1";
 
 /// The digest of the working edition: SHA-256 over a domain string, the framework's hash and, in
 /// letter order, the record hash of every item in force: how it was opened, to whom it goes, the
-/// judgements, the entries.
+/// judgements, the entries, each followed by the record that last corrected its text.
 #[must_use]
 pub fn edition_digest(assessment: &Assessment, framework: &Framework, document: &[u8; 32]) -> Hash {
     let mut items = heading(assessment);
@@ -68,7 +68,9 @@ fn entries(
     shown: impl Fn(&Written) -> bool,
 ) -> Vec<Item> {
     let in_order = assessment.entries_in_letter_order(framework);
-    in_order.into_iter().filter(|(_, it)| shown(it)).map(|(_, it)| it.item).collect()
+    let in_sight = in_order.into_iter().filter(|(_, it)| shown(it));
+    // A text that was corrected is in force as corrected: the record that says so follows.
+    in_sight.flat_map(|(_, it)| [Some(it.item), it.corrected].into_iter().flatten()).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +149,7 @@ mod tests {
     fn written(at: u64, area: Option<&str>, struck: bool) -> Written {
         let (kind, section) = (Kind::Narrative, SectionId::parse("summary").unwrap());
         let area = area.map(|area| AreaId::parse(area).unwrap());
-        Written { item: item(at), kind, section, area, order: 1, struck }
+        Written { item: item(at), kind, section, area, order: 1, struck, corrected: None }
     }
 
     /// Opened at 1, addressed at 2, graded at 3 and 4, written about at 5 to 8.
@@ -178,6 +180,10 @@ mod tests {
             phase: Phase::Open,
             published: Vec::new(),
             lapsed: Vec::new(),
+            holds: OrdMap::new(),
+            challenges: OrdMap::new(),
+            drafts: Vec::new(),
+            corrections: OrdMap::new(),
         }
     }
 

@@ -7,9 +7,10 @@
 use jiff::civil::Date;
 
 use super::{
-    AreaId, AssessmentId, AssessmentReopened, AssessmentWithdrawn, AudienceId, Cycle, EntryContent,
-    EntryId, FrameworkId, Label, LevelCode, OrganisationId, PersonId, Position, RecordId, ScaleId,
-    SignOffRefused, StreamId, SubjectId,
+    AreaId, AssessmentId, AssessmentReopened, AssessmentWithdrawn, AudienceId, ChallengeDecided,
+    ChallengeReceived, Cycle, DraftShared, EntryContent, EntryId, FrameworkId, HoldPlaced,
+    HoldReleased, Label, LevelCode, OrganisationId, PersonId, Position, RecordCorrected, RecordId,
+    ScaleId, SignOffRefused, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -44,6 +45,20 @@ pub enum Event<T> {
     AssessmentReopened(AssessmentReopened<T>),
     /// A published edition holds no more.
     AssessmentWithdrawn(AssessmentWithdrawn),
+    /// Something must not happen for the time being.
+    HoldPlaced(HoldPlaced),
+    /// It may again.
+    HoldReleased(HoldReleased),
+    /// Somebody says that something is wrong.
+    ChallengeReceived(ChallengeReceived<T>),
+    /// It was decided whether a point of that is right.
+    ChallengeDecided(ChallengeDecided<T>),
+    /// Somebody outside was shown what was not published.
+    DraftShared(DraftShared<T>),
+    /// A record says something wrong about a decision, and what is right.
+    RecordCorrected(RecordCorrected<T>),
+    /// A subject is called differently from a day on.
+    SubjectRenamed(SubjectRenamed),
 }
 
 impl<T> Event<T> {
@@ -65,6 +80,13 @@ impl<T> Event<T> {
             Self::SignOffRefused(_) => "SignOffRefused",
             Self::AssessmentReopened(_) => "AssessmentReopened",
             Self::AssessmentWithdrawn(_) => "AssessmentWithdrawn",
+            Self::HoldPlaced(_) => "HoldPlaced",
+            Self::HoldReleased(_) => "HoldReleased",
+            Self::ChallengeReceived(_) => "ChallengeReceived",
+            Self::ChallengeDecided(_) => "ChallengeDecided",
+            Self::DraftShared(_) => "DraftShared",
+            Self::RecordCorrected(_) => "RecordCorrected",
+            Self::SubjectRenamed(_) => "SubjectRenamed",
         }
     }
 
@@ -76,6 +98,7 @@ impl<T> Event<T> {
             Self::PersonRegistered(_) => Some(StreamId::Ledger),
             Self::FrameworkRegistered(event) => Some(StreamId::Framework(event.framework.clone())),
             Self::SubjectRegistered(event) => Some(StreamId::Subject(event.subject.clone())),
+            Self::SubjectRenamed(event) => Some(StreamId::Subject(event.subject.clone())),
             Self::AssessmentOpened(_)
             | Self::AddresseeSet(_)
             | Self::GradeSet(_)
@@ -84,6 +107,12 @@ impl<T> Event<T> {
             | Self::AssessmentLocked(_)
             | Self::SignedOff(_)
             | Self::AssessmentPublished(_)
+            | Self::HoldPlaced(_)
+            | Self::HoldReleased(_)
+            | Self::ChallengeReceived(_)
+            | Self::ChallengeDecided(_)
+            | Self::DraftShared(_)
+            | Self::RecordCorrected(_)
             | Self::SignOffRefused(_)
             | Self::AssessmentReopened(_)
             | Self::AssessmentWithdrawn(_) => None,
@@ -120,6 +149,15 @@ pub struct SubjectRegistered {
     pub name: Label,
     /// What it is, for example "local authority".
     pub kind: Label,
+}
+
+/// See [`Event::SubjectRenamed`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectRenamed {
+    /// Which subject.
+    pub subject: SubjectId,
+    /// Its name from the record's effective day on.
+    pub name: Label,
 }
 
 /// See [`Event::AssessmentOpened`].

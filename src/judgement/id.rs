@@ -104,6 +104,10 @@ name!(/// A set of labels for the levels of a scale, for example `service`.
     DescriptorSetId, "a descriptor set id", CODE, is_code);
 name!(/// An entry of an assessment, chosen by the client, for example `ev-01`.
     EntryId, "an entry id", SLUG, is_slug);
+name!(/// A hold on an assessment, chosen by the client, for example `court-1`.
+    HoldId, "a hold id", SLUG, is_slug);
+name!(/// A challenge to an assessment, chosen by the client, for example `council-1`.
+    ChallengeId, "a challenge id", SLUG, is_slug);
 name!(/// An organisation that judges, signs or receives, for example `ofsted`.
     OrganisationId, "an organisation id", SLUG, is_slug);
 name!(/// A recipient that the framework's publication rules name, for example `audit-commission`.

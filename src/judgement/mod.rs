@@ -5,22 +5,23 @@
 //! [`Assessment::evolve`] folds events into what stands. Scales, areas and reasons are data of a
 //! [`Framework`], not code.
 //!
-//! ```text
-//!            lock              all have signed        publish
-//!   OPEN ───────────► LOCKED ···················► (signed) ───────► PUBLISHED
-//! ```
+//! The states of an edition, and the steps between them, stand in [`TRANSITIONS`].
 
 mod act;
 mod assessment;
+mod challenge;
 mod command;
+mod correction;
 mod current;
 mod dangling;
 mod decide;
 mod digest;
+mod draft;
 mod edition;
 mod entry;
 mod event;
 mod framework;
+mod hold;
 mod id;
 mod person;
 mod position;
@@ -32,15 +33,22 @@ mod texts;
 
 pub use act::{Act, Basis, EvidenceRef, Expected, ExpectedRevision, Origin};
 pub use assessment::{Assessment, Fact, Judgement, Written};
-pub use command::{
-    AssessmentOrder, Command, Grade, LockAssessment, Order, PublishAssessment, RecordEntry,
-    RefuseSignOff, RegisterFramework, RegisterSubject, ReopenAssessment, ReviseEntry, SetAddressee,
-    SetGrade, SignOff, WithdrawAssessment,
+pub use challenge::{
+    Challenge, ChallengeDecided, ChallengeKind, ChallengeReceived, Challenged, Point, PointOutcome,
+    Raised,
 };
+pub use command::{
+    AssessmentOrder, Command, CorrectRecord, DecideChallenge, Grade, LockAssessment, Order,
+    PlaceHold, PublishAssessment, ReceiveChallenge, RecordEntry, RefuseSignOff, RegisterFramework,
+    RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment, ReviseEntry, SetAddressee,
+    SetGrade, ShareDraft, SignOff, WithdrawAssessment,
+};
+pub use correction::{About, Amendment, CorrectedField, Correction, RecordCorrected, Wording};
 pub use current::{Current, current, latest_first};
 pub use dangling::{Dangling, Lack, Place};
-pub use decide::{Decision, Known, Opened, Peer, Situation, decide};
+pub use decide::{Correctable, Decision, Known, Opened, Peer, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
+pub use draft::{Draft, DraftShared};
 pub use edition::{
     AssessmentReopened, AssessmentWithdrawn, Edition, Fallback, Lapsed, Phase, SignOffRefused,
     Withdrawal,
@@ -53,20 +61,21 @@ pub use event::{
     Addressee, AddresseeSet, AssessmentLocked, AssessmentOpened, AssessmentPublished,
     AudienceDigest, Award, ChangeKind, EntryRecorded, EntryRevised, Event, FrameworkRegistered,
     GradeSet, Item, NonGrade, Period, PersonRegistered, Signature, SignedOff, Standing,
-    SubjectRegistered,
+    SubjectRegistered, SubjectRenamed,
 };
 pub use framework::{
     Area, Descriptor, DescriptorSet, EntryKindRule, Framework, Level, Reason, Scale, ScaleKind,
     Section, SelfModeration,
 };
+pub use hold::{Hold, HoldKind, HoldPlaced, HoldReleased, Stops};
 pub use id::{
-    AreaId, AssessmentId, AudienceId, BadId, ComparatorKind, Concept, Cycle, Decimal,
-    DescriptorSetId, EntryId, FrameworkId, Label, LevelCode, OrganisationId, PersonId, ReasonCode,
-    RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+    AreaId, AssessmentId, AudienceId, BadId, ChallengeId, ComparatorKind, Concept, Cycle, Decimal,
+    DescriptorSetId, EntryId, FrameworkId, HoldId, Label, LevelCode, OrganisationId, PersonId,
+    ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
 };
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
 pub use refusal::{NamedBy, Refusal};
-pub use state::State;
+pub use state::{State, Step, TRANSITIONS, diagram};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
 pub use texts::{Texts, Visit};

@@ -6,8 +6,10 @@
 
 use super::{
     AddresseeSet, AssessmentLocked, AssessmentOrder, AssessmentPublished, AssessmentReopened,
-    AssessmentWithdrawn, Award, EntryRecorded, EntryRevised, Event, FrameworkRegistered, Grade,
-    GradeSet, Order, SetGrade, SignOffRefused, SignedOff, Standing, SubjectRegistered,
+    AssessmentWithdrawn, Award, ChallengeDecided, ChallengeReceived, DecideChallenge, DraftShared,
+    EntryRecorded, EntryRevised, Event, FrameworkRegistered, Grade, GradeSet, HoldPlaced,
+    HoldReleased, Order, PlaceHold, ReceiveChallenge, RecordCorrected, SetGrade, ShareDraft,
+    SignOffRefused, SignedOff, Standing, SubjectRegistered, SubjectRenamed,
 };
 use crate::merkle::sha256;
 
@@ -33,12 +35,19 @@ impl<T: Clone> Order<T> {
                 }))
             }
             (Self::Assess(_, order), recorded) => order.as_recorded(recorded),
-            (Self::RegisterFramework(_) | Self::RegisterSubject(_), _) => None,
+            (Self::RenameSubject(order), Event::SubjectRenamed(_)) => {
+                let (subject, name) = (order.subject.clone(), order.name.clone());
+                Some(Event::SubjectRenamed(SubjectRenamed { subject, name }))
+            }
+            (Self::RegisterFramework(_) | Self::RegisterSubject(_) | Self::RenameSubject(_), _) => {
+                None
+            }
         }
     }
 }
 
 impl<T: Clone> AssessmentOrder<T> {
+    #[expect(clippy::too_many_lines, reason = "a table: an arm for each order")]
     fn as_recorded<U>(&self, recorded: &Event<U>) -> Option<Event<T>> {
         match (self, recorded) {
             (Self::Open(order), Event::AssessmentOpened(_)) => {
@@ -99,6 +108,34 @@ impl<T: Clone> AssessmentOrder<T> {
                     fallback: stated.unwrap_or_else(|| recorded.fallback.clone()),
                 }))
             }
+            (Self::PlaceHold(order), Event::HoldPlaced(_)) => {
+                let PlaceHold { hold, kind, stops } = order.clone();
+                Some(Event::HoldPlaced(HoldPlaced { hold, kind, stops }))
+            }
+            (Self::ReleaseHold(order), Event::HoldReleased(_)) => {
+                Some(Event::HoldReleased(HoldReleased { hold: order.hold.clone() }))
+            }
+            (Self::ReceiveChallenge(order), Event::ChallengeReceived(_)) => {
+                let ReceiveChallenge { challenge, from, kind, points, due } = order.clone();
+                let received = ChallengeReceived { challenge, from, kind, points, due };
+                Some(Event::ChallengeReceived(received))
+            }
+            (Self::DecideChallenge(order), Event::ChallengeDecided(_)) => {
+                let DecideChallenge { challenge, point, outcome, why, expected: _ } = order.clone();
+                let decided = ChallengeDecided { challenge, point, outcome, why };
+                Some(Event::ChallengeDecided(decided))
+            }
+            (Self::ShareDraft(order), Event::DraftShared(recorded)) => {
+                order.as_recorded(recorded).map(Event::DraftShared)
+            }
+            (Self::Correct(order), Event::RecordCorrected(recorded)) => {
+                Some(Event::RecordCorrected(RecordCorrected {
+                    record: order.record,
+                    about: recorded.about.clone(),
+                    from: recorded.from,
+                    to: order.to.clone(),
+                }))
+            }
             (
                 Self::Open(_)
                 | Self::SetAddressee(_)
@@ -110,10 +147,28 @@ impl<T: Clone> AssessmentOrder<T> {
                 | Self::Publish(_)
                 | Self::RefuseSignOff(_)
                 | Self::Reopen(_)
-                | Self::Withdraw(_),
+                | Self::Withdraw(_)
+                | Self::PlaceHold(_)
+                | Self::ReleaseHold(_)
+                | Self::ReceiveChallenge(_)
+                | Self::DecideChallenge(_)
+                | Self::ShareDraft(_)
+                | Self::Correct(_),
                 _,
             ) => None,
         }
+    }
+}
+
+impl<T: Clone> ShareDraft<T> {
+    /// The salt and root are the service's, and so is the position where none was stated.
+    fn as_recorded<U>(&self, recorded: &DraftShared<U>) -> Option<DraftShared<T>> {
+        let position = self.position.unwrap_or(recorded.position);
+        (self.audience == recorded.digest.audience).then(|| DraftShared {
+            recipient: self.recipient.clone(),
+            position,
+            digest: recorded.digest.clone(),
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, LevelCode,
-    OrganisationId, Position, ReasonCode, RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, AudienceId, ChallengeId, CorrectedField, Dangling, EntryId, FrameworkId,
+    Grade, HoldId, Kind, Label, LevelCode, OrganisationId, Position, ReasonCode, RecordId,
+    Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -279,6 +280,70 @@ pub enum Refusal {
         /// The assessment given.
         fallback: AssessmentId,
     },
+    /// No such hold was placed.
+    #[error("hold {hold} was never placed")]
+    UnknownHold {
+        /// The hold asked for.
+        hold: HoldId,
+    },
+    /// The hold is released already.
+    #[error("hold {hold} is released already")]
+    HoldReleased {
+        /// The hold.
+        hold: HoldId,
+    },
+    /// A hold stops this. (Spec §4)
+    #[error("publication is on hold: {}", list(holds))]
+    OnHold {
+        /// The holds that stop it.
+        holds: Vec<HoldId>,
+    },
+    /// No such challenge was received.
+    #[error("challenge {challenge} was never received")]
+    UnknownChallenge {
+        /// The challenge asked for.
+        challenge: ChallengeId,
+    },
+    /// The challenge has no such point.
+    #[error("challenge {challenge} has no point {point}: it has {points}")]
+    UnknownPoint {
+        /// The challenge.
+        challenge: ChallengeId,
+        /// The point asked for.
+        point: u32,
+        /// How many it has.
+        points: usize,
+    },
+    /// The framework has no such audience.
+    #[error("{audience} is no audience of this framework; it has {}", list(audiences))]
+    AudienceNotInFramework {
+        /// The audience given.
+        audience: AudienceId,
+        /// The audiences that it has.
+        audiences: Vec<AudienceId>,
+    },
+    /// The assessment was not there at that position, or the ledger has not come to it.
+    #[error("the assessment was opened at position {opened}; {} is before that, or not recorded yet", at(*position))]
+    NotThereAt {
+        /// The position given.
+        position: Option<Position>,
+        /// Where the assessment begins.
+        opened: Position,
+    },
+    /// No such record is one of the assessment's.
+    #[error("record {position} is none of this assessment")]
+    UnknownRecord {
+        /// The position given.
+        position: Position,
+    },
+    /// That is no mistake of a record of this sort. (Spec §4)
+    #[error("the {} of a record of {event} is not corrected", field.as_str())]
+    NotCorrectable {
+        /// What was to be corrected.
+        field: CorrectedField,
+        /// The record's event.
+        event: &'static str,
+    },
     /// The request id is bound to another content, for ever. (Spec §4.3)
     #[error("this request id belongs to the different command recorded at position {position}")]
     KeyReused {
@@ -294,6 +359,8 @@ pub enum NamedBy {
     Grade,
     /// An entry that speaks of it.
     Entry,
+    /// A point of a challenge: which of them, from 0.
+    Point(usize),
 }
 
 impl Refusal {

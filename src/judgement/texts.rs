@@ -300,6 +300,13 @@ impl<T> Texts<T> for Event<T> {
                 Event::AssessmentReopened(event.map_texts(at, visit)?)
             }
             Self::AssessmentWithdrawn(event) => Event::AssessmentWithdrawn(event),
+            Self::HoldPlaced(event) => Event::HoldPlaced(event),
+            Self::HoldReleased(event) => Event::HoldReleased(event),
+            Self::ChallengeReceived(event) => Event::ChallengeReceived(event.map_texts(at, visit)?),
+            Self::ChallengeDecided(event) => Event::ChallengeDecided(event.map_texts(at, visit)?),
+            Self::DraftShared(event) => Event::DraftShared(event.map_texts(at, visit)?),
+            Self::RecordCorrected(event) => Event::RecordCorrected(event.map_texts(at, visit)?),
+            Self::SubjectRenamed(event) => Event::SubjectRenamed(event),
         })
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Each of these is a fold over some of the assessment's records. (Spec §4.5, §5)
 //! - *known at K*: the records up to position K;
-//! - *effective on E*: of those, a grade that holds from a later day than E does not count;
+//! - *effective on E*: of those, a grade that holds from a later day than E, as corrected by K, does
+//!   not count;
 //! - *stated by S*: the records that their sources date up to S, of which the latest dated stands;
 //! - *an edition*: the records up to the one that published it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::civil::Date;
 
@@ -15,7 +16,7 @@ use super::{
     moment,
 };
 use crate::{
-    judgement::{Assessment, AssessmentId, Event, Position, StreamId},
+    judgement::{Assessment, AssessmentId, Correction, Event, Position, StreamId},
     record::Record,
 };
 
@@ -116,16 +117,52 @@ impl Ledger {
 
 /// The records that count, in the order in which they count.
 fn pick(records: Vec<Keep>, effective: Option<Date>, stated: Option<Date>) -> Vec<Keep> {
+    let dates = Dates::of(&records);
     let holds = |keep: &Keep| match (&keep.record.event, effective) {
-        (Event::GradeSet(_), Some(day)) => keep.record.fact(keep.hash).effective_on() <= day,
+        (Event::GradeSet(_), Some(day)) => dates.effective_on(keep) <= day,
         (_, _) => true,
     };
     let mut picked: Vec<Keep> = records.into_iter().filter(holds).collect();
     if let Some(day) = stated {
-        picked.retain(|keep| place(keep) == Place::Opens || stated_on(keep) <= day);
-        picked.sort_by_key(|keep| (place(keep), keep.record.position));
+        // What a record should have said of its day counts, whenever that was noticed.
+        let corrects = |keep: &Keep| matches!(keep.record.event, Event::RecordCorrected(_));
+        let opens = |keep: &Keep| place(keep, &dates) == Place::Opens;
+        picked.retain(|it| opens(it) || corrects(it) || dates.stated_on(it) <= day);
+        picked.sort_by_key(|keep| (place(keep, &dates), keep.record.position));
     }
     picked
+}
+
+/// The days of records, as corrected by the last of the records at hand. (Spec §4.5)
+struct Dates {
+    effective: HashMap<Position, Date>,
+    decided: HashMap<Position, Date>,
+}
+
+impl Dates {
+    fn of(records: &[Keep]) -> Self {
+        let (mut effective, mut decided) = (HashMap::new(), HashMap::new());
+        for keep in records {
+            let Event::RecordCorrected(event) = &keep.record.event else { continue };
+            match &event.to {
+                Correction::EffectiveOn(day) => drop(effective.insert(event.record, *day)),
+                Correction::DecidedOn(day) => drop(decided.insert(event.record, *day)),
+                Correction::DecidedBy(_) | Correction::Reason(_) | Correction::Transcription(_) => {
+                }
+            }
+        }
+        Self { effective, decided }
+    }
+
+    fn effective_on(&self, keep: &Keep) -> Date {
+        let corrected = self.effective.get(&keep.record.position).copied();
+        corrected.unwrap_or_else(|| keep.record.fact(keep.hash).effective_on())
+    }
+
+    fn stated_on(&self, keep: &Keep) -> Date {
+        let corrected = self.decided.get(&keep.record.position).copied();
+        corrected.or(keep.record.act.decided_on).unwrap_or(keep.record.recorded_on)
+    }
 }
 
 /// Where a record counts among those that sources date.
@@ -145,12 +182,12 @@ enum Place {
     Step,
 }
 
-fn place(keep: &Keep) -> Place {
+fn place(keep: &Keep, dates: &Dates) -> Place {
     match &keep.record.event {
         Event::AssessmentOpened(_) => Place::Opens,
         Event::EntryRecorded(_) => Place::Writes,
         Event::GradeSet(_) | Event::EntryRevised(_) | Event::AddresseeSet(_) => {
-            Place::Dated(stated_on(keep))
+            Place::Dated(dates.stated_on(keep))
         }
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
@@ -158,12 +195,15 @@ fn place(keep: &Keep) -> Place {
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_)
+        | Event::SubjectRenamed(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => Place::Step,
     }
-}
-
-fn stated_on(keep: &Keep) -> Date {
-    keep.record.act.decided_on.unwrap_or(keep.record.recorded_on)
 }

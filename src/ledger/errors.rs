@@ -6,7 +6,7 @@ use super::ClockUntrusted;
 use crate::{
     journal::{JournalError, NotApplied},
     judgement::{Position, Refusal},
-    record::{RECORD_BYTES_MAX, TooLarge},
+    record::{RECORD_BYTES_MAX, Record, TooLarge},
     vault::{EntropyError, VaultError},
     views::ViewsError,
 };
@@ -151,5 +151,14 @@ impl From<ViewsError> for ReadError {
     fn from(error: ViewsError) -> Self {
         tracing::error!(%error, "the views cannot be read");
         Self::Rebuilding
+    }
+}
+
+impl ReadError {
+    /// The fold says that a record tells of one thing, and it tells of another.
+    #[must_use]
+    pub fn other(record: &Record, expected: &str) -> Self {
+        let what = format!("{} stands where {expected} is expected", record.event.name());
+        Self::Unreadable { position: record.position, what }
     }
 }

@@ -142,6 +142,19 @@ impl Fold {
         Ok(opened)
     }
 
+    /// What stood in an assessment after its records up to a position; `None` if it was not opened.
+    pub(super) async fn as_known(
+        &self,
+        id: &AssessmentId,
+        until: Position,
+    ) -> Result<Option<Assessment>, ReadError> {
+        let Some(last) = self.last_of(&StreamId::Assessment(id.clone()), until).await? else {
+            return Ok(None);
+        };
+        let records = trail(&*self.journal, last).await?;
+        Ok(fold(id, records.iter()))
+    }
+
     async fn last_of(&self, id: &StreamId, head: Position) -> Result<Option<Keep>, ReadError> {
         self.latest(filing::of_stream(id), head, |record| record.stream == *id).await
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Registered, SubmitError, filing, peers, staging::Stage};
+use super::{Registered, SubmitError, earlier, filing, peers, staging::Stage};
 use crate::{
     judgement::{
-        self, Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Command, Event,
-        EvidenceRef, Known, Order, Peer, StreamId, Text,
+        self, About, Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Command,
+        Correctable, EvidenceRef, Item, Known, Order, Peer, StreamId, Text,
     },
     record::Record,
 };
@@ -15,6 +15,8 @@ use crate::{
 pub(super) enum Found {
     /// For orders that register something: whether that name is taken.
     Name { taken: bool },
+    /// For an order that renames a subject: its last record.
+    Subject { last: Option<Item> },
     /// For an order that opens an assessment.
     Opening {
         framework: Option<Arc<Registered>>,
@@ -34,6 +36,10 @@ pub(super) struct Opened {
     wordings: Vec<EvidenceRef>,
     /// For a withdrawal: the subject's other assessments that are in force.
     peers: Vec<Peer>,
+    /// For a correction: the record to be corrected.
+    corrected: Option<Correctable>,
+    /// For a draft: the assessment as it was shown.
+    draft: Option<Arc<Assessment>>,
 }
 
 impl Found {
@@ -46,6 +52,7 @@ impl Found {
         let taken = stream.is_some();
         match order {
             Order::RegisterFramework(_) | Order::RegisterSubject(_) => Ok(Self::Name { taken }),
+            Order::RenameSubject(_) => Ok(Self::Subject { last: stream.map(|it| it.last) }),
             Order::Assess(id, AssessmentOrder::Open(opening)) => {
                 let subject = StreamId::Subject(id.subject().clone());
                 Ok(Self::Opening {
@@ -68,20 +75,15 @@ impl Found {
                     [] => Vec::new(),
                     cited => Box::pin(wordings(stage, &assessment, cited)).await?,
                 };
-                let peers = match order {
-                    AssessmentOrder::Withdraw(_) => Box::pin(peers::of(stage, id)).await?,
-                    AssessmentOrder::Open(_)
-                    | AssessmentOrder::SetAddressee(_)
-                    | AssessmentOrder::SetGrade(_)
-                    | AssessmentOrder::RecordEntry(_)
-                    | AssessmentOrder::ReviseEntry(_)
-                    | AssessmentOrder::Lock(_)
-                    | AssessmentOrder::SignOff(_)
-                    | AssessmentOrder::Publish(_)
-                    | AssessmentOrder::RefuseSignOff(_)
-                    | AssessmentOrder::Reopen(_) => Vec::new(),
+                let opened = Opened {
+                    assessment,
+                    registered,
+                    wordings,
+                    peers: Vec::new(),
+                    corrected: None,
+                    draft: None,
                 };
-                let opened = Opened { assessment, registered, wordings, peers };
+                let opened = opened.beside(stage, id, order).await?;
                 Ok(Self::Assessment(Some(Box::new(opened))))
             }
         }
@@ -91,6 +93,7 @@ impl Found {
     pub(super) fn known(&self) -> Known<'_> {
         match self {
             Self::Name { taken } => Known::Name { taken: *taken },
+            Self::Subject { last } => Known::Subject { last: *last },
             Self::Opening { framework, subject, taken, same_cycle } => Known::Opening {
                 framework: framework.as_deref().map(|it| &*it.framework),
                 subject: *subject,
@@ -104,6 +107,8 @@ impl Found {
                     document: &opened.registered.document_sha256,
                     wordings: &opened.wordings,
                     peers: &opened.peers,
+                    corrected: opened.corrected.as_ref(),
+                    draft: opened.draft.as_deref(),
                 }))
             }
         }
@@ -118,6 +123,46 @@ impl Found {
             {
                 evidence.at = last.at;
             }
+        }
+    }
+}
+
+impl Opened {
+    /// With what only some orders are decided against.
+    async fn beside(
+        self,
+        stage: &mut Stage<'_>,
+        id: &AssessmentId,
+        order: &AssessmentOrder<Text>,
+    ) -> Result<Self, SubmitError> {
+        match order {
+            AssessmentOrder::Withdraw(_) => {
+                let peers = Box::pin(peers::of(stage, id)).await?;
+                Ok(Self { peers, ..self })
+            }
+            AssessmentOrder::Correct(order) => {
+                let corrected = Box::pin(earlier::correctable(stage, id, order.record)).await?;
+                Ok(Self { corrected, ..self })
+            }
+            AssessmentOrder::ShareDraft(order) => {
+                let draft = earlier::as_known(stage, &self.assessment, order.position);
+                let draft = Box::pin(draft).await?;
+                Ok(Self { draft, ..self })
+            }
+            AssessmentOrder::Open(_)
+            | AssessmentOrder::SetAddressee(_)
+            | AssessmentOrder::SetGrade(_)
+            | AssessmentOrder::RecordEntry(_)
+            | AssessmentOrder::ReviseEntry(_)
+            | AssessmentOrder::Lock(_)
+            | AssessmentOrder::SignOff(_)
+            | AssessmentOrder::Publish(_)
+            | AssessmentOrder::RefuseSignOff(_)
+            | AssessmentOrder::Reopen(_)
+            | AssessmentOrder::PlaceHold(_)
+            | AssessmentOrder::ReleaseHold(_)
+            | AssessmentOrder::ReceiveChallenge(_)
+            | AssessmentOrder::DecideChallenge(_) => Ok(self),
         }
     }
 }
@@ -152,23 +197,9 @@ async fn wordings(
 
 /// Whether a record gave an entry of an assessment a wording.
 fn gives_wording(record: &Record, assessment: &AssessmentId, cited: &EvidenceRef) -> bool {
-    let worded = match &record.event {
-        Event::EntryRecorded(event) => Some(&event.entry),
-        Event::EntryRevised(event) => event.content.is_some().then_some(&event.entry),
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::GradeSet(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_)
-        | Event::SignOffRefused(_)
-        | Event::AssessmentReopened(_)
-        | Event::AssessmentWithdrawn(_) => None,
-    };
-    record.stream == StreamId::Assessment(assessment.clone()) && worded == Some(&cited.entry)
+    let about = About::of(&record.event) == About::Entry(cited.entry.clone());
+    let worded = about && About::is_wording(&record.event);
+    worded && record.stream == StreamId::Assessment(assessment.clone())
 }
 
 /// An assessment of the same subject under the same framework in the same cycle: in the group so

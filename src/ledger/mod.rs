@@ -17,6 +17,7 @@ mod built_in;
 mod catalogue;
 mod clock;
 mod directory;
+mod earlier;
 mod errors;
 mod filing;
 mod fold;
@@ -59,8 +60,8 @@ pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;
 pub use moment::Moment;
 pub use reading::{
-    AsOf, AssessmentRead, Filter, Found, Holds, KnownAt, Order, PassedOn, ReadRecord, Shown,
-    Streamed, SubjectRead, View,
+    AsOf, AssessmentRead, DatedName, Filter, Found, Holds, KnownAt, Order, PassedOn, ReadRecord,
+    Shown, Streamed, SubjectRead, View,
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};

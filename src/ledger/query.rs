@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 
 use super::{Filter, Found, Keep, KnownAt, Ledger, Moment, Order, ReadError, fold, topics};
 use crate::{
-    judgement::{AreaId, ChangeKind, Event, OrganisationId, Position, StreamId},
+    judgement::{
+        AreaId, ChangeKind, Correction, Decider, Event, OrganisationId, Position, StreamId,
+    },
     views::{Direction, Range, Search, Term},
 };
 
@@ -181,10 +183,15 @@ fn meets(filter: &Filter, keep: &Keep) -> bool {
         StreamId::Subject(id) => Some(id),
         StreamId::Framework(_) | StreamId::Ledger => None,
     };
-    let deciders = fact.deciders();
+    let mut deciders = fact.deciders();
+    deciders.extend(put_right(&record.event).map(Decider::persons).unwrap_or_default());
     let decided_for = record.act.decided_by.as_ref().map(|decider| &decider.organisation);
-    let organisations =
-        [Some(&record.recorded_by.organisation), decided_for, signed_for(&record.event)];
+    let organisations = [
+        Some(&record.recorded_by.organisation),
+        decided_for,
+        signed_for(&record.event),
+        put_right(&record.event).map(|it| &it.organisation),
+    ];
     let effective_on = fact.effective_on();
     let (from, to) = filter.effective;
 
@@ -220,16 +227,36 @@ fn change_of<T>(event: &Event<T>) -> Option<ChangeKind> {
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_)
+        | Event::SubjectRenamed(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => None,
     }
 }
 
-/// Whose signature it is.
+/// Who decided instead of whom another record says, if this one puts that right.
+fn put_right<T>(event: &Event<T>) -> Option<&Decider<T>> {
+    let Event::RecordCorrected(event) = event else { return None };
+    match &event.to {
+        Correction::DecidedBy(decider) => Some(decider),
+        Correction::DecidedOn(_)
+        | Correction::EffectiveOn(_)
+        | Correction::Reason(_)
+        | Correction::Transcription(_) => None,
+    }
+}
+
+/// Whose signature it is, or who will not sign.
 fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
     match event {
         Event::SignedOff(event) => Some(&event.organisation),
+        Event::SignOffRefused(event) => Some(&event.organisation),
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
@@ -240,7 +267,13 @@ fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
         | Event::EntryRevised(_)
         | Event::AssessmentLocked(_)
         | Event::AssessmentPublished(_)
-        | Event::SignOffRefused(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_)
+        | Event::SubjectRenamed(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => None,
     }
@@ -249,5 +282,5 @@ fn signed_for<T>(event: &Event<T>) -> Option<&OrganisationId> {
 /// Whether an event may be filed under an area. What area a revised entry spoke of before stands
 /// in another record: there the views are believed.
 fn may_speak_of<T>(event: &Event<T>, area: &AreaId) -> bool {
-    matches!(event, Event::EntryRevised(_)) || topics::said(event) == Some(area)
+    matches!(event, Event::EntryRevised(_)) || topics::said(event).contains(&area)
 }

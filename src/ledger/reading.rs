@@ -156,12 +156,37 @@ impl AssessmentRead {
 pub struct SubjectRead {
     /// Its id.
     pub subject: SubjectId,
-    /// What it is called.
-    pub name: String,
+    /// What it was called, in the order of the records.
+    pub names: Vec<DatedName>,
     /// What it is.
     pub kind: String,
     /// The record that registered it.
     pub position: Position,
+}
+
+/// A name of a subject.
+#[derive(Debug, Clone)]
+pub struct DatedName {
+    /// What it is called.
+    pub name: String,
+    /// From which day; `None` for the name that it was registered with, which holds until another
+    /// does.
+    pub from: Option<Date>,
+    /// The record of it.
+    pub position: Position,
+}
+
+impl SubjectRead {
+    /// The name that held on a day: of those that hold from that day or earlier, the one recorded
+    /// last; without a day, the one recorded last, since none holds from a day to come.
+    #[must_use]
+    pub fn name_on(&self, day: Option<Date>) -> &str {
+        let holds = |it: &&DatedName| match (it.from, day) {
+            (Some(from), Some(day)) => from <= day,
+            (None, _) | (_, None) => true,
+        };
+        self.names.iter().rev().find(holds).map_or("", |it| it.name.as_str())
+    }
 }
 
 /// What an auditor looks for: a record must meet all that is set.

@@ -56,6 +56,13 @@ impl Receipt {
                 | Event::AssessmentLocked(_)
                 | Event::SignedOff(_)
                 | Event::AssessmentPublished(_)
+                | Event::HoldPlaced(_)
+                | Event::HoldReleased(_)
+                | Event::ChallengeReceived(_)
+                | Event::ChallengeDecided(_)
+                | Event::DraftShared(_)
+                | Event::RecordCorrected(_)
+                | Event::SubjectRenamed(_)
                 | Event::SignOffRefused(_)
                 | Event::AssessmentReopened(_)
                 | Event::AssessmentWithdrawn(_) => None,

@@ -258,7 +258,7 @@ impl<'a> Stage<'a> {
         let recorder = Recorder { person, role, organisation };
         let document = match &order {
             Order::RegisterFramework(registering) => Some(registering),
-            Order::RegisterSubject(_) | Order::Assess(_, _) => None,
+            Order::RegisterSubject(_) | Order::RenameSubject(_) | Order::Assess(_, _) => None,
         };
         let beside = document.map(|it| Bytes::from(it.document.to_vec()));
         let stream = order.stream();
@@ -371,7 +371,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Where the next record of the group stands.
-    fn next(&self) -> Position {
+    pub(super) fn next(&self) -> Position {
         self.head.plus(u64::try_from(self.records.len()).unwrap_or(u64::MAX)).next()
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AsOf, Filter, Keep, KnownAt, Ledger, Moment, Order, ReadError, SubjectRead, View, filing, fold,
+    AsOf, DatedName, Filter, Keep, KnownAt, Ledger, Moment, Order, ReadError, SubjectRead, View,
+    filing, fold,
 };
 use crate::{
     judgement::{self, Assessment, AssessmentId, Current, Event, StreamId, SubjectId},
@@ -14,13 +15,17 @@ use crate::{
 const OPENINGS_PAGE: usize = 1_000;
 
 impl Ledger {
-    /// A subject that is registered.
+    /// A subject that is registered at a moment, with all its names until then.
     ///
     /// # Errors
     /// [`ReadError`] if the journal cannot be read.
-    pub async fn subject(&self, id: &SubjectId) -> Result<Option<SubjectRead>, ReadError> {
+    pub async fn subject(
+        &self,
+        id: &SubjectId,
+        moment: Moment,
+    ) -> Result<Option<SubjectRead>, ReadError> {
         let stream = StreamId::Subject(id.clone());
-        let head = self.head().position;
+        let head = moment.position;
         let meant = |record: &Record| record.stream == stream;
         let key = filing::of_stream(&stream);
         let last = fold::latest(&*self.shared.journal, key, head, meant).await?;
@@ -28,7 +33,10 @@ impl Ledger {
             Some(last) => fold::trail(&*self.shared.journal, last).await?,
             None => Vec::new(),
         };
-        Ok(records.first().and_then(registered))
+        Ok(records.first().and_then(registered).map(|read| {
+            let names = records.iter().filter_map(name).collect();
+            SubjectRead { names, ..read }
+        }))
     }
 
     /// What holds of a subject at a moment, for each framework id under which it was assessed, in
@@ -93,8 +101,37 @@ fn registered(keep: &Keep) -> Option<SubjectRead> {
     let Event::SubjectRegistered(event) = &keep.record.event else { return None };
     Some(SubjectRead {
         subject: event.subject.clone(),
-        name: event.name.to_string(),
+        names: Vec::new(),
         kind: event.kind.to_string(),
         position: keep.record.position,
     })
+}
+
+/// The name that a record gave its subject, if it gave one.
+fn name(keep: &Keep) -> Option<DatedName> {
+    let record = &keep.record;
+    let (name, from) = match &record.event {
+        Event::SubjectRegistered(event) => (&event.name, None),
+        Event::SubjectRenamed(event) => (&event.name, Some(record.fact(keep.hash).effective_on())),
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
+        | Event::AssessmentLocked(_)
+        | Event::SignedOff(_)
+        | Event::AssessmentPublished(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_) => return None,
+    };
+    Some(DatedName { name: name.to_string(), from, position: record.position })
 }

@@ -2,7 +2,7 @@
 
 use super::staging::Catalogue;
 use crate::{
-    judgement::{AreaId, Assessment, Event},
+    judgement::{About, AreaId, Assessment, Challenged, Event},
     views::Topic,
 };
 
@@ -20,21 +20,42 @@ pub(super) fn left<T>(event: &Event<T>, before: Option<&Assessment>) -> Option<A
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_)
+        | Event::SubjectRenamed(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => None,
     }
 }
 
-/// The area that an event says it speaks of.
-pub(super) fn said<T>(event: &Event<T>) -> Option<&AreaId> {
+/// The areas that an event says it speaks of.
+pub(super) fn said<T>(event: &Event<T>) -> Vec<&AreaId> {
     match event {
-        Event::GradeSet(event) => Some(&event.area),
-        Event::EntryRecorded(event) => event.content.area.as_ref(),
-        Event::EntryRevised(event) => event.content.as_ref().and_then(|it| it.area.as_ref()),
+        Event::GradeSet(event) => vec![&event.area],
+        Event::EntryRecorded(event) => event.content.area.iter().collect(),
+        Event::EntryRevised(event) => {
+            event.content.iter().filter_map(|it| it.area.as_ref()).collect()
+        }
+        Event::ChallengeReceived(event) => {
+            let areas = event.points.iter().filter_map(|point| match &point.about {
+                Challenged::Area(area) => Some(area),
+                Challenged::Entry(_) => None,
+            });
+            areas.collect()
+        }
+        Event::RecordCorrected(event) => match &event.about {
+            About::Area(area) => vec![area],
+            About::Entry(_) | About::Neither => Vec::new(),
+        },
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
+        | Event::SubjectRenamed(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
         | Event::AssessmentLocked(_)
@@ -42,7 +63,11 @@ pub(super) fn said<T>(event: &Event<T>) -> Option<&AreaId> {
         | Event::AssessmentPublished(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
-        | Event::AssessmentWithdrawn(_) => None,
+        | Event::AssessmentWithdrawn(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_) => Vec::new(),
     }
 }
 
@@ -59,6 +84,6 @@ pub(super) fn of<T>(
         Topic { area: area.clone(), concept: known.and_then(|it| it.concept.clone()) }
     };
     let now = said(event);
-    let left = left.filter(|left| Some(*left) != now);
-    now.into_iter().chain(left).map(topic).collect()
+    let left = left.filter(|left| !now.contains(left));
+    now.iter().copied().chain(left).map(topic).collect()
 }

@@ -116,6 +116,7 @@ fn fullest() -> Vec<Sample> {
     samples.extend(editions().into_iter().map(sample_of));
     samples.push(sample(full_frame(), transcribed_act(), full_signature()));
     samples.extend(endings().into_iter().map(sample_of));
+    samples.extend(marks().into_iter().map(sample_of));
     samples
 }
 
@@ -300,6 +301,59 @@ fn editions() -> Vec<Event<Text>> {
     vec![
         Event::AssessmentLocked(AssessmentLocked { edition: 2, digest }),
         Event::AssessmentPublished(published),
+    ]
+}
+
+fn marks() -> Vec<Event<Text>> {
+    let audience = AudienceId::parse("addressee").unwrap();
+    let digest = AudienceDigest { audience, salt: [1; 32], root: Hash::new([2; 32]) };
+    let challenge = ChallengeId::parse("council-1").unwrap();
+    let wording = Wording {
+        text: Some(text("a text")),
+        quote: Some(text("a quote")),
+        figures: vec![figure()],
+        source: Some(text("a source")),
+    };
+    let area = AreaId::parse("social-care").unwrap();
+    let points = vec![
+        Point { about: Challenged::Area(area), text: text("it is better") },
+        Point { about: Challenged::Entry(entry("ev-1")), text: text("it is 57 %") },
+    ];
+    vec![
+        Event::HoldPlaced(HoldPlaced {
+            hold: HoldId::parse("court-1").unwrap(),
+            kind: HoldKind::InformationRequest,
+            stops: Stops::Both,
+        }),
+        Event::HoldReleased(HoldReleased { hold: HoldId::parse("court-1").unwrap() }),
+        Event::ChallengeReceived(ChallengeReceived {
+            challenge: challenge.clone(),
+            from: text("a council"),
+            kind: ChallengeKind::Representation,
+            points,
+            due: Some(day(3)),
+        }),
+        Event::ChallengeDecided(ChallengeDecided {
+            challenge,
+            point: 2,
+            outcome: PointOutcome::Partly,
+            why: text("a reason"),
+        }),
+        Event::DraftShared(DraftShared {
+            recipient: text("a director"),
+            position: Position::new(6),
+            digest,
+        }),
+        Event::RecordCorrected(RecordCorrected {
+            record: Position::new(5),
+            about: About::Entry(entry("ev-1")),
+            from: Position::new(6),
+            to: Correction::Transcription(wording),
+        }),
+        Event::SubjectRenamed(SubjectRenamed {
+            subject: SubjectId::parse("leicester-city").unwrap(),
+            name: Label::parse("Leicester").unwrap(),
+        }),
     ]
 }
 

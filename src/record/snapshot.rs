@@ -21,10 +21,11 @@ use crate::{
     merkle::Hash,
 };
 
+mod marks;
 mod message;
 
 /// The first byte of every snapshot: one more for each change to the messages or their meaning.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// The snapshot of an assessment.
 #[must_use]
@@ -63,6 +64,14 @@ fn store(it: &Assessment) -> message::Assessment {
         phase: Some(store_phase(&it.phase)),
         published: it.published.iter().map(store_edition).collect(),
         lapsed: it.lapsed.iter().map(store_lapsed).collect(),
+        holds: it.holds.iter().map(|(hold, held)| marks::store_hold(hold, held)).collect(),
+        challenges: it.challenges.iter().map(|(id, it)| marks::store_challenge(id, it)).collect(),
+        drafts: it.drafts.iter().map(marks::store_draft).collect(),
+        corrections: it
+            .corrections
+            .iter()
+            .map(|(record, all)| marks::store_corrected(*record, all))
+            .collect(),
     }
 }
 
@@ -86,6 +95,10 @@ fn read(it: &message::Assessment) -> Option<Assessment> {
         phase: read_phase(it.phase.as_ref()?)?,
         published: it.published.iter().map(read_edition).collect::<Option<_>>()?,
         lapsed: it.lapsed.iter().map(read_lapsed).collect::<Option<_>>()?,
+        holds: it.holds.iter().map(marks::read_hold).collect::<Option<_>>()?,
+        challenges: it.challenges.iter().map(marks::read_challenge).collect::<Option<_>>()?,
+        drafts: it.drafts.iter().map(marks::read_draft).collect::<Option<_>>()?,
+        corrections: it.corrections.iter().map(marks::read_corrected).collect::<Option<_>>()?,
     })
 }
 
@@ -170,6 +183,7 @@ fn store_written(entry: &EntryId, it: &Written) -> message::Written {
         area: it.area.as_ref().map(ToString::to_string),
         order: it.order,
         struck: it.struck,
+        corrected: it.corrected.as_ref().map(store_item),
     }
 }
 
@@ -181,6 +195,7 @@ fn read_written(it: &message::Written) -> Option<(EntryId, Arc<Written>)> {
         area: optional_id(it.area.as_ref(), AreaId::parse).ok()?,
         order: it.order,
         struck: it.struck,
+        corrected: marks::read_optional_item(it.corrected.as_ref())?,
     };
     Some((id(&it.entry, EntryId::parse)?, Arc::new(written)))
 }

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Identity,
-    batch::apply_batch,
+    batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
     reads::{self, KeptGrades},
     submit::submit_one,
@@ -104,6 +104,14 @@ impl AssessmentService for AssessmentApi {
         self.order(request, Order::PublishAssessment).await
     }
 
+    async fn publish_assessments(
+        &self,
+        request: Request<pb::PublishAssessmentsRequest>,
+    ) -> Result<Response<pb::PublishAssessmentsResponse>, Status> {
+        let identity = Identity::of(&request)?;
+        publish_assessments(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
+    }
+
     async fn refuse_sign_off(
         &self,
         request: Request<pb::RefuseSignOffRequest>,
@@ -123,6 +131,48 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::WithdrawAssessmentRequest>,
     ) -> Result<Response<pb::Receipt>, Status> {
         self.order(request, Order::WithdrawAssessment).await
+    }
+
+    async fn place_hold(
+        &self,
+        request: Request<pb::PlaceHoldRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::PlaceHold).await
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<pb::ReleaseHoldRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::ReleaseHold).await
+    }
+
+    async fn receive_challenge(
+        &self,
+        request: Request<pb::ReceiveChallengeRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::ReceiveChallenge).await
+    }
+
+    async fn decide_challenge(
+        &self,
+        request: Request<pb::DecideChallengeRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::DecideChallenge).await
+    }
+
+    async fn share_draft(
+        &self,
+        request: Request<pb::ShareDraftRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::ShareDraft).await
+    }
+
+    async fn correct_record(
+        &self,
+        request: Request<pb::CorrectRecordRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        self.order(request, Order::CorrectRecord).await
     }
 
     async fn apply_batch(

@@ -1,4 +1,4 @@
-//! Several commands on one assessment, recorded all or none. (Spec §4.7)
+//! Several commands on one assessment, or publications of several, recorded all or none. (Spec §4.7)
 
 use prost::Message;
 use tonic::Status;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Mode},
-    pb,
+    pb::{self, command::Order},
 };
 
 /// Records a batch.
@@ -33,6 +33,57 @@ pub(super) async fn apply_batch(
     Ok(pb::ApplyBatchResponse { receipts: receipts.iter().map(receipt).collect() })
 }
 
+/// Publishes several assessments at once. One group holds them all, and readers see a group whole or
+/// not at all.
+pub(super) async fn publish_assessments(
+    ledger: &Ledger,
+    identity: &Identity,
+    batch: pb::PublishAssessmentsRequest,
+) -> Result<pb::PublishAssessmentsResponse, Status> {
+    for (index, publication) in batch.publications.iter().enumerate() {
+        check_size(publication.encoded_len(), Some(index))?;
+    }
+    let mode = if batch.validate_only { Mode::Validate } else { Mode::Record };
+    let orders: Vec<_> = batch.publications.into_iter().map(Order::PublishAssessment).collect();
+    let request =
+        |at: &At<'_>, names: &mut Names<'_>| Ok((read_publications(at, &orders, names)?, mode));
+    let first = prepare(ledger, identity, request)?;
+    let path = |index: usize| format!("publications[{index}]");
+    let receipts = hand_in(ledger, identity, request, first, path).await?;
+    Ok(pb::PublishAssessmentsResponse { receipts: receipts.iter().map(receipt).collect() })
+}
+
+/// The publications of a batch.
+fn read_publications(at: &At<'_>, orders: &[Order], names: &mut Names<'_>) -> Read<Vec<Ordered>> {
+    let at = at.field("publications");
+    check_count(&at, orders.len())?;
+    at.each(orders, |at, order| {
+        let ordered = any_order(at, order, names);
+        check_unmarked(at, order).and(ordered)
+    })
+}
+
+/// A batch has some commands, and not too many.
+fn check_count(at: &At<'_>, count: usize) -> Read<()> {
+    if count == 0 {
+        return Err(at.violated("is required"));
+    }
+    if count > BATCH_COMMANDS_MAX {
+        let what = format!("has {count} commands; at most {BATCH_COMMANDS_MAX} are taken");
+        return Err(at.violated(what));
+    }
+    Ok(())
+}
+
+/// Whether it is recorded is said once, of the whole batch.
+fn check_unmarked(at: &At<'_>, order: &Order) -> Read<()> {
+    if validate_only_of(order) {
+        let what = "must not be set in a batch: the batch has its own";
+        return Err(at.field("validate_only").violated(what));
+    }
+    Ok(())
+}
+
 /// The commands of a batch, and whether to record them.
 pub(super) fn read_batch(
     at: &At<'_>,
@@ -40,15 +91,9 @@ pub(super) fn read_batch(
     names: &mut Names<'_>,
 ) -> Read<Commands> {
     let at_commands = at.field("commands");
-    let Some(first) = batch.commands.first() else {
-        return Err(at_commands.violated("is required"));
-    };
-    let count = batch.commands.len();
-    if count > BATCH_COMMANDS_MAX {
-        let what = format!("has {count} commands; at most {BATCH_COMMANDS_MAX} are taken");
-        return Err(at_commands.violated(what));
-    }
-    let same = first.order.as_ref().map_or("", |order| assessment_of(order).0);
+    check_count(&at_commands, batch.commands.len())?;
+    let first = batch.commands.first().and_then(|command| command.order.as_ref());
+    let same = first.map_or("", |order| assessment_of(order).0);
     let commands = at_commands
         .each(&batch.commands, |at_one, command| read_command(at_one, command, same, names))?;
     let mode = if batch.validate_only { Mode::Validate } else { Mode::Record };
@@ -73,11 +118,6 @@ fn read_command(
     } else {
         Err(at.field("assessment").violated(format_args!("must be {same}, as in the first")))
     };
-    let unmarked = if validate_only_of(order) {
-        let what = "must not be set in a batch: the batch has its own";
-        Err(at.field("validate_only").violated(what))
-    } else {
-        Ok(())
-    };
+    let unmarked = check_unmarked(&at, order);
     on_same.and(unmarked).and(ordered)
 }

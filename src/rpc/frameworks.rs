@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::{
     Identity, reads,
     submit::submit_one,
-    wire::{receipt, register_framework, register_subject},
+    wire::{receipt, register_framework, register_subject, rename_subject},
 };
 use crate::{
     ledger::Ledger,
@@ -41,6 +41,18 @@ impl FrameworkService for FrameworkApi {
         let given = request.into_inner();
         let recorded = submit_one(&self.ledger, &identity, given.encoded_len(), |at, names| {
             register_subject(at, &given, names)
+        });
+        Ok(Response::new(receipt(&recorded.await?)))
+    }
+
+    async fn rename_subject(
+        &self,
+        request: Request<pb::RenameSubjectRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        let identity = Identity::of(&request)?;
+        let given = request.into_inner();
+        let recorded = submit_one(&self.ledger, &identity, given.encoded_len(), |at, names| {
+            rename_subject(at, &given, names)
         });
         Ok(Response::new(receipt(&recorded.await?)))
     }

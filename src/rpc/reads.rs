@@ -20,7 +20,7 @@ use super::{
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AssessmentId, FrameworkId, PersonId, Position},
+    judgement::{AssessmentId, CorrectedField, EntryId, FrameworkId, PersonId, Position},
     ledger::{AsOf, AssessmentRead, Holds, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
     pb,
 };
@@ -126,13 +126,13 @@ async fn graded(
     scope: &Scope,
 ) -> Result<pb::Assessment, Status> {
     let Some(kept) = kept else { return Box::pin(shown(ledger, read, scope, Vec::new())).await };
-    if let Some(answer) = kept.get(&read.assessment, &scope.sight) {
+    if let Some(answer) = kept.get(read, &scope.sight) {
         let (editions, read) = (editions(ledger, read, scope), Some(show::moment(read.moment)));
         return Ok(pb::Assessment { editions, read, ..answer.as_ref().clone() });
     }
     let answer = Box::pin(shown(ledger, read, scope, Vec::new())).await?;
     if scope.needs(read).is_empty() {
-        kept.keep(&read.assessment, &scope.sight, &answer);
+        kept.keep(read, &scope.sight, &answer);
     }
     Ok(answer)
 }
@@ -176,12 +176,31 @@ async fn entries(
     let until = from.saturating_add(paging.limit);
     let mut page = Page::beside(taken, (until < entries.len()).then(|| place(until)));
     for (index, (id, at)) in (1..).zip(entries).skip(from).take(paging.limit) {
-        let entry = show::entry(id, &ledger.record(at).await?)?;
+        let entry = entry(ledger, read, id, at).await?;
         if page.take(place(index), entry).is_break() {
             break;
         }
     }
     Ok(page)
+}
+
+/// An entry by the record that words it, as corrected in the state that is read.
+async fn entry(
+    ledger: &Ledger,
+    read: &AssessmentRead,
+    id: &EntryId,
+    at: Position,
+) -> Result<pb::Entry, ReadError> {
+    let record = ledger.record(at).await?;
+    let corrected = read.assessment.entries.get(id).and_then(|written| written.corrected);
+    let corrected = match corrected {
+        Some(item) => Some(Box::pin(ledger.record(item.at)).await?),
+        None => None,
+    };
+    let shown = show::entry(id, &record, corrected.as_ref())?;
+    // An edition stays as it was; that it was corrected since is told.
+    let last = read.known.last_correction(at, CorrectedField::Transcription);
+    Ok(pb::Entry { corrected_at: last.map_or(0, |item| item.at.get()), ..shown })
 }
 
 /// A framework as it was registered. Registered reference data is for everybody to see.

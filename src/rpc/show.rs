@@ -7,7 +7,9 @@
 
 mod assessment;
 mod audit;
+mod correction;
 mod entry;
+mod marks;
 mod person;
 mod record;
 mod reference;
@@ -21,7 +23,7 @@ use crate::{judgement::PersonId, ledger::Shown};
 pub(crate) use assessment::{Detail, Records, Scope, editions, entry};
 pub(crate) use audit::audit_row;
 pub(crate) use record::{newer_stream, streamed};
-pub(crate) use reference::{current, framework, registered_subject, subject};
+pub(crate) use reference::{current, framework, names, subject};
 pub(crate) use value::{moment, text};
 
 /// The name behind a person's id, as the directory knows it.

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use crate::{
     judgement::{
-        AreaId, AssessmentId, Basis, ChangeKind, Concept, EntryId, Event, OrganisationId, PersonId,
-        ReasonCode, StreamId, SubjectId,
+        About, AreaId, AssessmentId, Basis, ChangeKind, Concept, Correction, EntryId, Event,
+        OrganisationId, PersonId, ReasonCode, StreamId, SubjectId,
     },
     record::Record,
 };
@@ -205,6 +205,18 @@ pub fn terms_of(record: &Record, topics: &[Topic]) -> Vec<Term> {
 fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId) {
     match &record.event {
         Event::GradeSet(event) => terms.push(Term::Change(event.change)),
+        Event::RecordCorrected(event) => {
+            if let About::Entry(entry) = &event.about {
+                terms.push(Term::Entry(assessment.clone(), entry.clone()));
+            }
+            // Who asks for a decider finds what was put down to another by mistake.
+            if let Correction::DecidedBy(decider) = &event.to {
+                for person in decider.persons() {
+                    push_once(terms, Term::DecidedBy(*person));
+                }
+                push_once(terms, Term::Organisation(decider.organisation.clone()));
+            }
+        }
         Event::EntryRecorded(event) => {
             terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
         }
@@ -219,6 +231,12 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::SubjectRenamed(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => {}
@@ -229,7 +247,7 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
 fn push_act(terms: &mut Vec<Term>, record: &Record) {
     let (act, recorder) = (&record.act, &record.recorded_by);
     terms.push(Term::RecordedBy(recorder.person));
-    terms.push(Term::Organisation(recorder.organisation.clone()));
+    push_once(terms, Term::Organisation(recorder.organisation.clone()));
     match &act.decided_by {
         Some(decider) => {
             for person in decider.persons() {
@@ -239,7 +257,10 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
         }
         // Who enters history decides nothing. (Spec §4.9)
         None if act.origin.is_transcribed() => {}
-        None => terms.push(Term::DecidedBy(recorder.person)),
+        None => push_once(terms, Term::DecidedBy(recorder.person)),
+    }
+    if let Event::SignOffRefused(event) = &record.event {
+        push_once(terms, Term::Organisation(event.organisation.clone()));
     }
     if let Event::SignedOff(event) = &record.event {
         push_once(terms, Term::Organisation(event.organisation.clone()));

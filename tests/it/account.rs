@@ -131,7 +131,7 @@ impl Account<'_> {
         let subjects: BTreeSet<_> =
             names.iter().map(|name| name.split("/assessments/").next().unwrap()).collect();
         for subject in subjects {
-            let request = pb::GetSubjectRequest { name: subject.to_owned() };
+            let request = pb::GetSubjectRequest { name: subject.to_owned(), ..Default::default() };
             let answer = frameworks.get_subject(request).await;
             self.add(subject, "Subject", answer);
             let request = pb::ListAssessmentsRequest {

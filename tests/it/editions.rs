@@ -41,13 +41,19 @@ impl<'s> Editing<'s> {
         editing
     }
 
-    /// An assessment of 2005, published.
-    pub async fn published_2005(served: &'s Served) -> Self {
+    /// An assessment of 2005 with a grade of every area that is demanded.
+    pub async fn of_2005(served: &'s Served) -> Self {
         let name = served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await;
         let editing = Self { served, name };
         for area in editing.demanded().await {
             editing.served.award(&editing.name, &area, "3").await;
         }
+        editing
+    }
+
+    /// The same, published.
+    pub async fn published_2005(served: &'s Served) -> Self {
+        let editing = Self::of_2005(served).await;
         editing.published(1, date(2005, 12, 1)).await;
         editing
     }
@@ -198,7 +204,8 @@ impl<'s> Editing<'s> {
 
 /// What holds of the subject of the tests under apa.
 pub async fn current(served: &Served) -> pb::CurrentAssessment {
-    let request = pb::GetSubjectRequest { name: SUBJECT.to_owned() };
+    let name = SUBJECT.to_owned();
+    let request = pb::GetSubjectRequest { name, ..pb::GetSubjectRequest::default() };
     let subject = served.frameworks("consumer").get_subject(request).await.unwrap().into_inner();
     let list = pb::ListAssessmentsRequest { parent: SUBJECT.to_owned(), ..Default::default() };
     let listed = served.assessments("auditor").list_assessments(list).await.unwrap().into_inner();

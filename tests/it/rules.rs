@@ -4,15 +4,15 @@ use jiff::{Timestamp, civil::Date};
 use judgement_ledger::{
     judgement::{
         Act, Addressee, Area, Assessment, AssessmentId, AssessmentLocked, AssessmentOpened,
-        AssessmentOrder, Award, Caller, ChangeKind, Citation, Command, Cycle, EntryContent,
-        EntryId, EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event, EvidenceRef,
-        Expected, ExpectedRevision, Fact, FollowUp, FollowUpStatus, Framework, FrameworkId, Grade,
-        GradeSet, Item, Kind, Known, Label, Level, LevelCode, LockAssessment, NonGrade, Opened,
-        Order, OrganisationId, Origin, Peer, Period, PersonId, Position, PublishAssessment, Reason,
-        ReasonCode, RecordEntry, RecordId, Recorder, Refusal, RegisterSubject, RequestId,
-        ReviseEntry, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId, SelfModeration,
-        SetAddressee, SetGrade, SignOff, Signature, SignedOff, Situation, Standing, SubjectId,
-        Text, decide, edition_digest,
+        AssessmentOrder, AudienceId, Award, Caller, ChangeKind, Citation, Command, Correctable,
+        Cycle, EntryContent, EntryId, EntryKind, EntryKindRule, EntryRecorded, EntryRevised, Event,
+        EvidenceRef, Expected, ExpectedRevision, Fact, FollowUp, FollowUpStatus, Framework,
+        FrameworkId, Grade, GradeSet, HoldId, HoldKind, HoldPlaced, Item, Kind, Known, Label,
+        Level, LevelCode, LockAssessment, NonGrade, Opened, Order, OrganisationId, Origin, Peer,
+        Period, PersonId, Position, PublishAssessment, Reason, ReasonCode, RecordEntry, RecordId,
+        Recorder, Refusal, RegisterSubject, RequestId, ReviseEntry, Revision, Role, Scale, ScaleId,
+        ScaleKind, Section, SectionId, SelfModeration, SetAddressee, SetGrade, SignOff, Signature,
+        SignedOff, Situation, Standing, Stops, SubjectId, Text, decide, edition_digest,
     },
     merkle::leaf_hash,
 };
@@ -107,7 +107,7 @@ pub fn framework() -> Framework {
         reasons: vec![reason("INITIAL", false), reason("MODERATION", true)],
         signed_by: [organisation("csci"), organisation("ofsted")].into(),
         self_moderation: SelfModeration::Forbidden,
-        audiences: Vec::new(),
+        audiences: vec![AudienceId::parse("addressee").unwrap()],
         letter_to: [].into(),
         comparable_with: [].into(),
     }
@@ -119,10 +119,22 @@ pub struct Past {
     pub records: u64,
     /// The subject's other assessments that are in force.
     pub peers: Vec<Peer>,
+    /// The record that is to be corrected.
+    pub corrected: Option<Correctable>,
+    /// What a draft showed.
+    pub draft: Option<Assessment>,
+}
+
+impl Past {
+    /// Before anything.
+    pub fn empty() -> Self {
+        let (peers, corrected) = (Vec::new(), None);
+        Self { assessment: None, records: 0, peers, corrected, draft: None }
+    }
 }
 
 pub fn given(events: &[Event<Text>]) -> Past {
-    let mut past = Past { assessment: None, records: 0, peers: Vec::new() };
+    let mut past = Past::empty();
     for event in events {
         past.tell(event, &act(1), person(1));
     }
@@ -158,6 +170,8 @@ impl Past {
             document: &DOCUMENT,
             wordings: &[],
             peers: &self.peers,
+            corrected: self.corrected.as_ref(),
+            draft: self.draft.as_ref(),
         };
         ask(Known::Assessment(self.assessment.as_ref().map(opened)), command)
     }
@@ -236,16 +250,16 @@ pub fn command(act: Act<Text>, order: AssessmentOrder<Text>) -> Command<Text> {
     Command { caller, act, order: Order::Assess(assessment_id(), order) }
 }
 
-fn set(grade: Grade, expected: Option<Expected>) -> AssessmentOrder<Text> {
+pub fn set(grade: Grade, expected: Option<Expected>) -> AssessmentOrder<Text> {
     let area = judgement_ledger::judgement::AreaId::parse("staying-safe").unwrap();
     AssessmentOrder::SetGrade(SetGrade { area, grade, qualifier: None, expected })
 }
 
-fn level(code: &str) -> Grade {
+pub fn level(code: &str) -> Grade {
     Grade::Level(None, LevelCode::parse(code).unwrap())
 }
 
-fn worded(word: &str) -> Grade {
+pub fn worded(word: &str) -> Grade {
     Grade::Word(Label::parse(word).unwrap())
 }
 
@@ -502,7 +516,13 @@ fn signatures_are_refused_in_the_order_of_the_table() {
 fn publication_is_refused_in_the_order_of_the_table() {
     check("Publish", |row| {
         let signed: &[&str] = if row.breaks("signed") { &["ofsted"] } else { &["ofsted", "csci"] };
-        let past = locked(row, signed);
+        let mut past = locked(row, signed);
+        if row.breaks("held") {
+            let (kind, stops) = (HoldKind::Court, Stops::Both);
+            let hold = HoldId::parse("court-1").unwrap();
+            let placed = Event::HoldPlaced(HoldPlaced { hold, kind, stops });
+            past.tell(&placed, &self::act(9), person(1));
+        }
         let mut act = act(6);
         common(row, &mut act);
         let order = PublishAssessment {
@@ -651,7 +671,7 @@ fn a_scale_that_the_area_does_not_have_is_named() {
 
 #[test]
 fn who_moderates_what_was_never_opened_hears_that_it_is_not_there() {
-    let past = Past { assessment: None, records: 0, peers: Vec::new() };
+    let past = Past::empty();
     let refusal = |role: Role, act: Act<Text>| {
         let mut command = command(act, set(worded("good"), None));
         command.caller.roles = vec![role];

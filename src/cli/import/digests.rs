@@ -23,7 +23,13 @@ pub(super) fn open_digest(step: &mut Step) -> Option<(&str, &mut Bytes)> {
         | Order::ReviseEntry(_)
         | Order::PublishAssessment(_)
         | Order::ReopenAssessment(_)
-        | Order::WithdrawAssessment(_) => return None,
+        | Order::WithdrawAssessment(_)
+        | Order::PlaceHold(_)
+        | Order::ReleaseHold(_)
+        | Order::ReceiveChallenge(_)
+        | Order::DecideChallenge(_)
+        | Order::ShareDraft(_)
+        | Order::CorrectRecord(_) => return None,
     };
     digest.is_empty().then_some((assessment, digest))
 }

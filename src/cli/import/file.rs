@@ -70,6 +70,7 @@ impl Step {
                 ("registerFramework", it.framework.as_ref().map_or("", |it| it.name.as_str()))
             }
             import_step::Step::RegisterSubject(it) => ("registerSubject", it.subject.as_str()),
+            import_step::Step::RenameSubject(it) => ("renameSubject", it.subject.as_str()),
             import_step::Step::Command(command) => match command.order.as_ref()? {
                 Order::OpenAssessment(it) => ("openAssessment", it.assessment.as_str()),
                 Order::SetAddressee(it) => ("setAddressee", it.assessment.as_str()),
@@ -82,6 +83,12 @@ impl Step {
                 Order::RefuseSignOff(it) => ("refuseSignOff", it.organisation.as_str()),
                 Order::ReopenAssessment(it) => ("reopenAssessment", it.assessment.as_str()),
                 Order::WithdrawAssessment(it) => ("withdrawAssessment", it.assessment.as_str()),
+                Order::PlaceHold(it) => ("placeHold", it.hold_id.as_str()),
+                Order::ReleaseHold(it) => ("releaseHold", it.hold_id.as_str()),
+                Order::ReceiveChallenge(it) => ("receiveChallenge", it.challenge_id.as_str()),
+                Order::DecideChallenge(it) => ("decideChallenge", it.challenge_id.as_str()),
+                Order::ShareDraft(it) => ("shareDraft", it.assessment.as_str()),
+                Order::CorrectRecord(it) => ("correctRecord", it.assessment.as_str()),
             },
         })
     }
@@ -91,6 +98,7 @@ impl Step {
         let act = match self.message.step.as_mut()? {
             import_step::Step::RegisterFramework(it) => &mut it.act,
             import_step::Step::RegisterSubject(it) => &mut it.act,
+            import_step::Step::RenameSubject(it) => &mut it.act,
             import_step::Step::Command(command) => match command.order.as_mut()? {
                 Order::OpenAssessment(it) => &mut it.act,
                 Order::SetAddressee(it) => &mut it.act,
@@ -103,6 +111,12 @@ impl Step {
                 Order::RefuseSignOff(it) => &mut it.act,
                 Order::ReopenAssessment(it) => &mut it.act,
                 Order::WithdrawAssessment(it) => &mut it.act,
+                Order::PlaceHold(it) => &mut it.act,
+                Order::ReleaseHold(it) => &mut it.act,
+                Order::ReceiveChallenge(it) => &mut it.act,
+                Order::DecideChallenge(it) => &mut it.act,
+                Order::ShareDraft(it) => &mut it.act,
+                Order::CorrectRecord(it) => &mut it.act,
             },
         };
         Some(act.get_or_insert_default())

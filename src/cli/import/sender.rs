@@ -73,7 +73,9 @@ impl<'a> Sender<'a> {
             match &first.message.step {
                 Some(import_step::Step::Command(_)) => self.stream(caller, run).await?,
                 Some(
-                    import_step::Step::RegisterFramework(_) | import_step::Step::RegisterSubject(_),
+                    import_step::Step::RegisterFramework(_)
+                    | import_step::Step::RegisterSubject(_)
+                    | import_step::Step::RenameSubject(_),
                 )
                 | None => self.register(caller, first).await?,
             }
@@ -81,7 +83,7 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Registers a framework or a subject.
+    /// Registers a framework or a subject, or renames one.
     async fn register(&mut self, caller: &Client, step: &Step) -> Result<(), Failure> {
         let answer = match step.message.step.clone() {
             Some(import_step::Step::RegisterFramework(request)) => {
@@ -89,6 +91,9 @@ impl<'a> Sender<'a> {
             }
             Some(import_step::Step::RegisterSubject(request)) => {
                 caller.frameworks().register_subject(request).await
+            }
+            Some(import_step::Step::RenameSubject(request)) => {
+                caller.frameworks().rename_subject(request).await
             }
             Some(import_step::Step::Command(_)) | None => return Ok(()),
         };
@@ -163,7 +168,11 @@ fn command(step: &Step) -> Option<pb::ApplyStreamRequest> {
         Some(import_step::Step::Command(command)) => {
             Some(pb::ApplyStreamRequest { command: Some(command.clone()) })
         }
-        Some(import_step::Step::RegisterFramework(_) | import_step::Step::RegisterSubject(_))
+        Some(
+            import_step::Step::RegisterFramework(_)
+            | import_step::Step::RegisterSubject(_)
+            | import_step::Step::RenameSubject(_),
+        )
         | None => None,
     }
 }

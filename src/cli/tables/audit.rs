@@ -6,7 +6,7 @@ use super::{
     keep, lines, listing,
 };
 use crate::{
-    cli::wording::{label, time, why},
+    cli::wording::{label, time, why, words},
     pb,
 };
 
@@ -48,10 +48,33 @@ pub(super) fn fallback(assessment: &str) -> String {
     }
 }
 
+/// A row of what is noted beside grades and entries, or corrected.
+fn noted(row: &pb::AuditRow) -> Option<String> {
+    let event = &row.event;
+    if let Some(hold) = &row.hold {
+        return Some(format!("{event} {}", hold.hold_id));
+    }
+    if let Some(challenge) = &row.challenge {
+        let decided = challenge.points.first().filter(|point| point.decided_at != 0);
+        let decided = decided.map(|point| {
+            let outcome = words(point.outcome().as_str_name(), "POINT_OUTCOME_");
+            format!(", point {}: {outcome}", point.number)
+        });
+        return Some(format!("{event} {}{}", challenge.challenge_id, decided.unwrap_or_default()));
+    }
+    if let Some(draft) = &row.draft {
+        return Some(format!("{event} as known at record {}", draft.known_at_position));
+    }
+    let correction = row.correction.as_ref()?;
+    let field = words(correction.field().as_str_name(), "CORRECTED_FIELD_");
+    Some(format!("{event} record {}, {field}", correction.corrected_record))
+}
+
 /// The event, with the grade or entry that it is about.
 fn what(row: &pb::AuditRow) -> String {
     match &row.grade {
         Some(grade) => format!("{}\n{}", label(&grade.area_label), changed(grade)),
+        None if noted(row).is_some() => noted(row).unwrap_or_default(),
         None if row.lapsed_by != 0 => {
             format!("{} for {}, lapsed by record {}", row.event, row.signed_for, row.lapsed_by)
         }

@@ -89,6 +89,16 @@ fn event(event: Option<&Event>) -> String {
             let instead = audit::fallback(&it.fallback);
             format!("AssessmentWithdrawn edition {}, {instead}", it.edition)
         }
+        Event::HoldPlaced(it) => format!("HoldPlaced {}", it.hold),
+        Event::HoldReleased(it) => format!("HoldReleased {}", it.hold),
+        Event::ChallengeReceived(it) => format!("ChallengeReceived {}", it.challenge),
+        Event::ChallengeDecided(it) => {
+            let outcome = words(it.outcome().as_str_name(), "POINT_OUTCOME_");
+            format!("ChallengeDecided {} point {}: {outcome}", it.challenge, it.point)
+        }
+        Event::DraftShared(it) => format!("DraftShared as known at record {}", it.position),
+        Event::RecordCorrected(it) => format!("RecordCorrected record {}", it.position),
+        Event::SubjectRenamed(it) => format!("SubjectRenamed {}", it.display_name),
     }
 }
 

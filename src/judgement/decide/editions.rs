@@ -1,6 +1,6 @@
 //! Rules for closing, signing, publishing an edition, and for what undoes each. (Spec §4, §4.1, §4.8)
 
-use super::Case;
+use super::{Case, marks};
 use crate::{
     judgement::{
         AssessmentLocked, AssessmentPublished, AssessmentReopened, AssessmentWithdrawn,
@@ -8,7 +8,7 @@ use crate::{
         Refusal, RefuseSignOff, ReopenAssessment, SignOff, SignOffRefused, SignedOff, Text,
         WithdrawAssessment, audience_digest, edition_digest,
     },
-    merkle::{Hash, sha256},
+    merkle::Hash,
 };
 
 pub(super) fn lock(case: &Case<'_>, order: &LockAssessment) -> Result<Event<Text>, Refusal> {
@@ -179,6 +179,9 @@ pub(super) fn publish(case: &Case<'_>, order: &PublishAssessment) -> Result<Even
     let any = !missing.is_empty();
 
     case.check_revision(order.expected)?;
+    let holds = marks::holding_publication(case);
+    let held = !holds.is_empty();
+    Refusal::OnHold { holds }.when(held)?;
     Refusal::Unsigned { missing }.when(any)?;
     Ok(Event::AssessmentPublished(AssessmentPublished {
         edition: order.edition,
@@ -206,10 +209,9 @@ fn locked(case: &Case<'_>) -> Result<(Hash, Vec<OrganisationId>), Refusal> {
 
 /// A digest for each audience of the framework, each with a salt of its own.
 fn audiences(case: &Case<'_>) -> Vec<AudienceDigest> {
-    let salt = |audience: &crate::judgement::AudienceId| {
-        *sha256(&[&case.situation.seed, audience.as_str().as_bytes()]).as_bytes()
+    let digest = |audience| {
+        let salt = super::salt(case.situation, audience);
+        audience_digest(case.assessment, case.framework, audience, salt)
     };
-    let digest =
-        |audience| audience_digest(case.assessment, case.framework, audience, salt(audience));
     case.framework.audiences.iter().map(digest).collect()
 }

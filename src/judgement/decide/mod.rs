@@ -5,18 +5,23 @@
 //! somebody else was first. `tests/tables/precedence.txt` has a row for each. `decide` changes
 //! nothing; what it answers is folded in by [`Assessment::evolve`].
 
+mod corrections;
 mod editions;
 mod entries;
 mod grades;
+mod marks;
 mod registration;
 
 use jiff::civil::Date;
 
+pub use corrections::Correctable;
+
 use super::{
-    Act, Assessment, AssessmentId, AssessmentOrder, Caller, Command, Dangling, Event, EvidenceRef,
-    Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy, Order, Phase, Place,
-    Position, Refusal, Role, Text,
+    Act, Assessment, AssessmentId, AssessmentOrder, AudienceId, Caller, Command, Dangling, Event,
+    EvidenceRef, Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy, Order,
+    Phase, Place, Position, ReasonCode, Refusal, Role, Text,
 };
+use crate::merkle::sha256;
 
 /// What a command is decided against: all that the ledger knows and the rules need.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +43,11 @@ pub enum Known<'a> {
     Name {
         /// Whether it is.
         taken: bool,
+    },
+    /// For an order that renames a subject: its last record, if it is registered.
+    Subject {
+        /// That record.
+        last: Option<Item>,
     },
     /// For an order that opens an assessment.
     Opening {
@@ -67,6 +77,10 @@ pub struct Opened<'a> {
     pub wordings: &'a [EvidenceRef],
     /// For a withdrawal: the subject's other assessments that are in force, latest first.
     pub peers: &'a [Peer],
+    /// For a correction: the record to be corrected, if it is one of the assessment's.
+    pub corrected: Option<&'a Correctable>,
+    /// For a draft: the assessment as it was shown, if it was there then.
+    pub draft: Option<&'a Assessment>,
 }
 
 /// Another assessment of the same subject that is in force.
@@ -97,6 +111,7 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
     let event = match order {
         Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
         Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
+        Order::RenameSubject(order) => registration::rename(situation, act, order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
             registration::open(situation, act, id, order)?
         }
@@ -104,9 +119,20 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
             let Known::Assessment(Some(opened)) = situation.known else {
                 return Err(Refusal::UnknownAssessment { assessment: id.clone() });
             };
-            let Opened { assessment, framework, document, wordings, peers } = opened;
-            let case =
-                Case { situation, caller, act, assessment, framework, document, wordings, peers };
+            let Opened { assessment, framework, document, wordings, peers, corrected, draft } =
+                opened;
+            let case = Case {
+                situation,
+                caller,
+                act,
+                assessment,
+                framework,
+                document,
+                wordings,
+                peers,
+                corrected,
+                draft,
+            };
             match order {
                 // Decided above: an assessment that is being opened is not known yet.
                 AssessmentOrder::Open(_) => {
@@ -122,6 +148,12 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
                 AssessmentOrder::RefuseSignOff(order) => editions::refuse(&case, order)?,
                 AssessmentOrder::Reopen(order) => editions::reopen(&case, order)?,
                 AssessmentOrder::Withdraw(order) => editions::withdraw(&case, order)?,
+                AssessmentOrder::PlaceHold(order) => marks::place_hold(&case, order)?,
+                AssessmentOrder::ReleaseHold(order) => marks::release_hold(&case, order)?,
+                AssessmentOrder::ReceiveChallenge(order) => marks::receive(&case, order)?,
+                AssessmentOrder::DecideChallenge(order) => marks::decide(&case, order)?,
+                AssessmentOrder::ShareDraft(order) => marks::share(&case, order)?,
+                AssessmentOrder::Correct(order) => corrections::correct(&case, order)?,
             }
         }
     };
@@ -140,6 +172,8 @@ struct Case<'a> {
     document: &'a [u8; 32],
     wordings: &'a [EvidenceRef],
     peers: &'a [Peer],
+    corrected: Option<&'a Correctable>,
+    draft: Option<&'a Assessment>,
 }
 
 /// The roles that may cause an order's event. (Spec §4, second column)
@@ -151,14 +185,23 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
         Order::RegisterFramework(_) | Order::RegisterSubject(_) => {
             &[Role::FrameworkAdmin, Role::Service]
         }
+        Order::RenameSubject(_) => &[Role::FrameworkAdmin],
         Order::Assess(_, order) => match order {
             AssessmentOrder::Open(_)
             | AssessmentOrder::SetAddressee(_)
-            | AssessmentOrder::Lock(_) => &[Role::LeadInspector],
+            | AssessmentOrder::Lock(_)
+            | AssessmentOrder::ShareDraft(_) => &[Role::LeadInspector],
             AssessmentOrder::SetGrade(_) => may_grade(situation, act),
             AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
             AssessmentOrder::SignOff(_) | AssessmentOrder::RefuseSignOff(_) => &[Role::Signatory],
             AssessmentOrder::Reopen(_) => may_reopen(situation),
+            AssessmentOrder::ReceiveChallenge(_) | AssessmentOrder::DecideChallenge(_) => {
+                may_handle_challenges(situation)
+            }
+            AssessmentOrder::PlaceHold(_) | AssessmentOrder::ReleaseHold(_) => {
+                &[Role::Publisher, Role::RecordsOfficer]
+            }
+            AssessmentOrder::Correct(_) => &[Role::RecordsOfficer],
             AssessmentOrder::Publish(_) | AssessmentOrder::Withdraw(_) => &[Role::Publisher],
         },
     }
@@ -169,7 +212,7 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
 fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
     let unknown = match situation.known {
         Known::Assessment(found) => found.is_none(),
-        Known::Name { .. } | Known::Opening { .. } => false,
+        Known::Name { .. } | Known::Subject { .. } | Known::Opening { .. } => false,
     };
     if unknown && act.reason.is_some() {
         &[Role::Inspector, Role::Moderator]
@@ -188,9 +231,27 @@ fn may_reopen(situation: &Situation<'_>) -> &'static [Role] {
             Phase::Published => &[Role::Publisher],
             Phase::Open | Phase::Locked { .. } => &[Role::LeadInspector],
         },
-        Known::Assessment(None) | Known::Name { .. } | Known::Opening { .. } => {
-            &[Role::LeadInspector, Role::Publisher]
+        Known::Assessment(None)
+        | Known::Name { .. }
+        | Known::Subject { .. }
+        | Known::Opening { .. } => &[Role::LeadInspector, Role::Publisher],
+    }
+}
+
+/// Who notes and decides challenges: the lead inspector, after publication the publisher. While
+/// another edition is being worked on, a challenge may be to either.
+fn may_handle_challenges(situation: &Situation<'_>) -> &'static [Role] {
+    match situation.known {
+        Known::Assessment(Some(opened)) if opened.assessment.published.is_empty() => {
+            &[Role::LeadInspector]
         }
+        Known::Assessment(Some(opened)) if opened.assessment.phase == Phase::Published => {
+            &[Role::Publisher]
+        }
+        Known::Assessment(_)
+        | Known::Name { .. }
+        | Known::Subject { .. }
+        | Known::Opening { .. } => &[Role::LeadInspector, Role::Publisher],
     }
 }
 
@@ -206,7 +267,13 @@ fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
         (Known::Assessment(Some(opened)), Some(reason)) => {
             opened.framework.reason(reason).is_some_and(|reason| reason.moderation)
         }
-        (Known::Assessment(_) | Known::Name { .. } | Known::Opening { .. }, _) => false,
+        (
+            Known::Assessment(_)
+            | Known::Name { .. }
+            | Known::Subject { .. }
+            | Known::Opening { .. },
+            _,
+        ) => false,
     }
 }
 
@@ -230,9 +297,39 @@ fn check_stated(last: Option<Item>, expected: Option<Expected>) -> Result<(), Re
         .when(last.is_some() && expected.is_none())
 }
 
+/// The last record of an item is the one that is expected. (Spec §4.2)
+fn check_last(
+    situation: &Situation<'_>,
+    item: impl FnOnce() -> String,
+    last: Option<Item>,
+    expected: Option<Expected>,
+) -> Result<(), Refusal> {
+    let at = last.map(|it| it.at);
+    let holds = match expected {
+        None | Some(Expected::NoneYet) => at.is_none(),
+        Some(Expected::At(position)) => at == Some(position),
+        Some(Expected::PreviousInBatch) => at.is_some_and(|at| at >= situation.batch_from),
+        Some(Expected::Any) => true,
+    };
+    if holds {
+        return Ok(());
+    }
+    let record = last.map(|it| it.record);
+    Err(Refusal::StaleExpectation { item: item(), last: at, record })
+}
+
+/// A salt for what an audience sees: fresh for each command, and another for each audience.
+fn salt(situation: &Situation<'_>, audience: &AudienceId) -> [u8; 32] {
+    *sha256(&[&situation.seed, audience.as_str().as_bytes()]).as_bytes()
+}
+
 /// The reason, if given, is one of the framework's.
 fn check_reason(framework: &Framework, act: &Act<Text>) -> Result<(), Refusal> {
-    let Some(reason) = &act.reason else { return Ok(()) };
+    act.reason.as_ref().map_or(Ok(()), |reason| check_is_reason(framework, reason))
+}
+
+/// A reason is one of the framework's.
+fn check_is_reason(framework: &Framework, reason: &ReasonCode) -> Result<(), Refusal> {
     let reasons = || framework.reasons.iter().map(|it| it.code.clone()).collect();
     match framework.reason(reason) {
         Some(_) => Ok(()),
@@ -305,18 +402,7 @@ impl Case<'_> {
         last: Option<Item>,
         expected: Option<Expected>,
     ) -> Result<(), Refusal> {
-        let at = last.map(|it| it.at);
-        let holds = match expected {
-            None | Some(Expected::NoneYet) => at.is_none(),
-            Some(Expected::At(position)) => at == Some(position),
-            Some(Expected::PreviousInBatch) => at.is_some_and(|at| at >= self.situation.batch_from),
-            Some(Expected::Any) => true,
-        };
-        if holds {
-            return Ok(());
-        }
-        let record = last.map(|it| it.record);
-        Err(Refusal::StaleExpectation { item: item(), last: at, record })
+        check_last(self.situation, item, last, expected)
     }
 
     /// Who changes a whole assessment knows its revision. (Spec §4.2)

@@ -1,10 +1,13 @@
 //! Rules for what begins: frameworks, subjects, assessments.
 
-use super::{Known, Situation, check_dates, check_no_evidence, check_reason};
+use super::{
+    Known, Situation, check_dates, check_last, check_no_evidence, check_reason, check_stated,
+};
 use crate::{
     judgement::{
         Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal,
-        RegisterFramework, RegisterSubject, StreamId, SubjectRegistered, Text,
+        RegisterFramework, RegisterSubject, RenameSubject, StreamId, SubjectRegistered,
+        SubjectRenamed, Text,
     },
     merkle::sha256,
 };
@@ -33,9 +36,29 @@ pub(super) fn subject(
     Ok(Event::SubjectRegistered(SubjectRegistered { subject, name, kind }))
 }
 
+pub(super) fn rename(
+    situation: &Situation<'_>,
+    act: &Act<Text>,
+    order: &RenameSubject,
+) -> Result<Event<Text>, Refusal> {
+    let RenameSubject { subject, name, expected } = order.clone();
+    let last = match situation.known {
+        Known::Subject { last } => last,
+        Known::Name { .. } | Known::Opening { .. } | Known::Assessment(_) => None,
+    };
+
+    Refusal::UnknownSubject { subject: subject.clone() }.when(last.is_none())?;
+    check_no_evidence(act)?;
+    check_dates(situation, act)?;
+    check_stated(last, expected)?;
+    check_last(situation, || format!("subjects/{subject}"), last, expected)?;
+    Ok(Event::SubjectRenamed(SubjectRenamed { subject, name }))
+}
+
 fn is_taken(situation: &Situation<'_>) -> bool {
     match situation.known {
         Known::Name { taken } | Known::Opening { taken, .. } => taken,
+        Known::Subject { last } => last.is_some(),
         Known::Assessment(found) => found.is_some(),
     }
 }
@@ -50,7 +73,9 @@ pub(super) fn open(
         Known::Opening { framework, subject, taken, same_cycle } => {
             (framework, subject, taken, same_cycle)
         }
-        Known::Name { .. } | Known::Assessment(_) => (None, false, is_taken(situation), None),
+        Known::Name { .. } | Known::Subject { .. } | Known::Assessment(_) => {
+            (None, false, is_taken(situation), None)
+        }
     };
     let Some(framework) = framework else {
         return Err(Refusal::UnknownFramework { framework: order.framework.clone() });

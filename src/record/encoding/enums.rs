@@ -1,7 +1,10 @@
 //! Closed sets and their numbers in the protos. A number, once given, is never given anew.
 
 use crate::{
-    judgement::{Basis, ChangeKind, FollowUpStatus, Kind, LetterPart, NonGrade, Role},
+    judgement::{
+        Basis, ChallengeKind, ChangeKind, CorrectedField, FollowUpStatus, HoldKind, Kind,
+        LetterPart, NonGrade, PointOutcome, Role, Stops,
+    },
     pb,
 };
 
@@ -79,3 +82,12 @@ numbered!(
     [Letterhead, Title, Salutation, Opening, Heading, LeadIn, Footnote, Confirmation, Valediction,]
 );
 numbered!(FollowUpStatus, FollowUpStatus, [Resolved, Improved, Maintained, Remains, NotReported]);
+numbered!(HoldKind, HoldKind, [Representation, Complaint, Court, InformationRequest, Preservation]);
+numbered!(Stops, HoldStops, [Publication, Erasure, Both]);
+numbered!(ChallengeKind, ChallengeKind, [Accuracy, Representation, Complaint]);
+numbered!(PointOutcome, PointOutcome, [Upheld, Partly, Refused]);
+numbered!(
+    CorrectedField,
+    CorrectedField,
+    [DecidedBy, DecidedOn, EffectiveOn, Reason, Transcription]
+);

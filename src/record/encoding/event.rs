@@ -38,6 +38,13 @@ pub(super) fn store(event: &Event<Commitment>) -> Arm {
         Event::SignOffRefused(event) => Arm::SignOffRefused(event.store()),
         Event::AssessmentReopened(event) => Arm::AssessmentReopened(event.store()),
         Event::AssessmentWithdrawn(event) => Arm::AssessmentWithdrawn(event.store()),
+        Event::HoldPlaced(event) => Arm::HoldPlaced(event.store()),
+        Event::HoldReleased(event) => Arm::HoldReleased(event.store()),
+        Event::ChallengeReceived(event) => Arm::ChallengeReceived(event.store()),
+        Event::ChallengeDecided(event) => Arm::ChallengeDecided(event.store()),
+        Event::DraftShared(event) => Arm::DraftShared(event.store()),
+        Event::RecordCorrected(event) => Arm::RecordCorrected(event.store()),
+        Event::SubjectRenamed(event) => Arm::SubjectRenamed(event.store()),
     }
 }
 
@@ -58,6 +65,13 @@ pub(super) fn read(arm: &Arm) -> Read<Event<Commitment>> {
         Arm::SignOffRefused(v1) => Event::SignOffRefused(Stored::read(v1)?),
         Arm::AssessmentReopened(v1) => Event::AssessmentReopened(Stored::read(v1)?),
         Arm::AssessmentWithdrawn(v1) => Event::AssessmentWithdrawn(Stored::read(v1)?),
+        Arm::HoldPlaced(v1) => Event::HoldPlaced(Stored::read(v1)?),
+        Arm::HoldReleased(v1) => Event::HoldReleased(Stored::read(v1)?),
+        Arm::ChallengeReceived(v1) => Event::ChallengeReceived(Stored::read(v1)?),
+        Arm::ChallengeDecided(v1) => Event::ChallengeDecided(Stored::read(v1)?),
+        Arm::DraftShared(v1) => Event::DraftShared(Stored::read(v1)?),
+        Arm::RecordCorrected(v1) => Event::RecordCorrected(Stored::read(v1)?),
+        Arm::SubjectRenamed(v1) => Event::SubjectRenamed(Stored::read(v1)?),
     })
 }
 

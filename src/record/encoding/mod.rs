@@ -6,11 +6,13 @@
 //! [`Unreadable::Newer`], never skipped: its bytes can still be copied, hashed and proven.
 
 mod act;
+mod correction;
 mod edition;
 mod entry;
 mod enums;
 mod event;
 mod fields;
+mod marks;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -133,7 +135,7 @@ impl Record {
 
 /// Whether a field of `Record` has this number. The descriptors are asked in a test.
 const fn is_known(field: u32) -> bool {
-    matches!(field, 1..=19 | 32..=45)
+    matches!(field, 1..=19 | 32..=52)
 }
 
 impl Stored for Record {

@@ -8,10 +8,12 @@ use super::*;
 use crate::{
     judgement::{
         AreaId, AssessmentId, AssessmentLocked, AssessmentOrder, AssessmentPublished, Award,
-        ChangeKind, Event, Expected, Framework, Grade, GradeSet, Label, LevelCode, LockAssessment,
-        NonGrade, PublishAssessment, RecordEntry, RefuseSignOff, RegisterFramework,
-        RegisterSubject, ReopenAssessment, RequestId, ReviseEntry, ScaleId, SetAddressee, SetGrade,
-        SignOff, Standing, StreamId, WithdrawAssessment,
+        ChangeKind, CorrectRecord, DecideChallenge, Event, Expected, Framework, Grade, GradeSet,
+        HoldPlaced, HoldReleased, Label, LevelCode, LockAssessment, NonGrade, PlaceHold,
+        PublishAssessment, ReceiveChallenge, RecordCorrected, RecordEntry, RefuseSignOff,
+        RegisterFramework, RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment,
+        RequestId, ReviseEntry, ScaleId, SetAddressee, SetGrade, ShareDraft, SignOff, Standing,
+        StreamId, SubjectRenamed, WithdrawAssessment,
     },
     merkle::Hash,
     record::{
@@ -90,6 +92,37 @@ fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
         Event::AssessmentWithdrawn(it) => {
             let (edition, fallback) = (it.edition, Some(it.fallback));
             AssessmentOrder::Withdraw(WithdrawAssessment { edition, fallback, expected: None })
+        }
+        Event::HoldPlaced(HoldPlaced { hold, kind, stops }) => {
+            AssessmentOrder::PlaceHold(PlaceHold { hold, kind, stops })
+        }
+        Event::HoldReleased(HoldReleased { hold }) => {
+            AssessmentOrder::ReleaseHold(ReleaseHold { hold, expected })
+        }
+        Event::ChallengeReceived(it) => AssessmentOrder::ReceiveChallenge(ReceiveChallenge {
+            challenge: it.challenge,
+            from: it.from,
+            kind: it.kind,
+            points: it.points,
+            due: it.due,
+        }),
+        Event::ChallengeDecided(it) => AssessmentOrder::DecideChallenge(DecideChallenge {
+            challenge: it.challenge,
+            point: it.point,
+            outcome: it.outcome,
+            why: it.why,
+            expected,
+        }),
+        Event::DraftShared(it) => AssessmentOrder::ShareDraft(ShareDraft {
+            recipient: it.recipient,
+            position: Some(it.position),
+            audience: it.digest.audience,
+        }),
+        Event::RecordCorrected(RecordCorrected { record, to, .. }) => {
+            AssessmentOrder::Correct(CorrectRecord { record, to, expected })
+        }
+        Event::SubjectRenamed(SubjectRenamed { subject, name }) => {
+            return Some(Order::RenameSubject(RenameSubject { subject, name, expected }));
         }
     };
     Some(Order::Assess(assessment(), order))

@@ -34,6 +34,86 @@ pub(super) struct Assessment {
     pub(super) earlier: Vec<String>,
     #[prost(message, repeated, tag = "17")]
     pub(super) lapsed: Vec<Lapsed>,
+    #[prost(message, repeated, tag = "18")]
+    pub(super) holds: Vec<Hold>,
+    #[prost(message, repeated, tag = "19")]
+    pub(super) challenges: Vec<Challenge>,
+    #[prost(message, repeated, tag = "20")]
+    pub(super) drafts: Vec<Draft>,
+    #[prost(message, repeated, tag = "21")]
+    pub(super) corrections: Vec<Corrected>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Hold {
+    #[prost(string, tag = "1")]
+    pub(super) hold: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) placed: Option<Item>,
+    #[prost(int32, tag = "3")]
+    pub(super) kind: i32,
+    #[prost(int32, tag = "4")]
+    pub(super) stops: i32,
+    #[prost(message, optional, tag = "5")]
+    pub(super) released: Option<Item>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Challenge {
+    #[prost(string, tag = "1")]
+    pub(super) challenge: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) item: Option<Item>,
+    #[prost(int32, tag = "3")]
+    pub(super) kind: i32,
+    /// Days since 1970.
+    #[prost(sint32, optional, tag = "4")]
+    pub(super) due: Option<i32>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) points: Vec<Raised>,
+}
+
+/// About an entry if `area` is absent.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Raised {
+    #[prost(string, optional, tag = "1")]
+    pub(super) area: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub(super) entry: Option<String>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) against: Option<Item>,
+    /// Present with an outcome.
+    #[prost(message, optional, tag = "4")]
+    pub(super) decided: Option<Item>,
+    #[prost(int32, tag = "5")]
+    pub(super) outcome: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Draft {
+    #[prost(message, optional, tag = "1")]
+    pub(super) item: Option<Item>,
+    #[prost(uint64, tag = "2")]
+    pub(super) position: u64,
+    #[prost(string, tag = "3")]
+    pub(super) audience: String,
+}
+
+/// The corrections of one record, oldest first.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Corrected {
+    #[prost(uint64, tag = "1")]
+    pub(super) record: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) amendments: Vec<Amendment>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Amendment {
+    #[prost(message, optional, tag = "1")]
+    pub(super) item: Option<Item>,
+    #[prost(int32, tag = "2")]
+    pub(super) field: i32,
 }
 
 /// Both in days since 1970.
@@ -100,6 +180,8 @@ pub(super) struct Written {
     pub(super) order: u32,
     #[prost(bool, tag = "7")]
     pub(super) struck: bool,
+    #[prost(message, optional, tag = "8")]
+    pub(super) corrected: Option<Item>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]

@@ -1,7 +1,7 @@
 //! The names of events, as requests state them.
 
 /// Every event that can be recorded so far. (Spec §4)
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 21] = [
     "PersonRegistered",
     "FrameworkRegistered",
     "SubjectRegistered",
@@ -16,6 +16,13 @@ const EVENTS: [&str; 14] = [
     "SignOffRefused",
     "AssessmentReopened",
     "AssessmentWithdrawn",
+    "HoldPlaced",
+    "HoldReleased",
+    "ChallengeReceived",
+    "ChallengeDecided",
+    "DraftShared",
+    "RecordCorrected",
+    "SubjectRenamed",
 ];
 
 /// The event of this name.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tonic::Status;
 
 use crate::{
-    judgement::{AssessmentId, Event, StreamId},
+    judgement::{AssessmentId, StreamId},
     ledger::{AsOf, AssessmentRead, Found, KnownAt, Ledger, Moment, ReadRecord, View},
     pb,
     rpc::{page_token::Page, show, status},
@@ -36,7 +36,8 @@ impl<'a> Rows<'a> {
         let mut page = Page::new(found.next);
         for record in &found.records {
             let within = self.within(record).await?;
-            let row = show::audit_row(record, within, &names);
+            let corrections = corrections(ledger, record, within).await?;
+            let row = show::audit_row(record, within, &corrections, &names);
             if page.take(record.record.position, row).is_break() {
                 break;
             }
@@ -44,14 +45,10 @@ impl<'a> Rows<'a> {
         Ok(page)
     }
 
-    /// The assessment that labels the area of a grade, or knows what became of a signature; other
-    /// rows need none.
+    /// The assessment of a record: it labels the area of a grade, and knows what became of what was
+    /// recorded.
     async fn within(&mut self, record: &ReadRecord) -> Result<Option<&AssessmentRead>, Status> {
-        let (StreamId::Assessment(assessment), Event::GradeSet(_) | Event::SignedOff(_)) =
-            (&record.record.stream, &record.event)
-        else {
-            return Ok(None);
-        };
+        let StreamId::Assessment(assessment) = &record.record.stream else { return Ok(None) };
         if !self.assessments.contains_key(assessment) {
             let known = KnownAt::Position(self.moment.position);
             let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
@@ -61,4 +58,16 @@ impl<'a> Rows<'a> {
         }
         Ok(self.assessments.get(assessment).and_then(Option::as_ref))
     }
+}
+
+/// The records that correct a record, oldest first.
+async fn corrections(
+    ledger: &Ledger,
+    record: &ReadRecord,
+    within: Option<&AssessmentRead>,
+) -> Result<Vec<ReadRecord>, Status> {
+    let known = within.and_then(|it| it.known.corrections.get(&record.record.position));
+    let Some(known) = known else { return Ok(Vec::new()) };
+    let at: Vec<_> = known.iter().map(|it| it.item.at).collect();
+    Box::pin(ledger.records_at(&at)).await.map_err(|error| status::of_read(&error))
 }

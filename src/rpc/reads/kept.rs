@@ -1,6 +1,7 @@
 //! Answers that show the grades of an assessment and nothing else, kept to be given again.
 //!
-//! What such an answer says depends on the assessment's revision and on who may see what; only the
+//! What such an answer says depends on the assessment's revision, on what was recorded of it since,
+//! and on who may see what; only the
 //! moment is another each time, and what became of the editions, which is not kept. So it is made once a revision, as long as it shows no text: texts
 //! can be erased, and then must not come from here.
 
@@ -12,7 +13,8 @@ use std::{
 use lru::LruCache;
 
 use crate::{
-    judgement::{Assessment, AssessmentId},
+    judgement::{AssessmentId, Revision},
+    ledger::AssessmentRead,
     pb,
     rpc::sight::Sight,
 };
@@ -21,7 +23,10 @@ use crate::{
 const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
 /// The last answer for each assessment, and for whom.
-pub(crate) struct KeptGrades(Mutex<LruCache<(AssessmentId, Sight), Arc<pb::Assessment>>>);
+pub(crate) struct KeptGrades(Mutex<LruCache<(AssessmentId, Sight), Kept>>);
+
+/// An answer, and the revision of the assessment when it was made.
+type Kept = (Revision, Arc<pb::Assessment>);
 
 impl Default for KeptGrades {
     fn default() -> Self {
@@ -30,18 +35,19 @@ impl Default for KeptGrades {
 }
 
 impl KeptGrades {
-    /// The answer that was kept of this very revision.
-    pub(super) fn get(&self, of: &Assessment, sight: &Sight) -> Option<Arc<pb::Assessment>> {
+    /// The answer that was kept of this very revision, when nothing more was recorded.
+    pub(super) fn get(&self, of: &AssessmentRead, sight: &Sight) -> Option<Arc<pb::Assessment>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = kept.get(&(of.id.clone(), sight.clone()))?;
-        (answer.revision == of.revision.get()).then(|| Arc::clone(answer))
+        let (known, answer) = kept.get(&(of.known.id.clone(), sight.clone()))?;
+        let same = answer.revision == of.assessment.revision.get() && *known == of.known.revision;
+        same.then(|| Arc::clone(answer))
     }
 
     /// Keeps an answer without texts.
-    pub(super) fn keep(&self, of: &Assessment, sight: &Sight, answer: &pb::Assessment) {
-        let key = (of.id.clone(), sight.clone());
-        let answer =
-            Arc::new(pb::Assessment { editions: Vec::new(), read: None, ..answer.clone() });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, answer);
+    pub(super) fn keep(&self, of: &AssessmentRead, sight: &Sight, answer: &pb::Assessment) {
+        let key = (of.known.id.clone(), sight.clone());
+        let answer = pb::Assessment { editions: Vec::new(), read: None, ..answer.clone() };
+        let kept = (of.known.revision, Arc::new(answer));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, kept);
     }
 }

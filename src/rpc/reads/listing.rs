@@ -99,7 +99,12 @@ pub(crate) async fn list_subjects(
 
     let filter = Filter { event: Some("SubjectRegistered"), ..Filter::default() };
     let (found, moment) = find(ledger, &filter, &paging).await?;
-    let subjects = found.records.iter().filter_map(show::registered_subject).collect();
+    let mut subjects = Vec::with_capacity(found.records.len());
+    for registered in &found.records {
+        let StreamId::Subject(id) = &registered.record.stream else { continue };
+        let read = ledger.subject(id, moment).await.map_err(|error| status::of_read(&error))?;
+        subjects.extend(read.map(|read| show::subject(&read, None)));
+    }
     let next_page_token = paging.next(found.next, moment.position);
     Ok(pb::ListSubjectsResponse { subjects, next_page_token })
 }

@@ -2,10 +2,10 @@
 
 use tonic::Status;
 
-use super::unknown;
+use super::{moment, unknown};
 use crate::{
-    judgement::{StreamId, SubjectId},
-    ledger::{Ledger, Moment},
+    judgement::{Position, StreamId, SubjectId},
+    ledger::{KnownAt, Ledger, Moment},
     pb,
     rpc::{
         asked::Asked,
@@ -27,13 +27,19 @@ pub(crate) async fn get_subject(
 ) -> Result<pb::Subject, Status> {
     let mut asked = Asked::default();
     let name = asked.required("name", SubjectId::parse_name(&request.name));
+    let day = asked.day("effective_at", request.effective_at.as_ref());
     let id = asked.settle(name)?;
-    let read = ledger.subject(&id).await.map_err(|error| status::of_read(&error))?;
+    let known = match request.known_at_position {
+        0 => KnownAt::Now,
+        position => KnownAt::Position(Position::new(position)),
+    };
+    let moment = moment(ledger, known).await?;
+    let read = ledger.subject(&id, moment).await.map_err(|error| status::of_read(&error))?;
     let name = StreamId::Subject(id.clone());
     let unknown = || unknown(Reason::SubjectNotFound, "subject", &name, "is not registered");
-    let subject = show::subject(&read.ok_or_else(unknown)?);
-    let current = Box::pin(current(ledger, &id, ledger.head())).await?;
-    Ok(pb::Subject { current, ..subject })
+    let read = read.ok_or_else(unknown)?;
+    let current = Box::pin(current(ledger, &id, moment)).await?;
+    Ok(pb::Subject { current, names: show::names(&read), ..show::subject(&read, day) })
 }
 
 /// What holds of a subject at a moment.

@@ -9,13 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::{
+    correction::content_of,
     entry::{addressee, content, signature},
+    marks,
     value::{date, moment, non_grade, optional_name, optional_text, timestamp},
 };
 use crate::{
     judgement::{
-        Addressee, Area, Assessment, Edition, EntryContent, EntryId, Event, Fallback, Framework,
-        Judgement, Period, Position, Standing, State, Withdrawal, edition_digest,
+        Addressee, Area, Assessment, Correction, Edition, EntryContent, EntryId, Event, Fallback,
+        Framework, Judgement, Period, Position, RecordCorrected, Standing, State, Withdrawal,
+        edition_digest,
     },
     ledger::{AssessmentRead, Holds, ReadError, ReadRecord, Shown},
     pb,
@@ -63,6 +66,15 @@ impl Scope {
         }
     }
 
+    /// Whether what is noted beside the letter is shown: to who may see working views.
+    fn notes(&self, read: &AssessmentRead) -> bool {
+        let sees_all = match &self.sight {
+            Sight::All => true,
+            Sight::Published(_) => false,
+        };
+        sees_all && self.is_full(read)
+    }
+
     /// The records that [`Scope::show`] needs, each once, by rising position.
     pub(crate) fn needs(&self, read: &AssessmentRead) -> BTreeSet<Position> {
         let AssessmentRead { assessment, framework, .. } = read;
@@ -72,6 +84,9 @@ impl Scope {
         if self.is_full(read) {
             needs.extend(assessment.addressee.map(|item| item.at));
             needs.extend(assessment.signatures().map(|(_, item)| item.at));
+        }
+        if self.notes(read) {
+            needs.extend(marks::needs(&read.known));
         }
         needs
     }
@@ -110,7 +125,7 @@ impl Scope {
             state: i32::from(state(assessment, framework)),
             edition: assessment.edition,
             revision: assessment.revision.get(),
-            judgements: self.judgements(assessment, framework, records)?,
+            judgements: self.judgements(read, records)?,
             entries: Vec::new(),
             signatures: Vec::new(),
             editions: editions(read, &self.sight),
@@ -118,7 +133,15 @@ impl Scope {
             read: Some(moment(*known)),
             as_stated: self.as_stated,
             next_page_token: String::new(),
+            holds: Vec::new(),
+            challenges: Vec::new(),
+            drafts: Vec::new(),
         };
+        if self.notes(read) {
+            shown.holds = marks::holds(&read.known);
+            shown.challenges = marks::challenges(&read.known, records)?;
+            shown.drafts = marks::drafts(&read.known, records)?;
+        }
         if self.is_full(read) {
             shown.addressee = sent_to(assessment, records)?;
             shown.signatures = signatures(assessment, records)?;
@@ -140,11 +163,11 @@ impl Scope {
 
     fn judgements(
         &self,
-        assessment: &Assessment,
-        framework: &Framework,
+        read: &AssessmentRead,
         records: &Records,
     ) -> Result<Vec<pb::Judgement>, ReadError> {
-        self.judged(assessment, framework)
+        let framework = read.framework.framework.as_ref();
+        self.judged(&read.assessment, framework)
             .map(|(area, judgement)| {
                 let qualifier = qualifier(judgement, records)?;
                 Ok(pb::Judgement {
@@ -156,24 +179,43 @@ impl Scope {
                     effective_on: Some(date(judgement.effective_on)),
                     recorded_at: Some(timestamp(judgement.recorded_at)),
                     transcribed: judgement.transcribed,
+                    corrected_at: last_correction(read, judgement.item.at),
                 })
             })
             .collect()
     }
 }
 
-/// An entry as a record words it.
+/// An entry as a record words it, or as `corrected` puts that right.
 ///
 /// # Errors
-/// [`ReadError`] if the record tells of something else.
-pub(crate) fn entry(id: &EntryId, record: &ReadRecord) -> Result<pb::Entry, ReadError> {
-    Ok(pb::Entry {
+/// [`ReadError`] if a record tells of something else.
+pub(crate) fn entry(
+    id: &EntryId,
+    record: &ReadRecord,
+    corrected: Option<&ReadRecord>,
+) -> Result<pb::Entry, ReadError> {
+    let worded = wording(record)?;
+    let mut entry = pb::Entry {
         entry_id: id.to_string(),
         position: record.record.position.get(),
         recorded_at: Some(timestamp(record.record.recorded_at)),
-        content: Some(content(wording(record)?)),
+        content: Some(content(worded)),
         transcribed: record.record.act.origin.is_transcribed(),
-    })
+        corrected_at: 0,
+        former: None,
+    };
+    if let Some(by) = corrected {
+        let Event::RecordCorrected(RecordCorrected {
+            to: Correction::Transcription(right), ..
+        }) = &by.event
+        else {
+            return Err(ReadError::other(&by.record, "a correction of an entry"));
+        };
+        entry.former = entry.content.replace(content(&right.within(worded)));
+        entry.corrected_at = by.record.position.get();
+    }
+    Ok(entry)
 }
 
 /// What stands for an area, and the words that bend it. No number is shown or derived where the
@@ -192,6 +234,12 @@ pub(crate) fn award(standing: &Standing, qualifier: Option<&Shown>) -> pb::Award
             pb::Award { qualifier, not_graded: non_grade(*value), ..pb::Award::default() }
         }
     }
+}
+
+/// The last record that corrects a record, whichever state is read; 0 if none does.
+fn last_correction(read: &AssessmentRead, record: Position) -> u64 {
+    let corrections = read.known.corrections.get(&record);
+    corrections.and_then(|all| all.last()).map_or(0, |last| last.item.at.get())
 }
 
 fn descriptor(framework: &Framework, area: &Area, standing: &Standing) -> String {
@@ -261,7 +309,7 @@ fn signatures(
     let shown = assessment.signatures().map(|(organisation, item)| {
         let record = at(records, item.at)?;
         let Event::SignedOff(signed) = &record.event else {
-            return Err(other(record, "a signature"));
+            return Err(ReadError::other(&record.record, "a signature"));
         };
         Ok(pb::SignedSignature {
             organisation: organisation.to_string(),
@@ -291,31 +339,25 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         | Event::AssessmentLocked(_)
         | Event::SignedOff(_)
         | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_)
+        | Event::SubjectRenamed(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => None,
     };
-    named.map(|named| Some(addressee(named))).ok_or_else(|| other(record, "an addressee"))
+    named
+        .map(|named| Some(addressee(named)))
+        .ok_or_else(|| ReadError::other(&record.record, "an addressee"))
 }
 
 fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {
-    let content = match &record.event {
-        Event::EntryRecorded(recorded) => Some(&recorded.content),
-        Event::EntryRevised(revised) => revised.content.as_ref(),
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::GradeSet(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_)
-        | Event::SignOffRefused(_)
-        | Event::AssessmentReopened(_)
-        | Event::AssessmentWithdrawn(_) => None,
-    };
-    content.ok_or_else(|| other(record, "the wording of an entry"))
+    content_of(&record.event)
+        .ok_or_else(|| ReadError::other(&record.record, "the wording of an entry"))
 }
 
 /// The words that bend a judgement, if any do.
@@ -328,20 +370,13 @@ fn qualifier<'a>(
     }
     let record = at(records, judgement.item.at)?;
     let Event::GradeSet(set) = &record.event else {
-        return Err(other(record, "a grade"));
+        return Err(ReadError::other(&record.record, "a grade"));
     };
     Ok(set.award.qualifier.as_ref())
 }
 
 fn at(records: &Records, position: Position) -> Result<&ReadRecord, ReadError> {
     records.get(&position).ok_or(ReadError::NoRecord(position))
-}
-
-/// The fold says that a record tells of one thing, and it tells of another.
-fn other(record: &ReadRecord, expected: &str) -> ReadError {
-    let position = record.record.position;
-    let what = format!("{} stands where {expected} is expected", record.event.name());
-    ReadError::Unreadable { position, what }
 }
 
 #[cfg(test)]

@@ -5,38 +5,47 @@ use bytes::Bytes;
 use super::{
     Names,
     assessment::award,
-    person::{decider, person, recorder_as_decider},
+    correction::{Righted, stated},
+    marks,
+    person::{decider, person},
     value::{basis, change, date, optional_name, optional_text, role, text, timestamp},
 };
 use crate::{
-    judgement::{Event, EvidenceRef, Fallback, Framework, GradeSet, Origin},
+    judgement::{
+        Assessment, Event, EvidenceRef, Fallback, Framework, GradeSet, HoldPlaced, HoldReleased,
+        Origin,
+    },
     ledger::{AssessmentRead, ReadRecord, Shown},
     pb,
 };
 
-/// One record as an auditor reads it. `within` is the record's assessment as it is known, with its
-/// framework: that labels the area of a grade, and says what became of what was recorded.
+/// One record as an auditor reads it: as corrected, with what was there by mistake. `within` is the
+/// record's assessment as it is known, with its framework: that labels the area of a grade, and says
+/// what became of what was recorded. `corrections` are the records that correct it, oldest first.
 pub(crate) fn audit_row(
     read: &ReadRecord,
     within: Option<&AssessmentRead>,
+    corrections: &[ReadRecord],
     names: Names<'_>,
 ) -> pb::AuditRow {
-    let framework = within.map(|it| it.framework.framework.as_ref());
-    let ReadRecord { record, act, event, .. } = read;
-    let decided_by = match &act.decided_by {
-        Some(stated) => Some(decider(stated, names)),
-        // Who enters history decides nothing. (Spec §4.9)
-        None if act.origin.is_transcribed() => None,
-        None => Some(recorder_as_decider(&record.recorded_by, names)),
-    };
-    let lapsed = within.and_then(|it| it.known.lapsed_by(record.position));
-    let told = about(event, framework);
+    let record = &read.record;
+    let known = within.map(|it| it.known.as_ref());
+    let mut righted = Righted::of(read);
+    let mut shown = Vec::with_capacity(corrections.len());
+    for by in corrections {
+        if let Event::RecordCorrected(corrected) = &by.event {
+            shown.push(righted.put_right(by, corrected, names));
+        }
+    }
+    let decided_by = righted.decider(names);
+    let act = righted.act;
+    let lapsed = known.and_then(|it| it.lapsed_by(record.position));
     pb::AuditRow {
         stream: record.stream.to_string(),
         position: record.position.get(),
         revision: record.revision.get(),
         record_id: record.id.to_string(),
-        event: event.name().to_owned(),
+        event: read.event.name().to_owned(),
         recorded_at: Some(timestamp(record.recorded_at)),
         recorded_by: Some(person(record.recorded_by.person, names)),
         recorder_role: role(record.recorded_by.role),
@@ -51,19 +60,63 @@ pub(crate) fn audit_row(
         evidence: act.evidence.iter().map(evidence).collect(),
         transcribed_from: transcribed_from(&act.origin),
         lapsed_by: lapsed.map_or(0, |by| by.at.get()),
-        ..told
+        challenges: known.map_or_else(Vec::new, |it| challenges(read, it)),
+        corrections: shown,
+        ..about(read, within, names)
     }
 }
 
+/// The challenges to a grade.
+fn challenges(read: &ReadRecord, known: &Assessment) -> Vec<pb::Challenge> {
+    let Event::GradeSet(_) = &read.event else { return Vec::new() };
+    marks::against(known, read.record.position)
+}
+
 /// What an event says beside who, when and why: the fields of a row that are its own.
-fn about(event: &Event<Shown>, framework: Option<&Framework>) -> pb::AuditRow {
-    let row = pb::AuditRow::default();
-    match event {
+fn about(read: &ReadRecord, within: Option<&AssessmentRead>, names: Names<'_>) -> pb::AuditRow {
+    let (record, row) = (&read.record, pb::AuditRow::default());
+    let framework = within.map(|it| it.framework.framework.as_ref());
+    match &read.event {
         Event::GradeSet(set) => pb::AuditRow { grade: Some(grade_change(set, framework)), ..row },
         Event::EntryRecorded(it) => pb::AuditRow { entry_id: it.entry.to_string(), ..row },
         Event::EntryRevised(it) => {
             pb::AuditRow { entry_id: it.entry.to_string(), struck: it.content.is_none(), ..row }
         }
+        Event::SignedOff(_)
+        | Event::SignOffRefused(_)
+        | Event::AssessmentReopened(_)
+        | Event::AssessmentWithdrawn(_) => about_edition(&read.event),
+        Event::HoldPlaced(HoldPlaced { hold, .. }) | Event::HoldReleased(HoldReleased { hold }) => {
+            let held = within.and_then(|it| it.known.holds.get(hold));
+            pb::AuditRow { hold: held.map(|it| marks::hold(hold, it)), ..row }
+        }
+        Event::ChallengeReceived(it) => {
+            pb::AuditRow { challenge: Some(marks::received(record, it)), ..row }
+        }
+        Event::ChallengeDecided(it) => {
+            pb::AuditRow { challenge: Some(marks::decided(record, it)), ..row }
+        }
+        Event::DraftShared(it) => {
+            pb::AuditRow { draft: Some(marks::shared_draft(record, it)), ..row }
+        }
+        Event::RecordCorrected(it) => {
+            pb::AuditRow { correction: Some(stated(read, it, names)), ..row }
+        }
+        Event::SubjectRenamed(it) => pb::AuditRow { display_name: it.name.to_string(), ..row },
+        Event::PersonRegistered(_)
+        | Event::FrameworkRegistered(_)
+        | Event::SubjectRegistered(_)
+        | Event::AssessmentOpened(_)
+        | Event::AddresseeSet(_)
+        | Event::AssessmentLocked(_)
+        | Event::AssessmentPublished(_) => row,
+    }
+}
+
+/// What is signed, objected to, opened again or withdrawn.
+fn about_edition(event: &Event<Shown>) -> pb::AuditRow {
+    let row = pb::AuditRow::default();
+    match event {
         Event::SignedOff(it) => pb::AuditRow { signed_for: it.organisation.to_string(), ..row },
         Event::SignOffRefused(it) => pb::AuditRow {
             signed_for: it.organisation.to_string(),
@@ -88,10 +141,20 @@ fn about(event: &Event<Shown>, framework: Option<&Framework>) -> pb::AuditRow {
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
+        | Event::SubjectRenamed(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
+        | Event::GradeSet(_)
+        | Event::EntryRecorded(_)
+        | Event::EntryRevised(_)
         | Event::AssessmentLocked(_)
-        | Event::AssessmentPublished(_) => row,
+        | Event::AssessmentPublished(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_)
+        | Event::ChallengeReceived(_)
+        | Event::ChallengeDecided(_)
+        | Event::DraftShared(_)
+        | Event::RecordCorrected(_) => row,
     }
 }
 
@@ -276,7 +339,7 @@ mod tests {
             record(4, Event::SignOffRefused(refused)),
         ];
         let (within, _) = fixture::read(&records);
-        let rows = records.iter().map(|it| audit_row(it, Some(&within), &names));
+        let rows = records.iter().map(|it| audit_row(it, Some(&within), &[], &names));
         let lapsed: Vec<_> = rows.clone().map(|row| row.lapsed_by).collect();
         assert_eq!(lapsed, [0, 0, 4, 0]);
         let row = rows.last().unwrap();
@@ -287,7 +350,7 @@ mod tests {
     #[test]
     fn a_row_says_who_decided_and_who_recorded_when_why_and_on_what() {
         let (within, _) = fixture::read(&[opened(), moderated()]);
-        let row = audit_row(&moderated(), Some(&within), &names);
+        let row = audit_row(&moderated(), Some(&within), &[], &names);
         assert_eq!(row, moderated_shown());
     }
 
@@ -295,7 +358,7 @@ mod tests {
     fn where_nobody_else_is_stated_the_recorder_decided_on_the_day_of_recording() {
         let content = content(EntryKind::Narrative, "summary", 1, "so it is");
         let event = Event::EntryRecorded(EntryRecorded { entry: entry("p-1"), content });
-        let row = audit_row(&record(2, event), None, &names);
+        let row = audit_row(&record(2, event), None, &[], &names);
         let recorder = person_shown(1, shown("inspector-a"));
         let expected = pb::AuditRow {
             stream: ASSESSMENT.to_owned(),

@@ -40,7 +40,7 @@ pub(crate) fn content(content: &EntryContent<Shown>) -> pb::EntryContent {
     }
 }
 
-fn figure(figure: &Figure<Shown>) -> pb::Figure {
+pub(super) fn figure(figure: &Figure<Shown>) -> pb::Figure {
     pb::Figure {
         measure: Some(text(&figure.measure)),
         group: optional_text(figure.group.as_ref()),

@@ -1,10 +1,12 @@
 //! Frameworks and subjects: what assessments are made of.
 
+use jiff::civil::Date;
 use prost::Message;
 
+use super::value::date;
 use crate::{
-    judgement::{AssessmentId, Current, Event, Position},
-    ledger::{ReadError, ReadRecord, Registered, SubjectRead},
+    judgement::{AssessmentId, Current},
+    ledger::{DatedName, ReadError, Registered, SubjectRead},
     pb,
 };
 
@@ -19,15 +21,26 @@ pub(crate) fn framework(registered: &Registered) -> Result<pb::Framework, ReadEr
     })
 }
 
-/// A subject.
-pub(crate) fn subject(read: &SubjectRead) -> pb::Subject {
+/// A subject by the name that held on a day, or that holds now.
+pub(crate) fn subject(read: &SubjectRead, day: Option<Date>) -> pb::Subject {
     pb::Subject {
         name: format!("subjects/{}", read.subject),
-        display_name: read.name.clone(),
+        display_name: read.name_on(day).to_owned(),
         kind: read.kind.clone(),
         position: read.position.get(),
         current: Vec::new(),
+        names: Vec::new(),
     }
+}
+
+/// The names of a subject, in the order in which they were recorded.
+pub(crate) fn names(read: &SubjectRead) -> Vec<pb::SubjectName> {
+    let name = |it: &DatedName| pb::SubjectName {
+        display_name: it.name.clone(),
+        effective_on: it.from.map(date),
+        position: it.position.get(),
+    };
+    read.names.iter().map(name).collect()
 }
 
 /// What holds of a subject under one framework id.
@@ -48,19 +61,4 @@ pub(crate) fn current(family: String, current: &Current) -> pb::CurrentAssessmen
             ..pb::CurrentAssessment::default()
         },
     }
-}
-
-/// The subject that a record registered; `None` if it registered none.
-pub(crate) fn registered_subject(read: &ReadRecord) -> Option<pb::Subject> {
-    let Event::SubjectRegistered(registered) = &read.event else {
-        return None;
-    };
-    let position: Position = read.record.position;
-    Some(pb::Subject {
-        name: format!("subjects/{}", registered.subject),
-        display_name: registered.name.to_string(),
-        kind: registered.kind.to_string(),
-        position: position.get(),
-        current: Vec::new(),
-    })
 }

@@ -181,6 +181,25 @@ reasons! {
     /// A withdrawal falls back to an assessment of the same subject that is published and not
     /// withdrawn. Metadata: `fallback`.
     FallbackNotPublished = "FALLBACK_NOT_PUBLISHED" => FailedPrecondition,
+    // Holds, challenges, drafts, corrections.
+    /// No such hold was placed. Metadata: `hold`.
+    HoldNotFound = "HOLD_NOT_FOUND" => NotFound,
+    /// The hold is released already. Metadata: `hold`.
+    HoldReleased = "HOLD_RELEASED" => FailedPrecondition,
+    /// A hold stops this. Metadata: `holds`.
+    OnHold = "ON_HOLD" => FailedPrecondition,
+    /// No such challenge was received. Metadata: `challenge`.
+    ChallengeNotFound = "CHALLENGE_NOT_FOUND" => NotFound,
+    /// The challenge has no such point. Metadata: `challenge`, `point`, `points` (how many it
+    /// has).
+    PointNotFound = "POINT_NOT_FOUND" => NotFound,
+    /// The framework has no such audience. Metadata: `audience`, `audiences`.
+    AudienceNotInFramework = "AUDIENCE_NOT_IN_FRAMEWORK" => InvalidArgument,
+    /// The assessment was not there at that position, or nothing is recorded there yet. Metadata:
+    /// `position`, `opened`.
+    PositionOutsideAssessment = "POSITION_OUTSIDE_ASSESSMENT" => InvalidArgument,
+    /// That is no mistake of a record of this sort. Metadata: `field`, `event`.
+    NotCorrectable = "NOT_CORRECTABLE" => InvalidArgument,
 }
 
 #[cfg(test)]

@@ -57,6 +57,15 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::AlreadyOpen { .. } => Reason::AlreadyOpen,
         Refusal::NotPublished { .. } => Reason::NotPublished,
         Refusal::FallbackNotPublished { .. } => Reason::FallbackNotPublished,
+        Refusal::UnknownHold { .. } => Reason::HoldNotFound,
+        Refusal::HoldReleased { .. } => Reason::HoldReleased,
+        Refusal::OnHold { .. } => Reason::OnHold,
+        Refusal::UnknownChallenge { .. } => Reason::ChallengeNotFound,
+        Refusal::UnknownPoint { .. } => Reason::PointNotFound,
+        Refusal::AudienceNotInFramework { .. } => Reason::AudienceNotInFramework,
+        Refusal::NotThereAt { .. } => Reason::PositionOutsideAssessment,
+        Refusal::UnknownRecord { .. } => Reason::RecordNotFound,
+        Refusal::NotCorrectable { .. } => Reason::NotCorrectable,
         Refusal::KeyReused { .. } => Reason::KeyReused,
     }
 }
@@ -86,8 +95,9 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::AreaNotInFramework { area, framework, areas, named_by } => {
             problem.with("area", area).with("framework", framework).with_list("areas", areas).at(
                 match named_by {
-                    NamedBy::Grade => "area",
-                    NamedBy::Entry => "content.area",
+                    NamedBy::Grade => "area".to_owned(),
+                    NamedBy::Entry => "content.area".to_owned(),
+                    NamedBy::Point(index) => format!("points[{index}].area"),
                 },
             )
         }
@@ -127,7 +137,12 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             references.iter().fold(problem, |all, it| all.violated(field_of(it), it))
         }
         Refusal::RationaleRequired { needs } => problem.with("needs", needs).at("act"),
-        Refusal::DateInFuture { field } => problem.with("field", field).at(format!("act.{field}")),
+        Refusal::DateInFuture { field } => {
+            // What is corrected is no circumstance of the correction.
+            let corrected = field.starts_with("to.");
+            let path = if corrected { (*field).to_owned() } else { format!("act.{field}") };
+            problem.with("field", field).at(path)
+        }
         Refusal::PeriodReversed => problem.at("periods"),
         Refusal::TranscriptionUndated => problem.at("act.decided_on"),
         Refusal::ExpectationRequired { last } => {
@@ -178,6 +193,30 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::FallbackNotPublished { fallback } => {
             problem.with("fallback", fallback).unless(fallback, "it is not in force")
         }
+        Refusal::UnknownHold { hold } => problem.with("hold", hold),
+        Refusal::HoldReleased { hold } => {
+            problem.with("hold", hold).unless(hold, "it is released already")
+        }
+        Refusal::OnHold { holds } => {
+            holds.iter().fold(problem.with_list("holds", holds), |all, it| {
+                all.unless(it, "it is not released")
+            })
+        }
+        Refusal::UnknownChallenge { challenge } => problem.with("challenge", challenge),
+        Refusal::UnknownPoint { challenge, point, points } => {
+            problem.with("challenge", challenge).with("point", point).with("points", points)
+        }
+        Refusal::AudienceNotInFramework { audience, audiences } => {
+            problem.with("audience", audience).with_list("audiences", audiences).at("audience")
+        }
+        Refusal::NotThereAt { position, opened } => problem
+            .with("position", number(*position))
+            .with("opened", opened)
+            .at("known_at_position"),
+        Refusal::UnknownRecord { position } => problem.with("position", position),
+        Refusal::NotCorrectable { field, event } => {
+            problem.with("field", field.as_str()).with("event", event).at("to")
+        }
         Refusal::KeyReused { position } => problem.with("position", position),
     }
 }
@@ -191,6 +230,7 @@ fn field_of(dangling: &Dangling) -> String {
                 format!("act.evidence[{index}].entry")
             }
         },
+        Place::Point(index) => format!("points[{index}].entry"),
         Place::RelatesTo(index) => format!("content.relates_to[{index}]"),
         Place::Paragraph => "content.paragraph".to_owned(),
         Place::CarriedTo => "content.follow_up.carried_to".to_owned(),

@@ -98,7 +98,7 @@ fn origin(at: &At<'_>, given: Option<&pb::Transcription>) -> Read<Origin<Text>> 
     Ok(Origin::Transcribed { source: source?, sha256: digest? })
 }
 
-fn decider(
+pub(super) fn decider(
     at: &At<'_>,
     given: Option<&pb::StatedDecider>,
     names: &mut Names<'_>,

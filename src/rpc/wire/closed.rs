@@ -4,12 +4,20 @@ use super::{At, Read};
 use crate::{
     judgement::{Basis, FollowUpStatus, LetterPart, NonGrade, Role},
     pb,
+    record::Numbered,
 };
 
 /// A number of a closed set: 0 is "not stated", a number that is not in the set is a violation.
 pub(super) fn closed<E: TryFrom<i32>>(at: &At<'_>, number: i32) -> Read<E> {
     E::try_from(number)
         .map_err(|_| at.violated(format_args!("has no value {number} in this version")))
+}
+
+/// A value of a closed set that must be stated.
+pub(super) fn one_of<N: Numbered>(at: &At<'_>, number: i32) -> Read<N> {
+    at.required((number != 0).then_some(()))?;
+    let unknown = || at.violated(format_args!("has no value {number} in this version"));
+    N::numbered(number).ok_or_else(unknown)
 }
 
 pub(super) fn role_if_any(at: &At<'_>, number: i32) -> Read<Option<Role>> {

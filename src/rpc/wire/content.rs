@@ -9,7 +9,7 @@ use crate::{
     judgement::{
         Addressee, AreaId, AssessmentId, Citation, Comparator, ComparatorKind, Decimal,
         EntryContent, EntryId, EntryKind, Figure, FigureValue, FollowUp, LetterPart, SectionId,
-        Signature, Text,
+        Signature, Text, Wording,
     },
     pb::{self, figure_value::Stated},
 };
@@ -41,6 +41,15 @@ pub(super) fn entry_content(
         source: source?,
         relates_to: relates_to?,
     })
+}
+
+/// The text and figures of an entry.
+pub(super) fn wording(at: &At<'_>, given: &pb::Wording) -> Read<Wording<Text>> {
+    let words = text_if_any(&at.field("text"), given.text.as_ref());
+    let quote = text_if_any(&at.field("quote"), given.quote.as_ref());
+    let figures = at.field("figures").each(&given.figures, figure);
+    let source = text_if_any(&at.field("source"), given.source.as_ref());
+    Ok(Wording { text: words?, quote: quote?, figures: figures?, source: source? })
 }
 
 /// The kind, with the data that only it has.

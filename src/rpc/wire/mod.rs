@@ -9,6 +9,7 @@ mod closed;
 mod content;
 mod edition;
 mod field;
+mod marks;
 mod order;
 mod receipt;
 mod registration;
@@ -18,7 +19,7 @@ pub(super) use act::Names;
 pub(super) use field::{At, Read, read};
 pub(super) use order::{Ordered, any_order, assessment_of, validate_only_of};
 pub(super) use receipt::receipt;
-pub(super) use registration::{register_framework, register_subject};
+pub(super) use registration::{register_framework, register_subject, rename_subject};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::{
     closed::non_grade,
     content::{addressee, entry_content},
     edition::{lock, publish, refuse_sign_off, reopen, sign_off, withdraw},
+    marks,
     value::{affirmed, date, expected, id, id_if_any, typed_if_any},
 };
 use crate::{
@@ -47,6 +48,12 @@ pub(in crate::rpc) fn any_order(
         Given::RefuseSignOff(given) => ordered(at, given, names, refuse_sign_off),
         Given::ReopenAssessment(given) => ordered(at, given, names, reopen),
         Given::WithdrawAssessment(given) => ordered(at, given, names, withdraw),
+        Given::PlaceHold(given) => ordered(at, given, names, marks::place_hold),
+        Given::ReleaseHold(given) => ordered(at, given, names, marks::release_hold),
+        Given::ReceiveChallenge(given) => ordered(at, given, names, marks::receive_challenge),
+        Given::DecideChallenge(given) => ordered(at, given, names, marks::decide_challenge),
+        Given::ShareDraft(given) => ordered(at, given, names, marks::share_draft),
+        Given::CorrectRecord(given) => ordered_by_name(at, given, names, marks::correct_record),
     }
 }
 
@@ -102,6 +109,12 @@ on_assessment! {
     RefuseSignOffRequest by RefuseSignOff as "refuse_sign_off",
     ReopenAssessmentRequest by ReopenAssessment as "reopen_assessment",
     WithdrawAssessmentRequest by WithdrawAssessment as "withdraw_assessment",
+    PlaceHoldRequest by PlaceHold as "place_hold",
+    ReleaseHoldRequest by ReleaseHold as "release_hold",
+    ReceiveChallengeRequest by ReceiveChallenge as "receive_challenge",
+    DecideChallengeRequest by DecideChallenge as "decide_challenge",
+    ShareDraftRequest by ShareDraft as "share_draft",
+    CorrectRecordRequest by CorrectRecord as "correct_record",
 }
 
 fn ordered<R: OnAssessment>(
@@ -110,9 +123,19 @@ fn ordered<R: OnAssessment>(
     names: &mut Names<'_>,
     order: fn(&At<'_>, &R) -> Read<AssessmentOrder<Text>>,
 ) -> Read<Ordered> {
+    ordered_by_name(at, given, names, |at, given, _| order(at, given))
+}
+
+/// The same, of an order that names persons itself.
+fn ordered_by_name<R: OnAssessment>(
+    at: &At<'_>,
+    given: &R,
+    names: &mut Names<'_>,
+    order: impl FnOnce(&At<'_>, &R, &mut Names<'_>) -> Read<AssessmentOrder<Text>>,
+) -> Read<Ordered> {
     let assessment = id(&at.field("assessment"), given.assessment(), AssessmentId::parse);
     let act = act(&at.field("act"), given.act(), names);
-    let order = order(at, given);
+    let order = order(at, given, names);
     Ok(Ordered {
         act: act?,
         order: Order::Assess(assessment?, order?),

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{At, Names, Ordered, Read, act::act, order::mode, value::id};
+use super::{
+    At, Names, Ordered, Read,
+    act::act,
+    order::mode,
+    value::{expected, id},
+};
 use crate::{
-    judgement::{Label, Order, RegisterFramework, RegisterSubject, SubjectId},
+    judgement::{Label, Order, RegisterFramework, RegisterSubject, RenameSubject, SubjectId},
     pb,
     record::{Fault, document_of, framework_of},
 };
@@ -42,5 +47,19 @@ pub(in crate::rpc) fn register_subject(
     let kind = id(&at.field("kind"), &given.kind, Label::parse);
     let order = RegisterSubject { subject: subject?, name: name?, kind: kind? };
     let order = Order::RegisterSubject(order);
+    Ok(Ordered { act: act?, order, mode: mode(given.validate_only) })
+}
+
+pub(in crate::rpc) fn rename_subject(
+    at: &At<'_>,
+    given: &pb::RenameSubjectRequest,
+    names: &mut Names<'_>,
+) -> Read<Ordered> {
+    let act = act(&at.field("act"), given.act.as_ref(), names);
+    let subject = id(&at.field("subject"), &given.subject, SubjectId::parse_name);
+    let name = id(&at.field("display_name"), &given.display_name, Label::parse);
+    let expected = expected(&at.field("expected"), given.expected.as_ref());
+    let order = RenameSubject { subject: subject?, name: name?, expected: expected? };
+    let order = Order::RenameSubject(order);
     Ok(Ordered { act: act?, order, mode: mode(given.validate_only) })
 }

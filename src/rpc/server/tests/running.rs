@@ -68,6 +68,7 @@ impl FrameworkService for Echo {
     unasked! {
         register_framework(RegisterFrameworkRequest) -> Receipt;
         register_subject(RegisterSubjectRequest) -> Receipt;
+        rename_subject(RenameSubjectRequest) -> Receipt;
         list_frameworks(ListFrameworksRequest) -> ListFrameworksResponse;
         get_subject(GetSubjectRequest) -> Subject;
         list_subjects(ListSubjectsRequest) -> ListSubjectsResponse;
@@ -98,6 +99,16 @@ impl AssessmentService for Echo {
         lock_assessment(LockAssessmentRequest) -> Receipt;
         sign_off_assessment(SignOffAssessmentRequest) -> Receipt;
         publish_assessment(PublishAssessmentRequest) -> Receipt;
+        publish_assessments(PublishAssessmentsRequest) -> PublishAssessmentsResponse;
+        refuse_sign_off(RefuseSignOffRequest) -> Receipt;
+        reopen_assessment(ReopenAssessmentRequest) -> Receipt;
+        withdraw_assessment(WithdrawAssessmentRequest) -> Receipt;
+        place_hold(PlaceHoldRequest) -> Receipt;
+        release_hold(ReleaseHoldRequest) -> Receipt;
+        receive_challenge(ReceiveChallengeRequest) -> Receipt;
+        decide_challenge(DecideChallengeRequest) -> Receipt;
+        share_draft(ShareDraftRequest) -> Receipt;
+        correct_record(CorrectRecordRequest) -> Receipt;
         apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
         get_assessment(GetAssessmentRequest) -> Assessment;
         list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;

@@ -117,7 +117,8 @@ fn show(scope: &Scope, records: &[ReadRecord]) -> pb::Assessment {
     let (read, all) = read(records);
     let needs = scope.needs(&read);
     let entries = scope.entries(&read);
-    let entries = entries.iter().map(|(id, at)| super::entry(id, &all[at]).unwrap()).collect();
+    let entries =
+        entries.iter().map(|(id, at)| super::entry(id, &all[at], None).unwrap()).collect();
     let given = all.into_iter().filter(|(at, _)| needs.contains(at));
     pb::Assessment { entries, ..scope.show(&read, &given.collect()).unwrap() }
 }
@@ -139,6 +140,7 @@ fn grades_stand_in_the_frameworks_order_as_they_were_awarded() {
         effective_on: day(2006, 11, 1),
         recorded_at: Some(timestamp(fixture::recorded_at(position))),
         transcribed: false,
+        corrected_at: 0,
     };
     let review = i32::from(pb::NonGrade::SubjectToReview);
     let expected = [
@@ -224,6 +226,9 @@ fn an_assessment_says_what_it_is_and_which_moment_it_reflects() {
         }),
         as_stated: true,
         next_page_token: String::new(),
+        holds: Vec::new(),
+        challenges: Vec::new(),
+        drafts: Vec::new(),
     };
     assert_eq!(assessment, expected);
     assert_eq!(show(&full(), &written()).addressee.unwrap().name, shown("Director"));
@@ -265,6 +270,7 @@ fn a_published_edition_keeps_its_signatures_of_which_the_last_count() {
         position: 18,
         letter_date: day(2006, 11, 1),
         digest: Bytes::from_static(&[7; 32]),
+        withdrawn: None,
     };
     assert_eq!(assessment.editions, [edition]);
 }
