@@ -134,7 +134,7 @@ impl<T> Texts<T> for ChallengeReceived<T> {
     ) -> Result<ChallengeReceived<U>, E> {
         Ok(ChallengeReceived {
             challenge: self.challenge,
-            from: one(self.from, at, "from", visit)?,
+            from: one(self.from, at, "received_from", visit)?,
             kind: self.kind,
             points: each(self.points, at, "points", visit)?,
             due: self.due,

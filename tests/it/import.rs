@@ -12,10 +12,19 @@ use crate::served::Served;
 
 /// Imports `text` as the inspector; the exit code and what was counted.
 async fn import(served: &Served, text: &str, flags: &[&str]) -> (Option<i32>, String) {
+    import_as(served, "inspector", text, flags).await
+}
+
+async fn import_as(
+    served: &Served,
+    login: &str,
+    text: &str,
+    flags: &[&str],
+) -> (Option<i32>, String) {
     let files = TempDir::new().unwrap();
-    let (file, token) = (files.path().join("steps.jsonl"), files.path().join("inspector"));
+    let (file, token) = (files.path().join("steps.jsonl"), files.path().join(login));
     fs::write(&file, text).unwrap();
-    fs::write(&token, served.token("inspector")).unwrap();
+    fs::write(&token, served.token(login)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
     command.arg("import").arg(file).arg("--token-file").arg(token).args(flags);
     command.args(["--server", &format!("http://{}", served.address)]);
@@ -68,5 +77,73 @@ async fn an_import_stops_at_what_is_refused_and_goes_on_there_once_it_is_mended(
     let mended = [right.clone(), grade(&assessment, "staying-safe", "good")].join("\n");
     let second = import(&served, &mended, &[]).await;
     assert_eq!(second, (Some(0), "1 recorded, 1 replayed, 0 refused".to_owned()));
+    served.stop().await;
+}
+
+/// Imports commands of one login on an assessment, twice: recorded, then known again.
+async fn imported(served: &Served, login: &str, commands: &[String]) {
+    let text = commands.join("\n");
+    let counted = |recorded: usize, replayed: usize| {
+        (Some(0), format!("{recorded} recorded, {replayed} replayed, 0 refused"))
+    };
+    let first = import_as(served, login, &text, &[]).await;
+    assert_eq!(first, counted(commands.len(), 0), "{login}: {text}");
+    assert_eq!(import_as(served, login, &text, &[]).await, counted(0, commands.len()));
+}
+
+fn command(order: &str, assessment: &str, rest: &str) -> String {
+    format!(r#"{{"command": {{"{order}": {{"assessment": "{assessment}", {rest}}}}}}}"#)
+}
+
+const WHY: &str = r#""act": {"reason": "COURT_ORDER", "rationale": "as ordered"}"#;
+
+#[tokio::test]
+async fn every_command_has_a_place_in_the_import_format() {
+    let served = Served::start().await;
+    let editing = crate::editions::Editing::graded(&served).await;
+    let name = editing.name.as_str();
+    let position = served.history(name, "social-care").await[0].position;
+    let any = r#""expected": {"any": true}"#;
+    let with = |order: &str, rest: &str| command(order, name, &format!("{WHY}, {rest}"));
+    let point = r#""points": [{"area": "social-care", "text": "it is better"}]"#;
+    let lead = [
+        with(
+            "receiveChallenge",
+            &format!(
+                r#""challengeId": "c-1", "receivedFrom": "the council", "kind": "CHALLENGE_KIND_ACCURACY", {point}"#
+            ),
+        ),
+        with(
+            "decideChallenge",
+            r#""challengeId": "c-1", "point": 1, "outcome": "POINT_OUTCOME_REFUSED", "why": "no""#,
+        ),
+        with("shareDraft", r#""recipient": "the director", "audience": "addressee""#),
+    ];
+    imported(&served, "lead", &lead).await;
+    let hold = r#""holdId": "h-1", "kind": "HOLD_KIND_COURT", "stops": "HOLD_STOPS_BOTH""#;
+    let to = r#""to": {"decidedOn": {"year": 2006, "month": 9, "day": 30}}"#;
+    let officer = [
+        with("placeHold", hold),
+        with("releaseHold", &format!(r#""holdId": "h-1", {any}"#)),
+        with("correctRecord", &format!(r#""position": "{position}", {to}"#)),
+    ];
+    imported(&served, "officer", &officer).await;
+    // The digests are left to the importer.
+    imported(&served, "lead", &[with("lockAssessment", any)]).await;
+    let refused = r#""organisation": "csci", "edition": 1, "objection": "social care is not 3""#;
+    let refuse = with("refuseSignOff", refused);
+    let first = import_as(&served, "csci", &refuse, &[]).await;
+    assert_eq!(first, (Some(0), "1 recorded, 0 replayed, 0 refused".to_owned()));
+    editing.published(1, crate::served::date(2006, 11, 1)).await;
+    let publisher = [
+        with("withdrawAssessment", &format!(r#""edition": 1, "notRated": true, {any}"#)),
+        with("reopenAssessment", &format!(r#""authority": "the chief inspector", {any}"#)),
+    ];
+    imported(&served, "publisher", &publisher).await;
+    let rename = format!(
+        r#"{{"renameSubject": {{"subject": "{}", "displayName": "Leicester", {any}}}}}"#,
+        crate::served::SUBJECT
+    );
+    imported(&served, "admin", &[rename]).await;
     served.stop().await;
 }

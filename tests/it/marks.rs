@@ -338,7 +338,7 @@ async fn a_refused_point_stays_in_the_history_of_the_grade_that_it_is_against() 
         assessment: name.clone(),
         act: Some(act()),
         challenge_id: "council-1".to_owned(),
-        from: "the director".to_owned(),
+        received_from: "the director".to_owned(),
         kind: pb::ChallengeKind::Accuracy.into(),
         points,
         due: Some(date(2006, 11, 1)),
@@ -380,7 +380,7 @@ async fn a_refused_point_stays_in_the_history_of_the_grade_that_it_is_against() 
     let read = full(&served, &name).await;
     assert_eq!(grade(&read, CAPACITY), "2", "it changes no grade");
     let challenge = &read.challenges[0];
-    assert_eq!(text(&challenge.from), "the director");
+    assert_eq!(text(&challenge.received_from), "the director");
     assert_eq!((challenge.due, challenge.position), (Some(date(2006, 11, 1)), received.position));
     let shown = &challenge.points[0];
     assert_eq!((text(&shown.text), text(&shown.why)), ("it is better", "the evidence stands"));

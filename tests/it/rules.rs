@@ -521,7 +521,7 @@ fn publication_is_refused_in_the_order_of_the_table() {
             let (kind, stops) = (HoldKind::Court, Stops::Both);
             let hold = HoldId::parse("court-1").unwrap();
             let placed = Event::HoldPlaced(HoldPlaced { hold, kind, stops });
-            past.tell(&placed, &self::act(9), person(1));
+            past.tell(&placed, &act(9), person(1));
         }
         let mut act = act(6);
         common(row, &mut act);

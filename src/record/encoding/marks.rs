@@ -53,7 +53,7 @@ impl Stored for ChallengeReceived<Commitment> {
     fn store(&self) -> pb::ChallengeReceived {
         pb::ChallengeReceived {
             challenge: self.challenge.to_string(),
-            from: Some(self.from.store()),
+            received_from: Some(self.from.store()),
             challenge_kind: self.kind.number(),
             points: store_all(&self.points),
             due: self.due.map(store_date),
@@ -63,7 +63,7 @@ impl Stored for ChallengeReceived<Commitment> {
     fn read(message: &pb::ChallengeReceived) -> Read<Self> {
         Ok(Self {
             challenge: name(&message.challenge, ChallengeId::parse, "ChallengeReceived.challenge")?,
-            from: read_required(message.from.as_ref(), "ChallengeReceived.from")?,
+            from: read_required(message.received_from.as_ref(), "ChallengeReceived.received_from")?,
             kind: number(message.challenge_kind, "ChallengeReceived.challenge_kind")?,
             points: read_all(&message.points)?,
             due: date(message.due.as_ref(), "ChallengeReceived.due")?,

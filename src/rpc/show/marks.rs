@@ -65,7 +65,7 @@ fn with_texts(
     let Event::ChallengeReceived(received) = &record.event else {
         return Err(ReadError::other(&record.record, "a challenge"));
     };
-    shown.from = Some(text(&received.from));
+    shown.received_from = Some(text(&received.from));
     let said = received.points.iter().zip(&challenge.points);
     for (point, (said, raised)) in shown.points.iter_mut().zip(said) {
         point.text = Some(text(&said.text));
@@ -83,7 +83,7 @@ fn with_texts(
 fn without_texts(id: &ChallengeId, challenge: &Challenge) -> pb::Challenge {
     pb::Challenge {
         challenge_id: id.to_string(),
-        from: None,
+        received_from: None,
         kind: challenge.kind.number(),
         due: challenge.due.map(date),
         position: challenge.item.at.get(),
@@ -136,7 +136,7 @@ pub(super) fn received(record: &Record, received: &ChallengeReceived<Shown>) -> 
     };
     pb::Challenge {
         challenge_id: received.challenge.to_string(),
-        from: Some(text(&received.from)),
+        received_from: Some(text(&received.from)),
         kind: received.kind.number(),
         due: received.due.map(date),
         position: record.position.get(),

@@ -40,7 +40,7 @@ pub(super) fn receive_challenge(
     given: &pb::ReceiveChallengeRequest,
 ) -> Read<AssessmentOrder<Text>> {
     let challenge = id(&at.field("challenge_id"), &given.challenge_id, ChallengeId::parse);
-    let from = typed(&at.field("from"), &given.from);
+    let from = typed(&at.field("received_from"), &given.received_from);
     let kind = one_of(&at.field("kind"), given.kind);
     let points = points(&at.field("points"), &given.points);
     let due = date_if_any(&at.field("due"), given.due);
