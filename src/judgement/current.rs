@@ -52,18 +52,17 @@ pub fn current(assessments: &[&Assessment], family: &str) -> Current {
     };
     let (mut at, mut passed): (&Assessment, Vec<&AssessmentId>) = (first, Vec::new());
     loop {
-        let instead_of = passed.first().map(|id| (*id).clone());
         if let Some(edition) = at.in_force() {
             let (assessment, edition) = (at.id.clone(), edition.number);
+            let instead_of = passed.first().map(|id| (*id).clone());
             return Current::Rated { assessment, edition, instead_of };
         }
         passed.push(&at.id);
-        let next = fallback_of(at).filter(|id| !passed.contains(id));
-        let Some(next) = next.and_then(|id| latest.iter().find(|it| it.id == *id)) else {
-            let instead_of = passed.first().map(|id| (*id).clone());
-            return Current::NotRated { instead_of };
-        };
-        at = next;
+        let fallback = fallback_of(at).filter(|id| !passed.contains(id));
+        match fallback.and_then(|id| latest.iter().find(|it| it.id == *id)) {
+            Some(next) => at = next,
+            None => return Current::NotRated { instead_of: Some(first.id.clone()) },
+        }
     }
 }
 

@@ -123,8 +123,12 @@ mod tests {
 
     #[test]
     fn the_docs_print_the_diagram_of_the_code() {
-        let printed: String = diagram().lines().map(|line| format!("//! {line}\n")).collect();
-        assert!(include_str!("state.rs").contains(&format!("```text\n{printed}//! ```")));
+        let printed: Vec<String> = diagram().lines().map(|line| format!("//! {line}")).collect();
+        let printed = printed.join(
+            "
+",
+        );
+        assert!(include_str!("state.rs").contains(&format!("```text\n{printed}\n//! ```")));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Records for tests: any there can be, and two of each event, the barest and the fullest.
 
+mod marks;
+
 use bytes::Bytes;
 use jiff::{Timestamp, civil::Date};
 use proptest::{collection::vec, option, prelude::*};
@@ -385,108 +387,13 @@ fn editions() -> impl Strategy<Value = Event<Text>> {
     ]
 }
 
-/// What ends an edition.
-fn endings() -> impl Strategy<Value = Event<Text>> {
-    let fallback = option::of(id(AssessmentId::parse))
-        .prop_map(|it| it.map_or(Fallback::NotRated, Fallback::Assessment));
-    prop_oneof![
-        (organisation(), any::<u32>(), hash(), text()).prop_map(
-            |(organisation, edition, digest, objection)| {
-                Event::SignOffRefused(SignOffRefused { organisation, edition, digest, objection })
-            }
-        ),
-        (any::<u32>(), text(), option::of(text())).prop_map(|(edition, authority, reference)| {
-            Event::AssessmentReopened(AssessmentReopened { edition, authority, reference })
-        }),
-        (any::<u32>(), fallback).prop_map(|(edition, fallback)| {
-            Event::AssessmentWithdrawn(AssessmentWithdrawn { edition, fallback })
-        }),
-    ]
-}
-
-/// What is noted beside grades and entries, and corrected in records.
-fn marks() -> BoxedStrategy<Event<Text>> {
-    let hold_kinds = prop::sample::select(vec![
-        HoldKind::Representation,
-        HoldKind::Complaint,
-        HoldKind::Court,
-        HoldKind::InformationRequest,
-        HoldKind::Preservation,
-    ]);
-    let stops = prop::sample::select(vec![Stops::Publication, Stops::Erasure, Stops::Both]);
-    let kinds = prop::sample::select(vec![
-        ChallengeKind::Accuracy,
-        ChallengeKind::Representation,
-        ChallengeKind::Complaint,
-    ]);
-    let outcomes = prop::sample::select(vec![
-        PointOutcome::Upheld,
-        PointOutcome::Partly,
-        PointOutcome::Refused,
-    ]);
-    let about = prop_oneof![
-        id(AreaId::parse).prop_map(Challenged::Area),
-        id(EntryId::parse).prop_map(Challenged::Entry),
-    ];
-    let point = (about, text()).prop_map(|(about, text)| Point { about, text });
-    let received = (id(ChallengeId::parse), text(), kinds, vec(point, 0..3), option::of(date()));
-    let decided = (id(ChallengeId::parse), 1_u32..4, outcomes, text());
-    let digest = (id(AudienceId::parse), any::<[u8; 32]>(), hash())
-        .prop_map(|(audience, salt, root)| AudienceDigest { audience, salt, root });
-    prop_oneof![
-        (id(HoldId::parse), hold_kinds, stops).prop_map(|(hold, kind, stops)| {
-            Event::HoldPlaced(HoldPlaced { hold, kind, stops })
-        }),
-        id(HoldId::parse).prop_map(|hold| Event::HoldReleased(HoldReleased { hold })),
-        received.prop_map(|(challenge, from, kind, points, due)| {
-            let received = ChallengeReceived { challenge, from, kind, points, due };
-            Event::ChallengeReceived(received)
-        }),
-        decided.prop_map(|(challenge, point, outcome, why)| {
-            Event::ChallengeDecided(ChallengeDecided { challenge, point, outcome, why })
-        }),
-        (text(), 1_u64.., digest).prop_map(|(recipient, at, digest)| {
-            Event::DraftShared(DraftShared { recipient, position: Position::new(at), digest })
-        }),
-        corrections(),
-        (id(SubjectId::parse), label()).prop_map(|(subject, name)| {
-            Event::SubjectRenamed(SubjectRenamed { subject, name })
-        }),
-    ]
-    .boxed()
-}
-
-fn corrections() -> BoxedStrategy<Event<Text>> {
-    let words = || option::of(text());
-    let wording = (words(), words(), vec(figure(), 0..3), words())
-        .prop_map(|(text, quote, figures, source)| Wording { text, quote, figures, source });
-    let to = prop_oneof![
-        decider().prop_map(Correction::DecidedBy),
-        date().prop_map(Correction::DecidedOn),
-        date().prop_map(Correction::EffectiveOn),
-        id(ReasonCode::parse).prop_map(Correction::Reason),
-        wording.prop_map(Correction::Transcription),
-    ];
-    let about = prop_oneof![
-        id(AreaId::parse).prop_map(About::Area),
-        id(EntryId::parse).prop_map(About::Entry),
-        Just(About::Neither),
-    ];
-    (1_u64..9, about, 1_u64.., to)
-        .prop_map(|(record, about, from, to)| {
-            let (record, from) = (Position::new(record), Position::new(from));
-            Event::RecordCorrected(RecordCorrected { record, about, from, to })
-        })
-        .boxed()
-}
-
 fn event() -> impl Strategy<Value = Event<Text>> {
     prop_oneof![
         5 => registrations().boxed(),
         3 => judgements().boxed(),
         3 => editions().boxed(),
-        3 => endings().boxed(),
-        6 => marks(),
+        3 => marks::endings().boxed(),
+        6 => marks::marks(),
     ]
 }
 

@@ -195,7 +195,7 @@ fn read_written(it: &message::Written) -> Option<(EntryId, Arc<Written>)> {
         area: optional_id(it.area.as_ref(), AreaId::parse).ok()?,
         order: it.order,
         struck: it.struck,
-        corrected: marks::read_optional_item(it.corrected.as_ref())?,
+        corrected: marks::optional_item(it.corrected.as_ref()).ok()?,
     };
     Some((id(&it.entry, EntryId::parse)?, Arc::new(written)))
 }

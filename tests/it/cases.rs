@@ -13,6 +13,30 @@ const APA_2005: &str = "frameworks/apa/versions/2005";
 
 /// Each case in the words of the specification, and the test that shows it.
 const CASES: &[(&str, &str)] = &[
+    (
+        "change after publication",
+        "scenario_14_what_is_changed_after_publication_is_read_once_the_next_edition_is_out",
+    ),
+    (
+        "wrong decider recorded",
+        "scenario_18_a_wrong_decider_is_corrected_and_the_former_marked_as_a_mistake",
+    ),
+    ("withdrawn, then re-awarded", "withdrawn_then_re_awarded"),
+    (
+        "the first assessment ever withdrawn",
+        "the_first_assessment_ever_withdrawn_is_not_rated_and_not_not_found",
+    ),
+    (
+        "edition 1 withdrawn while edition 2 is open",
+        "edition_1_is_withdrawn_while_edition_2_is_open",
+    ),
+    ("one organisation objects", "scenario_10_one_organisation_objects"),
+    (
+        "editing after the first signature",
+        "editing_after_the_first_signature_needs_the_edition_to_be_opened_again",
+    ),
+    ("council renamed", "a_council_is_renamed_and_each_day_keeps_its_name"),
+    ("figure in evidence wrong", "a_figure_in_evidence_that_was_wrong"),
     ("same grade re-awarded", "the_same_level_again_is_reaffirmed_whatever_its_word_and_its_scale"),
     ("two people at once", "scenario_8_of_two_at_once_one_wins_and_a_third_elsewhere_succeeds"),
     (

@@ -46,7 +46,9 @@ impl<'s> Editing<'s> {
         let name = served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await;
         let editing = Self { served, name };
         for area in editing.demanded().await {
-            editing.served.award(&editing.name, &area, "3").await;
+            let in_words = area.scales.iter().any(|scale| scale.contains("words"));
+            let grade = if in_words { "good" } else { "3" };
+            editing.served.award(&editing.name, &area.id, grade).await;
         }
         editing
     }
@@ -59,12 +61,11 @@ impl<'s> Editing<'s> {
     }
 
     /// The areas that its framework demands.
-    async fn demanded(&self) -> Vec<String> {
+    async fn demanded(&self) -> Vec<pb::Area> {
         let name = self.served.get(assessment(&self.name)).await.framework;
         let request = pb::GetFrameworkRequest { name };
         let framework = self.served.frameworks("auditor").get_framework(request).await.unwrap();
-        let areas = framework.into_inner().areas.into_iter().filter(|area| area.demanded);
-        areas.map(|area| area.id).collect()
+        framework.into_inner().areas.into_iter().filter(|area| area.demanded).collect()
     }
 
     pub async fn digest(&self) -> bytes::Bytes {

@@ -169,7 +169,7 @@ async fn a_corrected_effective_day_governs_what_held_and_what_was_known_stays_kn
     let next = Some(last(set.position));
     let next = served.set_as("inspector", &name, CAPACITY, "3", effective(8), next).await.unwrap();
     let day = Field::EffectiveOn(date(2006, 10, 3));
-    correct(&served, &name, next.position, day, None).await.unwrap();
+    let corrected = correct(&served, &name, next.position, day, None).await.unwrap();
     let read = async |known: Option<u64>, day| {
         let request = pb::GetAssessmentRequest {
             known_at: known.map(KnownAt::KnownAtPosition),
@@ -183,7 +183,7 @@ async fn a_corrected_effective_day_governs_what_held_and_what_was_known_stays_kn
     assert_eq!(read(Some(next.position), 5).await, "2", "as known before the correction");
     let now = served.get(assessment(&name)).await;
     assert_eq!(now.judgements[0].effective_on, Some(date(2006, 10, 3)));
-    assert_eq!(now.judgements[0].corrected_at, next.position + 1);
+    assert_eq!(now.judgements[0].corrected_at, corrected.position);
     served.stop().await;
 }
 
@@ -527,7 +527,8 @@ async fn several_assessments_are_published_together_or_not_at_all() {
 
     let receipts = publish(false).await.unwrap();
     let positions: Vec<_> = receipts.iter().map(|it| it.position).collect();
-    assert_eq!(positions, [head + 1, head + 2]);
+    assert!(positions[0] > head);
+    assert_eq!(positions[1], positions[0] + 1, "one after the other");
     for (receipt, editing) in receipts.iter().zip([&one, &other]) {
         assert_eq!(receipt.stream, editing.name);
         assert_eq!(

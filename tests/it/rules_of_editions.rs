@@ -2,10 +2,10 @@
 
 use judgement_ledger::{
     judgement::{
-        AssessmentId, AssessmentLocked, AssessmentOrder, AssessmentPublished, AssessmentReopened,
-        AssessmentWithdrawn, Event, ExpectedRevision, Fallback, FrameworkId, Peer, Phase, Refusal,
-        RefuseSignOff, ReopenAssessment, Revision, Role, SignOffRefused, SignedOff, Text,
-        WithdrawAssessment,
+        Assessment, AssessmentId, AssessmentLocked, AssessmentOrder, AssessmentPublished,
+        AssessmentReopened, AssessmentWithdrawn, Current, Event, ExpectedRevision, Fallback,
+        FrameworkId, Peer, Phase, Refusal, RefuseSignOff, ReopenAssessment, Revision, Role,
+        SignOffRefused, SignedOff, Text, WithdrawAssessment, current,
     },
     merkle::leaf_hash,
 };
@@ -230,4 +230,73 @@ fn what_is_published_is_opened_again_by_the_publisher_and_what_is_not_by_the_lea
     for role in [Role::LeadInspector, Role::Publisher] {
         assert!(matches!(by(&never, role), Err(Refusal::UnknownAssessment { .. })));
     }
+}
+
+/// An assessment of the subject whose first letter bears this date; withdrawn, if it fell back.
+fn lettered(name: &str, year: i16, fallback: Option<Fallback>) -> Assessment {
+    let mut past = given(&[opened(), graded("staying-safe", word("good"))]);
+    let first = AssessmentPublished {
+        edition: 1,
+        letter_date: jiff::civil::date(year, 11, 1),
+        digest: past.digest(),
+        audiences: Vec::new(),
+    };
+    past.tell(&Event::AssessmentPublished(first), &act(7), person(1));
+    if let Some(fallback) = fallback {
+        withdraw(&mut past, 1, fallback);
+    }
+    let id = AssessmentId::parse(&format!("subjects/leicester-city/assessments/{name}")).unwrap();
+    Assessment { id, ..past.assessment.unwrap() }
+}
+
+fn rated(name: &str, edition: u32, instead_of: Option<&str>) -> Current {
+    let id = |name: &str| {
+        AssessmentId::parse(&format!("subjects/leicester-city/assessments/{name}")).unwrap()
+    };
+    Current::Rated { assessment: id(name), edition, instead_of: instead_of.map(id) }
+}
+
+fn to(name: &str) -> Option<Fallback> {
+    let id = AssessmentId::parse(&format!("subjects/leicester-city/assessments/{name}")).unwrap();
+    Some(Fallback::Assessment(id))
+}
+
+fn holding(assessments: &[Assessment]) -> Current {
+    let all: Vec<&Assessment> = assessments.iter().collect();
+    current(&all, "apa")
+}
+
+#[test]
+fn an_assessment_is_as_late_as_its_first_letter() {
+    let (old, new) = (lettered("apa-2005", 2005, None), lettered("apa-2006", 2006, None));
+    assert_eq!(holding(&[new.clone(), old.clone()]), rated("apa-2006", 1, None));
+    // A second edition of the old one comes out after the new one, and changes nothing.
+    let mut amended = old;
+    let mut second = amended.published[0].clone();
+    (second.number, second.letter_date) = (2, jiff::civil::date(2007, 2, 1));
+    amended.published.push(second);
+    assert_eq!(holding(&[amended.clone(), new]), rated("apa-2006", 1, None));
+    assert_eq!(holding(&[amended]), rated("apa-2005", 2, None));
+}
+
+#[test]
+fn a_fallback_is_followed_to_what_is_in_force_and_never_in_a_circle() {
+    let last = || lettered("apa-2004", 2004, None);
+    let middle = |fallback| lettered("apa-2005", 2005, fallback);
+    let first = |fallback| lettered("apa-2006", 2006, fallback);
+    let instead = Some("apa-2006");
+    let stated = [first(to("apa-2004")), middle(None), last()];
+    assert_eq!(holding(&stated), rated("apa-2004", 1, instead), "as stated, though 2005 is later");
+    let followed = [first(to("apa-2005")), middle(to("apa-2004")), last()];
+    assert_eq!(holding(&followed), rated("apa-2004", 1, instead));
+    let id = followed[0].id.clone();
+    let not_rated = Current::NotRated { instead_of: Some(id) };
+    for nowhere in [
+        vec![first(Some(Fallback::NotRated)), middle(None)],
+        vec![first(to("apa-2005")), middle(to("apa-2006"))],
+        vec![first(to("apa-2005"))],
+    ] {
+        assert_eq!(holding(&nowhere), not_rated, "{nowhere:?}");
+    }
+    assert_eq!(holding(&[]), Current::NotRated { instead_of: None });
 }

@@ -9,7 +9,7 @@ use crate::judgement::{
 
 pub(super) fn store_hold(hold: &HoldId, it: &Hold) -> message::Hold {
     message::Hold {
-        hold: hold.to_string(),
+        id: hold.to_string(),
         placed: Some(store_item(&it.placed)),
         kind: it.kind.number(),
         stops: it.stops.number(),
@@ -22,22 +22,26 @@ pub(super) fn read_hold(it: &message::Hold) -> Option<(HoldId, Hold)> {
         placed: read_item(it.placed.as_ref()?)?,
         kind: HoldKind::numbered(it.kind)?,
         stops: Stops::numbered(it.stops)?,
-        released: read_optional_item(it.released.as_ref())?,
+        released: optional_item(it.released.as_ref()).ok()?,
     };
-    Some((id(&it.hold, HoldId::parse)?, hold))
+    Some((id(&it.id, HoldId::parse)?, hold))
 }
 
-/// An item that may be absent; `None` if it is there and cannot be read.
-pub(super) fn read_optional_item(it: Option<&message::Item>) -> Option<Option<Item>> {
-    match it {
-        Some(item) => read_item(item).map(Some),
-        None => Some(None),
-    }
+/// The item of a field that may be absent.
+///
+/// # Errors
+/// [`NoItem`] if it is there and cannot be read.
+pub(super) fn optional_item(it: Option<&message::Item>) -> Result<Option<Item>, NoItem> {
+    it.map(|item| read_item(item).ok_or(NoItem)).transpose()
 }
+
+/// A field that holds no item.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoItem;
 
 pub(super) fn store_challenge(challenge: &ChallengeId, it: &Challenge) -> message::Challenge {
     message::Challenge {
-        challenge: challenge.to_string(),
+        id: challenge.to_string(),
         item: Some(store_item(&it.item)),
         kind: it.kind.number(),
         due: it.due.map(store_date),
@@ -55,7 +59,7 @@ pub(super) fn read_challenge(it: &message::Challenge) -> Option<(ChallengeId, Ch
         },
         points: it.points.iter().map(read_raised).collect::<Option<_>>()?,
     };
-    Some((id(&it.challenge, ChallengeId::parse)?, challenge))
+    Some((id(&it.id, ChallengeId::parse)?, challenge))
 }
 
 fn store_raised(it: &Raised) -> message::Raised {
@@ -80,11 +84,11 @@ fn read_raised(it: &message::Raised) -> Option<Raised> {
         (None, Some(entry)) => Challenged::Entry(entry),
         (None, None) | (Some(_), Some(_)) => return None,
     };
-    let decided = match read_optional_item(it.decided.as_ref())? {
+    let decided = match optional_item(it.decided.as_ref()).ok()? {
         Some(item) => Some((item, PointOutcome::numbered(it.outcome)?)),
         None => None,
     };
-    Some(Raised { about, against: read_optional_item(it.against.as_ref())?, decided })
+    Some(Raised { about, against: optional_item(it.against.as_ref()).ok()?, decided })
 }
 
 pub(super) fn store_draft(it: &Draft) -> message::Draft {
@@ -112,9 +116,9 @@ pub(super) fn store_corrected(record: Position, all: &[Amendment]) -> message::C
 }
 
 pub(super) fn read_corrected(it: &message::Corrected) -> Option<(Position, Vec<Amendment>)> {
-    let amendment = |it: &message::Amendment| {
-        let field = CorrectedField::numbered(it.field)?;
-        Some(Amendment { item: read_item(it.item.as_ref()?)?, field })
+    let amendment = |one: &message::Amendment| {
+        let field = CorrectedField::numbered(one.field)?;
+        Some(Amendment { item: read_item(one.item.as_ref()?)?, field })
     };
     let all = it.amendments.iter().map(amendment).collect::<Option<_>>()?;
     Some((Position::new(it.record), all))

@@ -47,7 +47,7 @@ pub(super) struct Assessment {
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Hold {
     #[prost(string, tag = "1")]
-    pub(super) hold: String,
+    pub(super) id: String,
     #[prost(message, optional, tag = "2")]
     pub(super) placed: Option<Item>,
     #[prost(int32, tag = "3")]
@@ -61,7 +61,7 @@ pub(super) struct Hold {
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Challenge {
     #[prost(string, tag = "1")]
-    pub(super) challenge: String,
+    pub(super) id: String,
     #[prost(message, optional, tag = "2")]
     pub(super) item: Option<Item>,
     #[prost(int32, tag = "3")]

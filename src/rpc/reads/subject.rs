@@ -35,8 +35,8 @@ pub(crate) async fn get_subject(
     };
     let moment = moment(ledger, known).await?;
     let read = ledger.subject(&id, moment).await.map_err(|error| status::of_read(&error))?;
-    let name = StreamId::Subject(id.clone());
-    let unknown = || unknown(Reason::SubjectNotFound, "subject", &name, "is not registered");
+    let stream = StreamId::Subject(id.clone());
+    let unknown = || unknown(Reason::SubjectNotFound, "subject", &stream, "is not registered");
     let read = read.ok_or_else(unknown)?;
     let current = Box::pin(current(ledger, &id, moment)).await?;
     Ok(pb::Subject { current, names: show::names(&read), ..show::subject(&read, day) })

@@ -66,13 +66,13 @@ fn with_texts(
         return Err(ReadError::other(&record.record, "a challenge"));
     };
     shown.received_from = Some(text(&received.from));
-    let said = received.points.iter().zip(&challenge.points);
-    for (point, (said, raised)) in shown.points.iter_mut().zip(said) {
+    let points = received.points.iter().zip(&challenge.points);
+    for (point, (said, raised)) in shown.points.iter_mut().zip(points) {
         point.text = Some(text(&said.text));
         let Some((item, _)) = raised.decided else { continue };
-        let record = at(records, item.at)?;
-        let Event::ChallengeDecided(decided) = &record.event else {
-            return Err(ReadError::other(&record.record, "a decision on a challenge"));
+        let decision = at(records, item.at)?;
+        let Event::ChallengeDecided(decided) = &decision.event else {
+            return Err(ReadError::other(&decision.record, "a decision on a challenge"));
         };
         point.why = Some(text(&decided.why));
     }

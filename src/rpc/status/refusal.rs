@@ -213,11 +213,12 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
             .with("position", number(*position))
             .with("opened", opened)
             .at("known_at_position"),
-        Refusal::UnknownRecord { position } => problem.with("position", position),
         Refusal::NotCorrectable { field, event } => {
             problem.with("field", field.as_str()).with("event", event).at("to")
         }
-        Refusal::KeyReused { position } => problem.with("position", position),
+        Refusal::UnknownRecord { position } | Refusal::KeyReused { position } => {
+            problem.with("position", position)
+        }
     }
 }
 

@@ -7,11 +7,13 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::judgement::{
-    AreaId, AssessmentId, AudienceId, ChallengeId, CorrectedField, Dangling, EntryId, FrameworkId,
-    Grade, HoldId, Kind, Label, Lack, LevelCode, NamedBy, OrganisationId, Place, ReasonCode,
-    RecordId, Refusal, Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, Dangling, EntryId, FrameworkId, Grade, Kind, Label, Lack, LevelCode,
+    NamedBy, OrganisationId, Place, ReasonCode, RecordId, Refusal, Revision, Role, ScaleId,
+    SectionId, SubjectId,
 };
 use crate::merkle::sha256;
+
+mod noted;
 
 const RECORD: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -25,14 +27,6 @@ fn organisation(id: &str) -> OrganisationId {
 
 fn entry(id: &str) -> EntryId {
     EntryId::parse(id).unwrap()
-}
-
-fn hold() -> HoldId {
-    HoldId::parse("court-1").unwrap()
-}
-
-fn challenge() -> ChallengeId {
-    ChallengeId::parse("council-1").unwrap()
 }
 
 fn framework() -> FrameworkId {
@@ -292,83 +286,6 @@ fn in_this_state() -> Vec<Row> {
             &[("missing", "csci")],
         ),
         (
-            Refusal::UnknownHold { hold: hold() },
-            Code::NotFound,
-            "HOLD_NOT_FOUND",
-            &[("hold", "court-1")],
-        ),
-        (
-            Refusal::HoldReleased { hold: hold() },
-            Code::FailedPrecondition,
-            "HOLD_RELEASED",
-            &[("hold", "court-1")],
-        ),
-        (
-            Refusal::OnHold { holds: vec![hold()] },
-            Code::FailedPrecondition,
-            "ON_HOLD",
-            &[("holds", "court-1")],
-        ),
-        (
-            Refusal::UnknownChallenge { challenge: challenge() },
-            Code::NotFound,
-            "CHALLENGE_NOT_FOUND",
-            &[("challenge", "council-1")],
-        ),
-        (
-            Refusal::UnknownPoint { challenge: challenge(), point: 3, points: 2 },
-            Code::NotFound,
-            "POINT_NOT_FOUND",
-            &[("challenge", "council-1"), ("point", "3"), ("points", "2")],
-        ),
-        (
-            Refusal::AudienceNotInFramework {
-                audience: AudienceId::parse("a-newspaper").unwrap(),
-                audiences: vec![AudienceId::parse("csci").unwrap()],
-            },
-            Code::InvalidArgument,
-            "AUDIENCE_NOT_IN_FRAMEWORK",
-            &[("audience", "a-newspaper"), ("audiences", "csci")],
-        ),
-        (
-            Refusal::NotThereAt { position: Some(Position::new(3)), opened: Position::new(8) },
-            Code::InvalidArgument,
-            "POSITION_OUTSIDE_ASSESSMENT",
-            &[("position", "3"), ("opened", "8")],
-        ),
-        (
-            Refusal::UnknownRecord { position: Position::new(3) },
-            Code::NotFound,
-            "RECORD_NOT_FOUND",
-            &[("position", "3")],
-        ),
-        (
-            Refusal::NotCorrectable { field: CorrectedField::Transcription, event: "GradeSet" },
-            Code::InvalidArgument,
-            "NOT_CORRECTABLE",
-            &[("field", "transcription"), ("event", "GradeSet")],
-        ),
-        (
-            Refusal::AlreadyOpen { edition: 2 },
-            Code::FailedPrecondition,
-            "ALREADY_OPEN",
-            &[("edition", "2")],
-        ),
-        (
-            Refusal::NotPublished { edition: 3, state: "it was withdrawn" },
-            Code::FailedPrecondition,
-            "NOT_PUBLISHED",
-            &[("edition", "3"), ("state", "it was withdrawn")],
-        ),
-        (
-            Refusal::FallbackNotPublished {
-                fallback: AssessmentId::parse("subjects/a/assessments/b").unwrap(),
-            },
-            Code::FailedPrecondition,
-            "FALLBACK_NOT_PUBLISHED",
-            &[("fallback", "subjects/a/assessments/b")],
-        ),
-        (
             Refusal::StaleExpectation {
                 item: "area social-care".to_owned(),
                 last: Some(Position::new(12)),
@@ -400,8 +317,15 @@ fn in_this_state() -> Vec<Row> {
 }
 
 fn table() -> Vec<Row> {
-    [who_and_what(), under_the_framework(), of_an_entry(), what_is_not_said(), in_this_state()]
-        .concat()
+    [
+        who_and_what(),
+        under_the_framework(),
+        of_an_entry(),
+        what_is_not_said(),
+        in_this_state(),
+        noted::rows(),
+    ]
+    .concat()
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn violations_deep_inside_an_entry_have_their_path() {
 
 #[test]
 fn an_empty_request_lacks_all_that_is_required_of_it() {
-    let rows: [(Given, &[&str]); 8] = [
+    let rows: Vec<(Given, &[&str])> = vec![
         (
             Given::OpenAssessment(pb::OpenAssessmentRequest::default()),
             &["assessment", "act", "framework", "cycle"],
@@ -153,10 +153,84 @@ fn an_empty_request_lacks_all_that_is_required_of_it() {
             Given::PublishAssessment(pb::PublishAssessmentRequest::default()),
             &["assessment", "act", "edition", "letter_date"],
         ),
+        (
+            Given::RefuseSignOff(pb::RefuseSignOffRequest::default()),
+            &["assessment", "act", "organisation", "edition", "digest", "objection"],
+        ),
+        (
+            Given::ReopenAssessment(pb::ReopenAssessmentRequest::default()),
+            &["assessment", "act", "authority"],
+        ),
+        (
+            Given::WithdrawAssessment(pb::WithdrawAssessmentRequest::default()),
+            &["assessment", "act", "edition"],
+        ),
+        (
+            Given::PlaceHold(pb::PlaceHoldRequest::default()),
+            &["assessment", "act", "hold_id", "kind", "stops"],
+        ),
+        (Given::ReleaseHold(pb::ReleaseHoldRequest::default()), &["assessment", "act", "hold_id"]),
+        (
+            Given::ReceiveChallenge(pb::ReceiveChallengeRequest::default()),
+            &["assessment", "act", "challenge_id", "received_from", "kind", "points"],
+        ),
+        (
+            Given::DecideChallenge(pb::DecideChallengeRequest::default()),
+            &["assessment", "act", "challenge_id", "point", "outcome", "why"],
+        ),
+        (
+            Given::ShareDraft(pb::ShareDraftRequest::default()),
+            &["assessment", "act", "recipient", "audience"],
+        ),
+        (
+            Given::CorrectRecord(pb::CorrectRecordRequest::default()),
+            &["assessment", "act", "position", "to"],
+        ),
     ];
     for (given, required) in rows {
         let told: Vec<_> = order(&given).unwrap_err().into_iter().map(|it| it.0).collect();
         assert_eq!(told, required, "{given:?}");
+    }
+}
+
+#[test]
+fn points_and_corrections_say_what_they_are_about() {
+    use pb::stated_correction::Field;
+    let points = vec![pb::StatedPoint::default(); 2];
+    let challenge =
+        pb::ReceiveChallengeRequest { points, ..pb::ReceiveChallengeRequest::default() };
+    let told = faults(&Given::ReceiveChallenge(challenge));
+    let told: Vec<_> = told.iter().filter(|it| it.starts_with("points")).collect();
+    let needs = |index| {
+        [
+            format!("points[{index}] needs an area or an entry"),
+            format!("points[{index}].text is required"),
+        ]
+    };
+    assert_eq!(told, needs(0).iter().chain(&needs(1)).collect::<Vec<_>>());
+    let many = vec![pb::StatedPoint::default(); 1_001];
+    let many =
+        pb::ReceiveChallengeRequest { points: many, ..pb::ReceiveChallengeRequest::default() };
+    let too_many = faults(&Given::ReceiveChallenge(many));
+    let taken = "points has 1001; at most 1000 are taken".to_owned();
+    assert!(too_many.contains(&taken), "{too_many:?}");
+
+    let corrected = |field| {
+        let to = Some(pb::StatedCorrection { field });
+        let request = pb::CorrectRecordRequest { to, ..pb::CorrectRecordRequest::default() };
+        faults(&Given::CorrectRecord(request)).last().unwrap().clone()
+    };
+    let anew = "is set anew, not corrected";
+    for (field, why) in [
+        (None, "to needs what is right instead".to_owned()),
+        (Some(Field::Grade(pb::Grade::default())), format!("to.grade {anew}")),
+        (Some(Field::Area("social-care".to_owned())), format!("to.area {anew}")),
+        (
+            Some(Field::DecidedBy(pb::StatedDecider::default())),
+            "to.decided_by needs a person or a panel".to_owned(),
+        ),
+    ] {
+        assert_eq!(corrected(field), why);
     }
 }
 
@@ -171,13 +245,17 @@ fn an_empty_registration_lacks_all_that_is_required_of_it() {
     let framework = pb::RegisterFrameworkRequest::default();
     let registered = with_names(|at, names| register_framework(at, &framework, names));
     assert_eq!(paths(registered), ["act", "framework"]);
+    let renamed = pb::RenameSubjectRequest::default();
+    let renamed = with_names(|at, names| rename_subject(at, &renamed, names));
+    assert_eq!(paths(renamed), ["act", "subject", "display_name"]);
 }
 
 #[test]
 fn every_number_of_a_closed_set_is_read_and_none_beyond() {
     use super::closed::{
-        basis_if_any, follow_up_status, letter_part_if_any, non_grade, role_if_any,
+        basis_if_any, follow_up_status, letter_part_if_any, non_grade, one_of, role_if_any,
     };
+    use crate::judgement::{ChallengeKind, HoldKind, PointOutcome, Stops};
     let taken = |reads: fn(&At<'_>, i32) -> bool| -> Vec<i32> {
         (-1..=11).filter(|number| read(|at| Ok(reads(&at, *number))).is_ok_and(|it| it)).collect()
     };
@@ -188,5 +266,9 @@ fn every_number_of_a_closed_set_is_read_and_none_beyond() {
     let parts = taken(|at, it| letter_part_if_any(at, it).is_ok_and(|it| it.is_some()));
     assert_eq!(parts, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(taken(|at, it| follow_up_status(at, it).is_ok()), [1, 2, 3, 4, 5]);
+    assert_eq!(taken(|at, it| one_of::<HoldKind>(at, it).is_ok()), [1, 2, 3, 4, 5]);
+    assert_eq!(taken(|at, it| one_of::<Stops>(at, it).is_ok()), [1, 2, 3]);
+    assert_eq!(taken(|at, it| one_of::<ChallengeKind>(at, it).is_ok()), [1, 2, 3]);
+    assert_eq!(taken(|at, it| one_of::<PointOutcome>(at, it).is_ok()), [1, 2, 3]);
     assert_eq!(taken(|at, it| non_grade(at, it).is_ok()), [1, 2, 3]);
 }
