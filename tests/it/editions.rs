@@ -479,6 +479,8 @@ async fn withdrawn_then_re_awarded() {
 
 #[tokio::test]
 async fn a_withdrawal_states_what_it_falls_back_to_and_a_retry_is_known() {
+    use pb::withdraw_assessment_request::Fallback::{AssessmentInstead, NotRated};
+
     let served = Served::start().await;
     let earlier = Editing::published_2005(&served).await;
     let editing = Editing::graded(&served).await;
@@ -491,7 +493,6 @@ async fn a_withdrawal_states_what_it_falls_back_to_and_a_retry_is_known() {
         expected: any(),
         ..pb::WithdrawAssessmentRequest::default()
     };
-    use pb::withdraw_assessment_request::Fallback::{AssessmentInstead, NotRated};
     let same = explained("COURT_ORDER");
     let client = || served.assessments("publisher");
     for (fallback, reason) in [

@@ -255,7 +255,7 @@ async fn a_figure_in_evidence_that_was_wrong() {
     let rows = rows(&served, &editing.name, "EntryRecorded").await;
     let mark = &rows[0].corrections[0];
     let said = |value: &Option<pb::CorrectedValue>| match &value.as_ref().unwrap().value {
-        Some(Value::Transcription(wording)) => text(&wording.text).to_owned(),
+        Some(Value::Transcription(transcribed)) => text(&transcribed.text).to_owned(),
         other => panic!("{other:?} is no wording"),
     };
     assert_eq!(

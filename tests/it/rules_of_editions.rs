@@ -43,8 +43,8 @@ pub fn lock(past: &mut Past, edition: u32) {
 
 pub fn sign(past: &mut Past, signer: &str, edition: u32) {
     let organisation = organisation(signer);
-    let signed = SignedOff { organisation, edition, digest: past.digest(), signature: signature() };
-    past.tell(&Event::SignedOff(signed), &act(7), person(1));
+    let event = SignedOff { organisation, edition, digest: past.digest(), signature: signature() };
+    past.tell(&Event::SignedOff(event), &act(7), person(1));
 }
 
 fn reopen(past: &mut Past, edition: u32) {
