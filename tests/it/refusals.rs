@@ -46,6 +46,15 @@ fn files(directory: &Path, beginning: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Removes a segment that was being prepared when the ledger stopped: the journal does so when it is
+/// opened.
+fn remove_spare(home: &Home) {
+    files(&home.path("data/journal"), "segment-")
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "tmp"))
+        .for_each(|path| fs::remove_file(path).unwrap());
+}
+
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
     change(&mut bytes);
@@ -131,6 +140,7 @@ async fn a_damaged_append_is_refused_where_it_is_read() {
     let sealed = segments(&home)[0].clone();
     change(&sealed, |bytes| bytes[20_000] ^= 0x10);
     fs::remove_dir_all(home.path("data/views")).unwrap();
+    remove_spare(&home);
     let before = home.digest();
     let ended = ended(home.serve());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{}", ended.stderr);
@@ -158,11 +168,8 @@ async fn a_damaged_keyring_is_refused() {
     change(newest, |bytes| bytes.truncate(1_000));
     refused(&home, &[&name, "damaged at byte 1000", "cut off"]);
     fs::remove_file(newest).unwrap();
-    // This shows only once the journal is open, which removes a segment that it was preparing.
-    files(&home.path("data/journal"), "segment-")
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|ending| ending == "tmp"))
-        .for_each(|path| fs::remove_file(path).unwrap());
+    // This shows only once the journal is open.
+    remove_spare(&home);
     refused(&home, &["data/keys/block-0000000001.keys", "the journal names slot"]);
 }
 

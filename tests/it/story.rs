@@ -1,6 +1,7 @@
 //! A story told to a server: every event, every kind of entry, odd characters, long texts.
 //!
-//! One chapter is one council's assessment, from its registration to its publication.
+//! One chapter is one council's assessment, from its registration to the edition that came out after
+//! the first was withdrawn.
 
 use judgement_ledger::pb::{
     self, Basis, EntryKind, FollowUpStatus, LetterPart, NonGrade, Role, command::Order,
@@ -33,7 +34,11 @@ pub async fn tell(clients: &Clients, chapter: usize, telling: Telling) -> Vec<pb
     teller.write(telling).await;
     teller.moderate().await;
     teller.transcribe().await;
-    teller.publish().await;
+    teller.note().await;
+    teller.object().await;
+    teller.publish(1).await;
+    teller.take_back().await;
+    teller.publish(2).await;
     teller.receipts
 }
 
@@ -58,6 +63,15 @@ impl Teller<'_> {
             ..pb::RegisterSubjectRequest::default()
         };
         let response = self.clients.frameworks("admin").register_subject(request).await;
+        self.receipts.push(response.unwrap().into_inner());
+        let rename = pb::RenameSubjectRequest {
+            act: Some(act()),
+            subject: subject.to_owned(),
+            display_name: format!("Council № {chapter}"),
+            expected: Some(any()),
+            ..pb::RenameSubjectRequest::default()
+        };
+        let response = self.clients.frameworks("admin").rename_subject(rename).await;
         self.receipts.push(response.unwrap().into_inner());
     }
 
@@ -264,22 +278,129 @@ impl Teller<'_> {
         read.into_inner().digest
     }
 
-    async fn publish(&mut self) {
+    /// What is noted beside the grades, and put right in a record.
+    async fn note(&mut self) {
+        let assessment = self.name.clone();
+        let hold = pb::PlaceHoldRequest {
+            assessment: assessment.clone(),
+            act: Some(explained("COURT_ORDER")),
+            hold_id: "court-1".to_owned(),
+            kind: pb::HoldKind::Court.into(),
+            stops: pb::HoldStops::Both.into(),
+            ..pb::PlaceHoldRequest::default()
+        };
+        let release = pb::ReleaseHoldRequest {
+            assessment: assessment.clone(),
+            act: Some(explained("COURT_ORDER")),
+            hold_id: "court-1".to_owned(),
+            expected: Some(any()),
+            ..pb::ReleaseHoldRequest::default()
+        };
+        self.send("officer", vec![Order::PlaceHold(hold), Order::ReleaseHold(release)]).await;
+        let area = pb::stated_point::About::Area("being-healthy".to_owned());
+        let point = pb::StatedPoint { about: Some(area), text: ODD.to_owned() };
+        let challenge = pb::ReceiveChallengeRequest {
+            assessment: assessment.clone(),
+            act: Some(act()),
+            challenge_id: "council-1".to_owned(),
+            received_from: "the director – Ä".to_owned(),
+            kind: pb::ChallengeKind::Representation.into(),
+            points: vec![point],
+            due: Some(date(2006, 12, 1)),
+            ..pb::ReceiveChallengeRequest::default()
+        };
+        let decide = pb::DecideChallengeRequest {
+            assessment: assessment.clone(),
+            act: Some(act()),
+            challenge_id: "council-1".to_owned(),
+            point: 1,
+            outcome: pb::PointOutcome::Refused.into(),
+            why: ODD.to_owned(),
+            ..pb::DecideChallengeRequest::default()
+        };
+        let draft = pb::ShareDraftRequest {
+            assessment: assessment.clone(),
+            act: Some(act()),
+            recipient: ODD.to_owned(),
+            audience: "addressee".to_owned(),
+            ..pb::ShareDraftRequest::default()
+        };
+        let noted = vec![
+            Order::ReceiveChallenge(challenge),
+            Order::DecideChallenge(decide),
+            Order::ShareDraft(draft),
+        ];
+        let at = self.send("lead", noted).await[0].position;
+        let person = pb::stated_decider::Who::Person("chief@ofsted".to_owned());
+        let decider = pb::StatedDecider { who: Some(person), ..pb::StatedDecider::default() };
+        let field = pb::stated_correction::Field::DecidedBy(decider);
+        let correct = pb::CorrectRecordRequest {
+            assessment,
+            act: Some(explained("CLERICAL_ERROR")),
+            position: at,
+            to: Some(pb::StatedCorrection { field: Some(field) }),
+            ..pb::CorrectRecordRequest::default()
+        };
+        self.send("officer", vec![Order::CorrectRecord(correct)]).await;
+    }
+
+    /// An organisation will not sign what was locked.
+    async fn object(&mut self) {
+        self.lock().await;
+        let refuse = pb::RefuseSignOffRequest {
+            assessment: self.name.clone(),
+            act: Some(act()),
+            organisation: "csci".to_owned(),
+            edition: 1,
+            digest: self.digest().await,
+            objection: ODD.to_owned(),
+            ..pb::RefuseSignOffRequest::default()
+        };
+        self.send("csci", vec![Order::RefuseSignOff(refuse)]).await;
+    }
+
+    /// The first edition is withdrawn, and the next begun.
+    async fn take_back(&mut self) {
         let expected = Some(pb::RevisionExpectation { state: Some(State::Any(true)) });
+        let withdraw = pb::WithdrawAssessmentRequest {
+            assessment: self.name.clone(),
+            act: Some(explained("COMPLAINT_UPHELD")),
+            edition: 1,
+            expected,
+            ..pb::WithdrawAssessmentRequest::default()
+        };
+        let reopen = pb::ReopenAssessmentRequest {
+            assessment: self.name.clone(),
+            act: Some(explained("COMPLAINT_UPHELD")),
+            authority: "the chief inspector – Œ".to_owned(),
+            reference: "minute 4 §2".to_owned(),
+            expected,
+            ..pb::ReopenAssessmentRequest::default()
+        };
+        let orders = vec![Order::WithdrawAssessment(withdraw), Order::ReopenAssessment(reopen)];
+        self.send("publisher", orders).await;
+    }
+
+    async fn lock(&mut self) {
         let lock = pb::LockAssessmentRequest {
             assessment: self.name.clone(),
             act: Some(act()),
             digest: self.digest().await,
-            expected,
+            expected: Some(pb::RevisionExpectation { state: Some(State::Any(true)) }),
             ..pb::LockAssessmentRequest::default()
         };
         self.send("lead", vec![Order::LockAssessment(lock)]).await;
+    }
+
+    async fn publish(&mut self, edition: u32) {
+        self.lock().await;
+        let expected = Some(pb::RevisionExpectation { state: Some(State::Any(true)) });
         for (login, name) in [("ofsted", "FLO HADLEY"), ("csci", "J. Phillips Œ")] {
             let sign = pb::SignOffAssessmentRequest {
                 assessment: self.name.clone(),
                 act: Some(act()),
                 organisation: login.to_owned(),
-                edition: 1,
+                edition,
                 digest: self.digest().await,
                 signature: Some(pb::Signature {
                     name: Some(present(name)),
@@ -295,7 +416,7 @@ impl Teller<'_> {
         let publish = pb::PublishAssessmentRequest {
             assessment: self.name.clone(),
             act: Some(act()),
-            edition: 1,
+            edition,
             letter_date: Some(date(2006, 11, 1)),
             expected,
             ..pb::PublishAssessmentRequest::default()
