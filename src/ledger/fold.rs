@@ -17,7 +17,7 @@ use crate::{
     },
     merkle::leaf_hash,
     record::{Record, Unreadable},
-    views::Views,
+    views::{Direction, Range, Search, Term, Views},
 };
 
 /// A stream as its records make it.
@@ -37,6 +37,12 @@ pub(super) const STREAMS_KEPT: NonZeroUsize = match NonZeroUsize::new(2_048) {
     Some(kept) => kept,
     None => NonZeroUsize::MIN,
 };
+
+/// How many openings of a subject's assessments are looked up at once: more than it ever has.
+const OPENINGS_PAGE: usize = 1_000;
+
+/// How many steps one look-up of openings makes before it goes on: some milliseconds of work.
+const OPENINGS_STEPS_MAX: usize = 10_000;
 
 /// Loads streams and remembers some.
 pub(super) struct Fold {
@@ -119,16 +125,25 @@ impl Fold {
         Ok(found.and_then(|keep| opened(&keep.record)))
     }
 
-    /// The assessments of a subject, newest opening first.
+    /// The assessments of a subject. Openings are filed under their subject, so that none is missed
+    /// whatever the views say; what was opened before they were, the views alone know.
     pub(super) async fn opened_of(
         &self,
         subject: &SubjectId,
         head: Position,
     ) -> Result<Vec<AssessmentId>, ReadError> {
         let (key, mut before) = (filing::of_opened(subject), head.next());
-        let mut opened = Vec::new();
-        while let Some(at) = self.journal.latest(key, before).await? {
-            let found = Box::pin(keep(&*self.journal, at)).await?;
+        let mut at = Vec::new();
+        while let Some(filed) = self.journal.latest(key, before).await? {
+            at.push(filed);
+            before = filed;
+        }
+        at.extend(self.viewed_openings(subject, head)?);
+        at.sort_unstable();
+        at.dedup();
+        let mut opened = Vec::with_capacity(at.len());
+        for position in at {
+            let found = Box::pin(keep(&*self.journal, position)).await?;
             match (found.record.stream, found.record.event) {
                 (StreamId::Assessment(id), Event::AssessmentOpened(_))
                     if id.subject() == subject =>
@@ -137,9 +152,29 @@ impl Fold {
                 }
                 (_, _) => {}
             }
-            before = at;
         }
         Ok(opened)
+    }
+
+    /// Where the views find that assessments of a subject were opened.
+    fn viewed_openings(
+        &self,
+        subject: &SubjectId,
+        head: Position,
+    ) -> Result<Vec<Position>, ReadError> {
+        let terms = [Term::Subject(subject.clone()), Term::Event("AssessmentOpened")];
+        let mut range = Range { after: Position::START, before: head.next() };
+        let (towards, limit, steps_max) = (Direction::Forwards, OPENINGS_PAGE, OPENINGS_STEPS_MAX);
+        let mut found = Vec::new();
+        loop {
+            let search = Search { terms: &terms, range, towards, limit, steps_max };
+            let page = self.views.search(&search)?;
+            found.extend(page.positions);
+            match page.next {
+                Some(edge) => range.after = edge,
+                None => return Ok(found),
+            }
+        }
     }
 
     /// What stood in an assessment after its records up to a position; `None` if it was not opened.

@@ -6,8 +6,7 @@ use super::{SubmitError, staging::Stage};
 use crate::judgement::{Assessment, AssessmentId, Peer, StreamId, latest_first};
 
 /// The assessments in force of the subject of `id`, but for `id` itself, latest first: in the group
-/// so far, else in the journal. Openings are filed under their subject, so that none is missed
-/// whatever the views say.
+/// so far, else in the journal.
 pub(super) async fn of(stage: &mut Stage<'_>, id: &AssessmentId) -> Result<Vec<Peer>, SubmitError> {
     let same = |other: &AssessmentId| other.subject() == id.subject() && other != id;
     let mut others = stage.desk.fold.opened_of(id.subject(), stage.head).await?;

@@ -45,12 +45,22 @@ impl<'s> Editing<'s> {
     pub async fn of_2005(served: &'s Served) -> Self {
         let name = served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await;
         let editing = Self { served, name };
-        for area in editing.demanded().await {
+        editing.award_demanded().await;
+        editing
+    }
+
+    /// Awards a grade of every area that its framework demands.
+    pub async fn award_demanded(&self) {
+        for area in self.demanded().await {
             let in_words = area.scales.iter().any(|scale| scale.contains("words"));
             let grade = if in_words { "good" } else { "3" };
-            editing.served.award(&editing.name, &area.id, grade).await;
+            self.served.award(&self.name, &area.id, grade).await;
         }
-        editing
+    }
+
+    /// An assessment of any subject that is there, to go on with.
+    pub fn of(served: &'s Served, name: &str) -> Self {
+        Self { served, name: name.to_owned() }
     }
 
     /// The same, published.

@@ -36,6 +36,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Said, account},
     binary::{Home, Running, ended},
+    editions::Editing,
     served::{Clients, Ground, Served},
     story::{Telling, assessment_of, tell},
 };
@@ -192,6 +193,36 @@ async fn ledgers_of_earlier_versions_open_and_say_what_they_said() {
         served.stop().await;
         Running::start(home.serve()).kill();
     }
+}
+
+/// Openings that an earlier version stored are not filed under their subject. A withdrawal finds
+/// what it falls back to all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_version_published_can_be_fallen_back_to() {
+    let home = Home::new();
+    restore(&kept()[0], &home.path(""));
+    let served = Served::on(ground(&home.path(""))).await.unwrap();
+    let earlier = assessment_of(0);
+    let name = earlier.replace("apa-2006", "apa-2007");
+    let request = judgement_ledger::pb::OpenAssessmentRequest {
+        assessment: name.clone(),
+        act: Some(crate::served::act()),
+        framework: "frameworks/apa/versions/2007".to_owned(),
+        cycle: "2007".to_owned(),
+        addressee: Some(judgement_ledger::pb::Addressee {
+            name: Some(crate::served::present("the director")),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    served.assessments("lead").open_assessment(request).await.unwrap();
+    let editing = Editing::of(&served, &name);
+    editing.award_demanded().await;
+    editing.published(1, crate::served::date(2007, 11, 1)).await;
+    editing.withdraw(1).await.unwrap();
+    let read = served.get(crate::served::assessment(&name)).await;
+    assert_eq!(read.editions[0].withdrawn.as_ref().unwrap().fallback, earlier);
+    served.stop().await;
 }
 
 /// The negative control: whatever is changed in what is kept, is seen.
