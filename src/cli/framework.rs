@@ -1,4 +1,6 @@
-//! `framework`: which frameworks there are, and what one of them says.
+//! `framework`: which frameworks there are, what one of them says, and whether a file is one.
+
+mod check;
 
 use clap::{Args, Subcommand};
 
@@ -13,6 +15,8 @@ use super::{
 };
 use crate::{judgement::FrameworkId, pb};
 
+pub use check::CheckFlags;
+
 /// How many frameworks are asked for at once.
 const PAGE: i32 = 100;
 
@@ -23,6 +27,10 @@ pub enum FrameworkVerb {
     List(ListFlags),
     /// Show one framework: its areas, scales and reasons.
     Show(ShowFlags),
+    /// Check a framework file, without a server: every fault, its place and what to do.
+    Check(CheckFlags),
+    /// Print the format of framework files as a JSON Schema.
+    Schema,
 }
 
 /// What `framework list` is told.
@@ -49,6 +57,8 @@ pub(super) async fn run(verb: &FrameworkVerb, output: &mut Output) -> Result<(),
     match verb {
         FrameworkVerb::List(flags) => list(flags, output).await,
         FrameworkVerb::Show(flags) => show(flags, output).await,
+        FrameworkVerb::Check(flags) => check::check(flags, output),
+        FrameworkVerb::Schema => check::schema(output),
     }
 }
 

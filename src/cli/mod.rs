@@ -32,7 +32,7 @@ pub use audit::{AuditFlags, FilterFlags, Order};
 pub use demo::DemoFlags;
 pub use failure::Failure;
 pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
-pub use framework::{FrameworkVerb, ListFlags, ShowFlags};
+pub use framework::{CheckFlags, FrameworkVerb, ListFlags, ShowFlags};
 pub use history::HistoryFlags;
 pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
@@ -81,7 +81,7 @@ pub enum Verb {
     Audit(AuditFlags),
     /// Follow records as they come.
     Stream(StreamFlags),
-    /// Show frameworks: what may be graded, on which scales.
+    /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
 }
@@ -148,6 +148,8 @@ mod tests {
             "jl stream --after 10 --event GradeSet --event SignedOff",
             "jl framework list",
             "jl framework show apa/2006",
+            "jl framework check apa-2009.json --format json",
+            "jl framework schema",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

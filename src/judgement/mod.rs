@@ -23,6 +23,7 @@ mod event;
 mod framework;
 mod hold;
 mod id;
+mod layout;
 mod person;
 mod position;
 mod proposal;
@@ -72,6 +73,9 @@ pub use id::{
     AreaId, AssessmentId, AudienceId, BadId, ChallengeId, ComparatorKind, Concept, Cycle, Decimal,
     DescriptorSetId, EntryId, FrameworkId, HoldId, Label, LevelCode, OrganisationId, PersonId,
     ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+};
+pub use layout::{
+    ADDRESSEE, Feed, Footnote, GradeTable, Layout, Letterhead, PUBLIC, PrintedSection,
 };
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};

@@ -58,7 +58,8 @@ pub fn to_json<M: Message>(name: &str, message: &M) -> Result<String, BadJson> {
     Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
 }
 
-fn descriptor(name: &str) -> Result<MessageDescriptor, BadJson> {
+/// What the message of this full name is made of.
+pub(super) fn descriptor(name: &str) -> Result<MessageDescriptor, BadJson> {
     let found = POOL.as_ref().and_then(|pool| pool.get_message_by_name(name));
     found.ok_or_else(|| BadJson::NoSuchMessage { name: name.to_owned() })
 }

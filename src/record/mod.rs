@@ -34,8 +34,8 @@ pub use commitment::{Commitment, Opening};
 pub use committing::{Committed, CommittedText, commit};
 pub use encoding::{Message, Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
 pub use framework::{
-    DOCUMENT_BYTES_MAX, Fault, built_in, document_of, framework_from_json, framework_of,
-    framework_to_json, read_framework,
+    DOCUMENT_BYTES_MAX, Fault, built_in, document_of, feeds_of, framework_from_json, framework_of,
+    framework_schema, framework_to_json, layout_of, line_of, locate, read_framework,
 };
 pub use headline::{Headline, Opened};
 pub use json::{BadJson, from_json, to_json};

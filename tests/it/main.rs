@@ -34,6 +34,7 @@ mod editions;
 mod engine_faults;
 mod face;
 mod faulty_journal;
+mod framework_files;
 mod fuzzed;
 mod golden;
 mod image;

@@ -9,10 +9,11 @@ use serde_json::value::RawValue;
 use crate::{
     cli::{
         failure::Failure,
-        import::{Step, identify, line_of},
+        import::{Step, identify},
         wiring::Login,
     },
     judgement::{OrganisationId, Role, Text},
+    record::line_of,
 };
 
 /// The letter to Leicester of 1 November 2006, as scenes.

@@ -15,6 +15,7 @@ use crate::{
         json::{self, ReadError},
     },
     pb::{self, command::Order, import_step},
+    record::line_of,
 };
 
 /// The largest file: it is held in memory whole. More is imported in parts.
@@ -176,12 +177,6 @@ fn steps_in(value: &str) -> Vec<&str> {
         Ok(whole) => whole.steps.into_iter().map(RawValue::get).collect(),
         Err(_) => vec![value],
     }
-}
-
-/// The line of `text` on which `part`, a slice of it, begins.
-pub(in crate::cli) fn line_of(text: &str, part: &str) -> usize {
-    let before = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    text.get(..before).unwrap_or_default().matches('\n').count().saturating_add(1)
 }
 
 /// `error` in a value that begins on `line`, with the line of the file instead of the value's.

@@ -58,7 +58,7 @@ use super::{
     output::{self, Format, Output},
 };
 pub(super) use callers::Callers;
-pub(super) use file::{Step, line_of};
+pub(super) use file::Step;
 pub(super) use identity::identify;
 pub(super) use sender::{OnRefusal, Sender};
 pub(super) use tally::Tally;

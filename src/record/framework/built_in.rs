@@ -3,7 +3,7 @@
 use super::{BadJson, framework_from_json};
 use crate::pb;
 
-const FILES: [&str; 6] = [
+pub(super) const FILES: [&str; 6] = [
     include_str!("../../frameworks/apa-2005.json"),
     include_str!("../../frameworks/apa-2006.json"),
     include_str!("../../frameworks/apa-2007.json"),

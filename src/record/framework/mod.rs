@@ -6,7 +6,11 @@
 
 mod built_in;
 mod check;
+mod faults;
+mod letter;
+mod locate;
 mod read;
+mod schema;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -19,6 +23,9 @@ use crate::{
 };
 
 pub use built_in::built_in;
+pub use letter::{feeds_of, layout_of};
+pub use locate::{line_of, locate};
+pub use schema::framework_schema;
 
 /// The longest document, in bytes. (Spec §4.10: a command)
 pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
@@ -29,10 +36,18 @@ const MESSAGE: &str = "judgement.ledger.v1.Framework";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {what}")]
 pub struct Fault {
-    /// Where, for example `areas[3].scales[0]`.
+    /// Where, for example `areas[3].scales[0]`, in the names of the proto.
     pub path: String,
     /// What is wrong there, as a clause that follows the path.
     pub what: String,
+    /// What to do about it, as an order.
+    pub next: String,
+}
+
+impl Fault {
+    fn new(path: &str, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), what: what.into(), next: next.into() }
+    }
 }
 
 /// The framework that `document`, an encoded `Framework`, describes.
@@ -40,7 +55,7 @@ pub struct Fault {
 /// # Errors
 /// Every [`Fault`] that it has.
 pub fn read_framework(document: &[u8]) -> Result<Framework, Vec<Fault>> {
-    let whole = |what: &str| vec![Fault { path: "framework".to_owned(), what: what.to_owned() }];
+    let whole = |what: &str| vec![Fault::new("framework", what, "send it as this ledger reads it")];
     check::length(document.len()).map_err(|fault| vec![fault])?;
     let message = pb::Framework::decode(document).map_err(|_| whole("is no Framework message"))?;
     // What prost does not know, it drops: no rule may be passed over in silence.
@@ -57,6 +72,7 @@ pub fn read_framework(document: &[u8]) -> Result<Framework, Vec<Fault>> {
 pub fn framework_of(message: &pb::Framework) -> Result<Framework, Vec<Fault>> {
     let (framework, mut faults) = read::framework(message);
     faults.extend(check::framework(message));
+    faults.extend(letter::faults(message));
     match framework {
         Some(framework) if faults.is_empty() => Ok(framework),
         Some(_) | None => Err(faults),

@@ -20,6 +20,10 @@ pub(super) fn framework(message: &pb::Framework) -> (Option<Framework>, Vec<Faul
     (framework, reader.faults)
 }
 
+const MISSING: &str = "is missing";
+const UNKNOWN: &str = "is not stated or not known";
+const STATE_VALUE: &str = "state one of the values that `judgement-ledger framework schema` lists";
+
 struct Reader {
     faults: Vec<Fault>,
 }
@@ -45,7 +49,6 @@ impl Reader {
         let audiences = self.ids("audiences", &it.audiences, AudienceId::parse);
         let letter_to = self.ids("letter_to", &it.letter_to, AudienceId::parse);
         let comparable_with = self.ids("comparable_with", &it.comparable_with, FrameworkId::parse);
-        self.letter(it.letter.as_ref());
         let self_moderation = if it.self_moderation_allowed {
             SelfModeration::Allowed
         } else {
@@ -76,7 +79,7 @@ impl Reader {
             Ok(pb::scale::Kind::Binary) => Some(ScaleKind::Binary),
             Ok(pb::scale::Kind::Nominal) => Some(ScaleKind::Nominal),
             Ok(pb::scale::Kind::Unspecified) | Err(_) => {
-                self.fault(&format!("{at}.kind"), "is not stated or not known")
+                self.fault(&format!("{at}.kind"), UNKNOWN, STATE_VALUE)
             }
         };
         let levels = self.each(&format!("{at}.levels"), &it.levels, Self::level);
@@ -132,7 +135,8 @@ impl Reader {
         })
     }
 
-    /// Feeds are read from the document where they are served; here they are only checked.
+    /// Feeds are read from the document where they are served; here they are only checked, as the
+    /// letter's layout is beside this.
     fn feed(&mut self, at: &str, it: &pb::Feed) -> Option<()> {
         self.id(&format!("{at}.consumer"), &it.consumer, AudienceId::parse);
         self.words(&format!("{at}.scheme"), &it.scheme).map(drop)
@@ -153,28 +157,16 @@ impl Reader {
         Some(Reason { code, moderation: it.moderation })
     }
 
-    /// The letter's layout is read from the document where letters are made.
-    fn letter(&mut self, it: Option<&pb::LetterLayout>) {
-        let Some(it) = it else { return };
-        self.each("letter.letterheads", &it.letterheads, |reader, at, head| {
-            let at = format!("{at}.organisation");
-            reader.id(&at, &head.organisation, OrganisationId::parse).map(drop)
-        });
-        self.each("letter.footnotes", &it.footnotes, |reader, at, note| {
-            reader.words(&format!("{at}.marker"), &note.marker).map(drop)
-        });
-    }
-
     fn value<N: Numbered>(&mut self, at: &str, number: i32) -> Option<N> {
         let value = N::numbered(number);
-        if value.is_none() { self.fault(at, "is not stated or not known") } else { value }
+        if value.is_none() { self.fault(at, UNKNOWN, STATE_VALUE) } else { value }
     }
 
     fn id<T>(&mut self, at: &str, given: &str, parse: Parse<T>) -> Option<T> {
         match parse(given) {
             Ok(id) => Some(id),
-            Err(_) if given.is_empty() => self.fault(at, "is missing"),
-            Err(bad) => self.fault(at, &bad.to_string()),
+            Err(_) if given.is_empty() => self.fault(at, MISSING, "state it"),
+            Err(bad) => self.fault(at, &bad.to_string(), "write it as it must be written"),
         }
     }
 
@@ -187,7 +179,7 @@ impl Reader {
     }
 
     fn words(&mut self, at: &str, given: &str) -> Option<String> {
-        if given.is_empty() { self.fault(at, "is missing") } else { Some(given.to_owned()) }
+        if given.is_empty() { self.fault(at, MISSING, "state it") } else { Some(given.to_owned()) }
     }
 
     fn each<M, T>(
@@ -200,8 +192,8 @@ impl Reader {
         numbered.filter_map(|(index, it)| read(self, &format!("{at}[{index}]"), it)).collect()
     }
 
-    fn fault<T>(&mut self, path: &str, what: &str) -> Option<T> {
-        self.faults.push(Fault { path: path.to_owned(), what: what.to_owned() });
+    fn fault<T>(&mut self, path: &str, what: &str, next: &str) -> Option<T> {
+        self.faults.push(Fault::new(path, what, next));
         None
     }
 }
