@@ -15,6 +15,7 @@
 //! | 0 | [`pb`] | generated messages and services; named in `record`, `rpc` and `cli` alone |
 //! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
 //! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |
+//! | 1 | [`letter`] | an edition laid out as the letter: Markdown, HTML |
 //! | 2 | [`journal`] | the append-only truth: its contract, the memory store, the file store |
 //! | 2 | [`vault`] | erasable texts: sealed beside the records, under keys of their own |
 //! | 3 | [`views`] | disposable read models over sled: postings and what stands |
@@ -59,6 +60,7 @@ pub mod fuzzing;
 pub mod journal;
 pub mod judgement;
 pub mod ledger;
+pub mod letter;
 pub mod merkle;
 pub mod pb;
 pub mod record;

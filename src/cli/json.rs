@@ -30,9 +30,12 @@ in_json!(
     Assessment,
     AuditRow,
     Command,
+    Disclosure,
     Framework,
+    GetFeedResponse,
     ImportStep,
     Receipt,
+    RenderLetterResponse,
     StreamRecordsResponse,
     Subject,
 );
@@ -106,7 +109,10 @@ mod tests {
         assert!(line(&pb::Assessment::default()).is_ok());
         assert!(line(&pb::AuditRow::default()).is_ok());
         assert!(line(&pb::Command::default()).is_ok());
+        assert!(line(&pb::Disclosure::default()).is_ok());
         assert!(line(&pb::Framework::default()).is_ok());
+        assert!(line(&pb::GetFeedResponse::default()).is_ok());
+        assert!(line(&pb::RenderLetterResponse::default()).is_ok());
         assert!(line(&pb::ImportStep::default()).is_ok());
         assert!(line(&pb::StreamRecordsResponse::default()).is_ok());
         assert!(line(&pb::Subject::default()).is_ok());

@@ -9,13 +9,16 @@ mod audit;
 mod client;
 mod demo;
 mod dev;
+mod disclosure;
 pub mod engine;
 mod failure;
+mod feed;
 mod flags;
 mod framework;
 mod history;
 mod import;
 mod json;
+mod letter;
 mod output;
 mod refusal;
 mod serve;
@@ -30,12 +33,15 @@ use clap::{Parser, Subcommand};
 pub use assessment::{AssessmentFlags, View};
 pub use audit::{AuditFlags, FilterFlags, Order};
 pub use demo::DemoFlags;
+pub use disclosure::DisclosureFlags;
 pub use failure::Failure;
+pub use feed::FeedFlags;
 pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
 pub use framework::{CheckFlags, FrameworkVerb, ListFlags, ShowFlags};
 pub use history::HistoryFlags;
 pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
+pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
 pub use serve::ServeFlags;
 pub use stream::StreamFlags;
@@ -81,6 +87,12 @@ pub enum Verb {
     Audit(AuditFlags),
     /// Follow records as they come.
     Stream(StreamFlags),
+    /// Print a published edition as the letter.
+    Letter(LetterFlags),
+    /// Show what one recipient may see of a published edition.
+    Disclosure(DisclosureFlags),
+    /// Follow scores as they are published.
+    Feed(FeedFlags),
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
@@ -109,6 +121,9 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::History(flags) => history::run(&flags, output).await,
         Verb::Audit(flags) => audit::run(&flags, output).await,
         Verb::Stream(flags) => stream::run(&flags, output).await,
+        Verb::Letter(flags) => letter::run(&flags, output).await,
+        Verb::Disclosure(flags) => disclosure::run(&flags, output).await,
+        Verb::Feed(flags) => feed::run(&flags, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
     }
 }
@@ -146,6 +161,9 @@ mod tests {
             "jl history leicester-city/apa-2006 --area staying-safe",
             "jl audit --change lowered --reason MODERATION --recorded-from 2006-10-01T00:00:00Z",
             "jl stream --after 10 --event GradeSet --event SignedOff",
+            "jl letter leicester-city/apa-2006 --edition 1 --format html --recipient addressee",
+            "jl disclosure leicester-city/apa-2006 --recipient csci --format json",
+            "jl feed CPA --block children --recipient audit-commission --after 9 --catch-up-only",
             "jl framework list",
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
@@ -164,6 +182,7 @@ mod tests {
             "jl assessment leicester-city/apa-2006 --known-at yesterday",
             "jl assessment leicester-city/apa-2006 --stated-at 2006-11-01 --effective-at 2006-11-01",
             "jl audit --change worse",
+            "jl letter leicester-city/apa-2006 --format pdf",
             "jl serve",
             "jl token --login a --organisation ofsted --key-file k",
         ] {

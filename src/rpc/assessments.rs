@@ -1,5 +1,7 @@
 //! `AssessmentService`: commands, and what stands.
 
+use std::time::Duration;
+
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -8,6 +10,7 @@ use super::{
     Identity,
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
+    publication::{self, Scores},
     reads::{self, KeptGrades},
     submit::submit_one,
     wire::{any_order, receipt},
@@ -23,6 +26,8 @@ pub(super) struct AssessmentApi {
     pub(super) ledger: Ledger,
     /// Cancelled when the server goes down: streams end.
     pub(super) draining: CancellationToken,
+    /// How long a stream's reader may take nothing.
+    pub(super) patience: Duration,
     /// Answers to be given again.
     pub(super) grades: KeptGrades,
 }
@@ -211,5 +216,35 @@ impl AssessmentService for AssessmentApi {
         let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::list_assessments(&self.ledger, &identity, asked).await.map(Response::new)
+    }
+
+    async fn render_letter(
+        &self,
+        request: Request<pb::RenderLetterRequest>,
+    ) -> Result<Response<pb::RenderLetterResponse>, Status> {
+        let identity = Identity::of(&request)?;
+        let asked = request.into_inner();
+        publication::render_letter(&self.ledger, &identity, asked).await.map(Response::new)
+    }
+
+    async fn get_disclosure(
+        &self,
+        request: Request<pb::GetDisclosureRequest>,
+    ) -> Result<Response<pb::Disclosure>, Status> {
+        let identity = Identity::of(&request)?;
+        let asked = request.into_inner();
+        publication::get_disclosure(&self.ledger, &identity, asked).await.map(Response::new)
+    }
+
+    type GetFeedStream = Scores;
+
+    async fn get_feed(
+        &self,
+        request: Request<pb::GetFeedRequest>,
+    ) -> Result<Response<Scores>, Status> {
+        let identity = Identity::of(&request)?;
+        let ends = (self.patience, self.draining.clone());
+        let asked = request.into_inner();
+        publication::get_feed(&self.ledger, &identity, asked, ends).await.map(Response::new)
     }
 }

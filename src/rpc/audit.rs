@@ -10,7 +10,7 @@ mod readout;
 mod rows;
 mod wanted;
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -28,17 +28,19 @@ use super::{
 use crate::{
     journal::Page,
     judgement::{AreaId, AssessmentId, Framework, Position},
-    ledger::{Filter, KnownAt, Ledger, Order},
+    ledger::{Filter, KnownAt, Ledger, Order, ReadError, Streamed},
     pb::{
         self, audit_service_server::AuditService,
         get_grade_history_request::KnownAt as HistoryKnownAt,
     },
 };
-use feed::Feed;
-use pump::{Outlet, Pump, QUEUE, Until};
-use readout::Readout;
+use pump::{Outlet, Pump, QUEUE};
 use rows::Rows;
-use wanted::Wanted;
+
+pub(super) use feed::Feed;
+pub(super) use pump::Until;
+pub(super) use readout::Readout;
+pub(super) use wanted::Wanted;
 
 /// What one read of a stream takes from the journal. Entries: no more than may be filtered out
 /// between two checkpoints. Bytes: what a reader that stalls may keep in memory.
@@ -54,32 +56,38 @@ pub(super) struct AuditApi {
     pub(super) patience: Duration,
 }
 
-impl AuditApi {
-    /// Begins a stream: a task that reads, and what it fills, from which the transport takes.
-    fn begin(&self, feed: Feed, until: Until) -> Readout {
-        let (messages, queue) = mpsc::channel(QUEUE);
-        let (end, ended) = oneshot::channel();
-        let ledger = self.ledger.clone();
-        let resume_after = feed.after();
-        let pump = Pump {
-            feed,
-            heads: ledger.follow(),
-            outlet: Outlet::new(messages, self.patience, self.cancel.clone(), resume_after),
-            until,
-        };
-        // The task belongs to the readout: when the transport drops that, the queue is closed and
-        // the task ends.
-        tokio::spawn(async move {
-            let read = |after| {
-                let ledger = ledger.clone();
-                async move { ledger.records(after, STREAM_PAGE).await }
-            };
-            let outcome = pump.run(read).await;
-            // Where nobody is left to hear it, the outcome does not matter.
-            drop(end.send(outcome));
-        });
-        Readout::new(queue, ended)
-    }
+/// A reader that a stream is begun for.
+pub(super) struct Reader {
+    /// Where it stands and what it wants.
+    pub(super) feed: Feed,
+    /// How long the stream goes on.
+    pub(super) until: Until,
+    /// How long it may take nothing.
+    pub(super) patience: Duration,
+    /// Cancelled when the server goes down.
+    pub(super) cancel: CancellationToken,
+}
+
+/// Begins a stream: a task that reads pages by `read`, and what it fills, from which the transport
+/// takes.
+pub(super) fn begin<R, F>(ledger: &Ledger, reader: Reader, read: R) -> Readout
+where
+    R: Fn(Position) -> F + Send + 'static,
+    F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
+{
+    let Reader { feed, until, patience, cancel } = reader;
+    let (messages, queue) = mpsc::channel(QUEUE);
+    let (end, ended) = oneshot::channel();
+    let outlet = Outlet::new(messages, patience, cancel, feed.after());
+    let pump = Pump { feed, heads: ledger.follow(), outlet, until };
+    // The task belongs to the readout: when the transport drops that, the queue is closed and the
+    // task ends.
+    tokio::spawn(async move {
+        let outcome = pump.run(read).await;
+        // Where nobody is left to hear it, the outcome does not matter.
+        drop(end.send(outcome));
+    });
+    Readout::new(queue, ended)
 }
 
 #[tonic::async_trait]
@@ -119,7 +127,14 @@ impl AuditService for AuditApi {
         reads::reach(&self.ledger, request.after_position).await?;
         let feed = Feed::new(wanted, Position::new(request.after_position));
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
-        Ok(Response::new(self.begin(feed, until)))
+        let (patience, cancel) = (self.patience, self.cancel.clone());
+        let ledger = self.ledger.clone();
+        let read = move |after| {
+            let ledger = ledger.clone();
+            async move { ledger.records(after, STREAM_PAGE).await }
+        };
+        let reader = Reader { feed, until, patience, cancel };
+        Ok(Response::new(begin(&self.ledger, reader, read)))
     }
 }
 

@@ -16,6 +16,7 @@ mod frameworks;
 mod layers;
 mod options;
 mod page_token;
+mod publication;
 mod reads;
 mod server;
 mod show;

@@ -84,7 +84,7 @@ pub(crate) async fn get_assessment(
 }
 
 /// Whether only what is published is seen.
-fn is_public(sight: &Sight) -> bool {
+pub(crate) fn is_public(sight: &Sight) -> bool {
     match sight {
         Sight::All => false,
         Sight::Published(_) => true,
@@ -92,7 +92,7 @@ fn is_public(sight: &Sight) -> bool {
 }
 
 /// Whether an edition that was asked for by its number has been withdrawn.
-fn was_withdrawn(read: &AssessmentRead, view: View) -> bool {
+pub(crate) fn was_withdrawn(read: &AssessmentRead, view: View) -> bool {
     match view {
         View::Edition(number) => {
             let mut editions = read.known.published.iter();
@@ -264,7 +264,12 @@ pub(crate) async fn opened(
 
 /// Why an assessment cannot be shown as it is asked for. Only who may see working views learns
 /// that it is there and has no such edition: what is not published does not exist for the public.
-async fn absent(ledger: &Ledger, name: &AssessmentId, asked: AsOf, sight: &Sight) -> Status {
+pub(crate) async fn absent(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    asked: AsOf,
+    sight: &Sight,
+) -> Status {
     let unopened = || unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED);
     match (asked.view, sight) {
         (View::Edition(number), Sight::All) => {
@@ -289,7 +294,7 @@ fn no_edition(name: &AssessmentId, number: u32) -> Status {
 
 /// Reads what is in scope of an assessment, but for the records in hand, and shows it without its
 /// entries.
-async fn shown(
+pub(crate) async fn shown(
     ledger: &Ledger,
     read: &AssessmentRead,
     scope: &Scope,

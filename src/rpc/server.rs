@@ -164,6 +164,7 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     let assessments = AssessmentApi {
         ledger: ledger.clone(),
         draining: draining.clone(),
+        patience: limits.reader_patience,
         grades: KeptGrades::default(),
     };
     let patience = limits.reader_patience;

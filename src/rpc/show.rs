@@ -20,11 +20,11 @@ pub(crate) mod fixture;
 
 use crate::{judgement::PersonId, ledger::Shown};
 
-pub(crate) use assessment::{Detail, Records, Scope, editions, entry};
+pub(crate) use assessment::{Detail, Records, Scope, editions, entry, wording};
 pub(crate) use audit::audit_row;
 pub(crate) use record::{newer_stream, streamed};
 pub(crate) use reference::{current, framework, names, subject};
-pub(crate) use value::{moment, text};
+pub(crate) use value::{date, moment, text};
 
 /// The name behind a person's id, as the directory knows it.
 pub(crate) type Names<'a> = &'a (dyn Fn(PersonId) -> Shown + Sync);

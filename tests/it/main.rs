@@ -48,6 +48,7 @@ mod mutations;
 mod oracle;
 mod power;
 mod process;
+mod publication;
 mod refusals;
 mod refused;
 mod rules;

@@ -162,6 +162,10 @@ pub fn identity(login: &str) -> Identity {
         "admin" => ("ofsted", &[Role::FrameworkAdmin]),
         "auditor" => ("audit-office", &[Role::Auditor]),
         "consumer" => ("audit-commission", &[Role::Consumer]),
+        "csci-consumer" => ("csci", &[Role::Consumer]),
+        "council" => ("leicester-city", &[Role::Consumer]),
+        "other-council" => ("nottingham-city", &[Role::Consumer]),
+        "newspaper" => ("a-newspaper", &[Role::Consumer]),
         other => panic!("{other} is nobody here"),
     };
     Identity {

@@ -41,6 +41,7 @@ const LAYERS: &[Room] = &[
             "imbl",
         ],
     },
+    Room { path: "letter", rooms: &["letter", "judgement"], crates: &["askama", "jiff"] },
     Room {
         path: "journal",
         rooms: &["journal", "disk"],
@@ -96,7 +97,7 @@ const LAYERS: &[Room] = &[
     },
     Room {
         path: "rpc",
-        rooms: &["rpc", "ledger", "journal", "record", "judgement", "merkle", "pb"],
+        rooms: &["rpc", "ledger", "journal", "letter", "record", "judgement", "merkle", "pb"],
         crates: &["*"],
     },
     Room { path: "cli", rooms: &["*"], crates: &["*"] },

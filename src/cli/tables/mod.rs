@@ -6,6 +6,7 @@ mod beside;
 mod entries;
 mod framework;
 mod history;
+mod publication;
 #[cfg(test)]
 pub(super) mod sample;
 mod stream;
@@ -19,6 +20,7 @@ pub(super) use beside::beside;
 pub(super) use entries::entries;
 pub(super) use framework::{detail, overview};
 pub(super) use history::history;
+pub(super) use publication::{disclosure, scores};
 pub(super) use stream::{Line, message};
 pub(super) use timeline::timelines;
 

@@ -40,7 +40,7 @@ impl Told {
 
 /// Where a reader stands.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(in crate::rpc) struct Feed {
     wanted: Wanted,
     /// Everything up to here was told or not wanted.
     after: Position,
@@ -58,7 +58,7 @@ enum Pace {
 
 impl Feed {
     /// A reader who has everything up to `after`.
-    pub(super) fn new(wanted: Wanted, after: Position) -> Self {
+    pub(in crate::rpc) fn new(wanted: Wanted, after: Position) -> Self {
         Self { wanted, after, told: after, pace: Pace::CatchingUp }
     }
 

@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// How long a stream goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Until {
+pub(in crate::rpc) enum Until {
     /// Until the reader has all there is.
     CaughtUp,
     /// Until the reader or the server ends it.

@@ -12,11 +12,11 @@ use crate::{
 
 /// Which records a reader wants. An empty set wants all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(in crate::rpc) struct Wanted {
     /// Those of these streams.
-    pub(super) streams: BTreeSet<StreamId>,
+    pub(in crate::rpc) streams: BTreeSet<StreamId>,
     /// Those of these events.
-    pub(super) events: BTreeSet<&'static str>,
+    pub(in crate::rpc) events: BTreeSet<&'static str>,
 }
 
 impl Wanted {

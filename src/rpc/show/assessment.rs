@@ -52,15 +52,10 @@ impl Scope {
     /// Whether the texts of the letter are shown. Spec §5.3: addressee, entries and signatures only
     /// to an audience that gets the letter, whatever it asks for.
     fn is_full(&self, read: &AssessmentRead) -> bool {
-        let framework = read.framework.framework.as_ref();
-        let gets_letter = match &self.sight {
-            Sight::All => true,
-            Sight::Published(audience) => {
-                audience.as_ref().is_some_and(|audience| framework.letter_to.contains(audience))
-            }
-        };
+        let (framework, subject) =
+            (read.framework.framework.as_ref(), read.assessment.id.subject());
         match (self.detail, read.holds) {
-            (Detail::Full, Holds::AsAsked) => gets_letter,
+            (Detail::Full, Holds::AsAsked) => self.sight.takes_in_letter(framework, subject),
             // Of what was withdrawn nothing is shown but that it was.
             (Detail::Full, Holds::Withdrawn) | (Detail::Grades, _) => false,
         }
@@ -99,7 +94,8 @@ impl Scope {
             return Vec::new();
         }
         let mut entries = read.assessment.entries_in_letter_order(framework);
-        entries.retain(|(_, it)| framework.shows(it, |area| self.sight.takes_in(area)));
+        let subject = read.assessment.id.subject();
+        entries.retain(|(_, it)| framework.shows(it, |area| self.sight.takes_in(area, subject)));
         entries.into_iter().map(|(id, written)| (id, written.item.at)).collect()
     }
 
@@ -157,7 +153,9 @@ impl Scope {
         assessment: &'a Assessment,
         framework: &'a Framework,
     ) -> impl Iterator<Item = (&'a Area, &'a Judgement)> {
-        let in_sight = framework.areas.iter().filter(|area| self.sight.takes_in(area));
+        let subject = assessment.id.subject();
+        let in_sight =
+            framework.areas.iter().filter(move |area| self.sight.takes_in(area, subject));
         in_sight.filter_map(|area| Some((area, assessment.judgements.get(&area.id)?.as_ref())))
     }
 
@@ -355,7 +353,11 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         .ok_or_else(|| ReadError::other(&record.record, "an addressee"))
 }
 
-fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {
+/// What an entry says, as a record words it.
+///
+/// # Errors
+/// [`ReadError`] if the record tells of something else.
+pub(crate) fn wording(record: &ReadRecord) -> Result<&EntryContent<Shown>, ReadError> {
     content_of(&record.event)
         .ok_or_else(|| ReadError::other(&record.record, "the wording of an entry"))
 }

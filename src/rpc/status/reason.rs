@@ -41,7 +41,8 @@ reasons! {
     InvalidRequest = "INVALID_REQUEST" => InvalidArgument,
     /// The bytes are no such message, or the message is cut short.
     Malformed = "MALFORMED" => InvalidArgument,
-    /// The message is larger than this service takes.
+    /// The message is larger than this service takes, or the answer would be larger than clients
+    /// take.
     MessageTooLarge = "MESSAGE_TOO_LARGE" => ResourceExhausted,
     /// A command is larger than 256 KiB. Metadata: `bytes`, `bytes_max`, `command`.
     CommandTooLarge = "COMMAND_TOO_LARGE" => ResourceExhausted,
@@ -59,7 +60,8 @@ reasons! {
     /// The credential has expired.
     CredentialExpired = "CREDENTIAL_EXPIRED" => Unauthenticated,
     // Who may.
-    /// The caller lacks the role. Metadata: `roles` (any of these would do).
+    /// The caller lacks the role. Metadata: `roles` (any of these would do); of a letter `letter_to`
+    /// (the audiences that get it).
     NotPermitted = "NOT_PERMITTED" => PermissionDenied,
     /// A signatory signs for the own organisation only. Metadata: `caller`, `organisation`,
     /// `signers`.

@@ -1,6 +1,7 @@
 //! Scenario 1 of the specification (§8): the whole letter, recorded, signed, published, read.
 
 mod data;
+mod rendered;
 mod steps;
 
 use std::{

@@ -90,6 +90,15 @@ impl AssessmentService for Echo {
         Ok(Response::new(Box::pin(answers)))
     }
 
+    type GetFeedStream = Pin<Box<dyn Stream<Item = Result<pb::GetFeedResponse, Status>> + Send>>;
+
+    async fn get_feed(
+        &self,
+        _request: Request<pb::GetFeedRequest>,
+    ) -> Result<Response<Self::GetFeedStream>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
     unasked! {
         open_assessment(OpenAssessmentRequest) -> Receipt;
         set_addressee(SetAddresseeRequest) -> Receipt;
@@ -112,6 +121,8 @@ impl AssessmentService for Echo {
         apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
         get_assessment(GetAssessmentRequest) -> Assessment;
         list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
+        render_letter(RenderLetterRequest) -> RenderLetterResponse;
+        get_disclosure(GetDisclosureRequest) -> Disclosure;
     }
 }
 

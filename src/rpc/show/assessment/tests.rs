@@ -6,11 +6,12 @@ use super::super::fixture::{self, content, day, entry, read, record, said, shown
 use super::*;
 use crate::{
     judgement::{
-        AddresseeSet, AreaId, AssessmentLocked, AssessmentOpened, AssessmentPublished, AudienceId,
-        Award, ChangeKind, Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet,
-        Label, LevelCode, NonGrade, OrganisationId, ScaleId, Signature, SignedOff,
+        AddresseeSet, AreaId, AssessmentLocked, AssessmentOpened, AssessmentPublished, Award,
+        ChangeKind, Cycle, EntryKind, EntryRecorded, EntryRevised, FrameworkId, GradeSet, Label,
+        LevelCode, NonGrade, OrganisationId, ScaleId, Signature, SignedOff,
     },
     merkle::{Hash, leaf_hash, sha256},
+    rpc::sight::Recipient,
 };
 
 fn level(scale: &str, level: &str, word: Option<&str>) -> Standing {
@@ -108,7 +109,11 @@ fn full() -> Scope {
 }
 
 fn public(audience: &str) -> Scope {
-    let sight = Sight::Published(AudienceId::parse(audience).ok());
+    let organisation = OrganisationId::parse(audience).unwrap();
+    let sight = Sight::Published(match audience {
+        "addressee" => Recipient::Addressee,
+        _ => Recipient::Organisation(organisation),
+    });
     Scope { detail: Detail::Full, sight, as_stated: false }
 }
 

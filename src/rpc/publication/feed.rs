@@ -1,0 +1,286 @@
+//! `GetFeed`: scores as they are published, from a cursor on, then live.
+//!
+//! It is a stream of records like any other, of those that publish something: the same pump reads
+//! for it, waits, and cuts off who is too slow. Only where it looks differs, since publications are
+//! rare and indexed; and each record becomes the items that it brought about.
+
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{disclosure::is_fed, feeds};
+use crate::{
+    journal::Page,
+    judgement::{AssessmentId, Event, Feed, NonGrade, Position, Standing, StreamId},
+    ledger::{AsOf, AssessmentRead, Filter, KnownAt, Ledger, Order, ReadError, Streamed, View},
+    pb::{self, feed_item::Kind, get_feed_response, stream_records_response::Message as Recorded},
+    record::feeds_of,
+    rpc::{
+        asked::Asked,
+        audit::{Feed as RecordFeed, Reader, Until, Wanted, begin},
+        caller::Identity,
+        reads,
+        show::{self, Detail, Scope},
+        sight::{Recipient, Sight},
+        status,
+    },
+};
+
+/// The events that bring scores about.
+const PUBLISHING: [&str; 1] = ["AssessmentPublished"];
+
+/// How many publications one read of the stream takes: each is a few hundred bytes.
+const PUBLICATIONS_MAX: usize = 100;
+
+/// What the transport takes from.
+pub(in crate::rpc) type Scores =
+    Pin<Box<dyn Stream<Item = Result<pb::GetFeedResponse, Status>> + Send>>;
+
+/// Whose scores of what are read.
+struct ScoreFeed {
+    ledger: Ledger,
+    recipient: Recipient,
+    scheme: String,
+    /// Empty: all.
+    block: String,
+}
+
+/// The scores that a recipient is fed. (Spec §5, `GetFeed`)
+///
+/// # Errors
+/// `NOT_PERMITTED`, `BadRequest`, or that the ledger has not reached the cursor.
+pub(in crate::rpc) async fn get_feed(
+    ledger: &Ledger,
+    who: &Identity,
+    request: pb::GetFeedRequest,
+    (patience, cancel): (Duration, CancellationToken),
+) -> Result<Scores, Status> {
+    let mut asked = Asked::default();
+    let recipient = Recipient::take(&mut asked, who, &request.recipient);
+    let recipient = asked.settle(recipient)?;
+    recipient.must_be_of(who)?;
+    let scores = ScoreFeed {
+        ledger: ledger.clone(),
+        recipient,
+        scheme: request.scheme,
+        block: request.block,
+    };
+    scores.must_be_fed()?;
+
+    reads::reach(ledger, request.after_position).await?;
+    let wanted = Wanted { events: PUBLISHING.into(), ..Wanted::default() };
+    let feed = RecordFeed::new(wanted, Position::new(request.after_position));
+    let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
+    let looked_in = ledger.clone();
+    let reader = Reader { feed, until, patience, cancel };
+    let records = begin(ledger, reader, move |after| publications(looked_in.clone(), after));
+    let scores = Arc::new(scores);
+    let answers = records.filter_map(move |recorded| {
+        let scores = Arc::clone(&scores);
+        async move {
+            match recorded {
+                Ok(recorded) => Box::pin(scores.answer(recorded)).await.transpose(),
+                Err(status) => Some(Err(status)),
+            }
+        }
+    });
+    Ok(Box::pin(answers))
+}
+
+/// The publications after a position, and the last record that was looked at, wanted or not: the
+/// reader goes on after it. Empty only at the head.
+async fn publications(ledger: Ledger, after: Position) -> Result<Vec<Streamed>, ReadError> {
+    let head = ledger.head();
+    if after >= head.position {
+        return Ok(Vec::new());
+    }
+    let filter = Filter { event: Some("AssessmentPublished"), ..Filter::default() };
+    let (order, from) = (Order::OldestFirst, Some(after));
+    let found = Box::pin(ledger.find(&filter, order, head, from, PUBLICATIONS_MAX)).await?;
+    let mut wanted: BTreeSet<Position> =
+        found.records.iter().map(|read| read.record.position).collect();
+    wanted.insert(found.next.unwrap_or(head.position));
+    let mut page = Vec::with_capacity(wanted.len());
+    for at in wanted {
+        let before = Position::new(at.get().saturating_sub(1));
+        page.extend(ledger.records(before, Page { entries_max: 1, bytes_max: 0 }).await?);
+    }
+    Ok(page)
+}
+
+impl ScoreFeed {
+    /// Refuses a scheme or block that no framework feeds to the recipient: an empty feed would not
+    /// say that it stays empty.
+    fn must_be_fed(&self) -> Result<(), Status> {
+        let mut fed = BTreeSet::new();
+        for registered in self.ledger.frameworks() {
+            let document = show::framework(&registered).map_err(|error| status::of_read(&error))?;
+            let feeds = feeds_of(&document).map_err(|_| status::defect())?;
+            for feed in feeds.into_iter().filter(|feed| self.recipient.may_be_fed(feed)) {
+                if self.takes(&feed) {
+                    return Ok(());
+                }
+                fed.insert(format!("{} ({})", feed.scheme, feed.block));
+            }
+        }
+        let fed: Vec<String> = fed.into_iter().collect();
+        let what = match fed.as_slice() {
+            [] => format!("is fed to others: no framework feeds scores to {}", self.recipient),
+            fed => format!("is not fed to {}, but {}", self.recipient, fed.join(", ")),
+        };
+        let field = if self.block.is_empty() { "scheme" } else { "block" };
+        Err(status::bad_request(vec![(field.to_owned(), what)]))
+    }
+
+    fn takes(&self, feed: &Feed) -> bool {
+        feed.scheme == self.scheme && (self.block.is_empty() || feed.block == self.block)
+    }
+
+    /// What the reader is told of what the stream of records tells; `None` where that is nothing.
+    async fn answer(
+        &self,
+        recorded: pb::StreamRecordsResponse,
+    ) -> Result<Option<pb::GetFeedResponse>, Status> {
+        let message = match recorded.message {
+            None => None,
+            Some(Recorded::CaughtUp(at)) => Some(get_feed_response::Message::CaughtUp(at)),
+            Some(Recorded::Checkpoint(at)) => Some(get_feed_response::Message::Checkpoint(at)),
+            Some(Recorded::Record(record)) => {
+                let at = record.record.map_or(0, |record| record.position);
+                Some(self.told_of(Position::new(at)).await?)
+            }
+        };
+        Ok(message.map(|message| pb::GetFeedResponse { message: Some(message) }))
+    }
+
+    /// The items that a record brought about; where there are none for this reader, where it
+    /// stands.
+    async fn told_of(&self, at: Position) -> Result<get_feed_response::Message, Status> {
+        let record = self.ledger.record(at).await.map_err(|error| status::of_read(&error))?;
+        let items = match (&record.record.stream, &record.event) {
+            (StreamId::Assessment(id), Event::AssessmentPublished(published)) => {
+                self.published(id, published.edition, at).await?
+            }
+            (_, _) => Vec::new(),
+        };
+        if items.is_empty() {
+            let position = at.get();
+            return Ok(get_feed_response::Message::Checkpoint(pb::StreamCheckpoint { position }));
+        }
+        let record_id = record.record.id.to_string();
+        let update = pb::FeedUpdate { position: at.get(), record_id, items };
+        Ok(get_feed_response::Message::Update(update))
+    }
+
+    /// The items of an edition, each correcting that of the edition before it.
+    async fn published(
+        &self,
+        id: &AssessmentId,
+        edition: u32,
+        at: Position,
+    ) -> Result<Vec<pb::FeedItem>, Status> {
+        let Some(read) = self.edition(id, edition, at).await? else { return Ok(Vec::new()) };
+        let fed: Vec<Feed> = feeds(&read)?
+            .into_iter()
+            .filter(|feed| self.takes(feed) && is_fed(&read, feed, &self.recipient))
+            .collect();
+        if fed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let shown = self.shown(&read).await?;
+        let before = match read.assessment.published.as_slice() {
+            [.., before, _] => self.edition(id, before.number, at).await?,
+            [] | [_] => None,
+        };
+        let shown_before = match &before {
+            Some(read) => Some(self.shown(read).await?),
+            None => None,
+        };
+        let items = fed.iter().map(|feed| {
+            let stood = before.as_ref().zip(shown_before.as_ref());
+            let corrects = stood.map(|(read, shown)| corrected(read, shown, feed));
+            pb::FeedItem { corrects, ..item(&read, &shown, feed) }
+        });
+        Ok(items.collect())
+    }
+
+    async fn edition(
+        &self,
+        id: &AssessmentId,
+        edition: u32,
+        at: Position,
+    ) -> Result<Option<AssessmentRead>, Status> {
+        let (view, known) = (View::Edition(edition), KnownAt::Position(at));
+        let as_of = AsOf { view, known, effective: None, stated: None };
+        reads::opened(&self.ledger, id, as_of).await
+    }
+
+    /// The grades that the recipient sees.
+    async fn shown(&self, read: &AssessmentRead) -> Result<pb::Assessment, Status> {
+        let sight = Sight::Published(self.recipient.clone());
+        let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
+        reads::shown(&self.ledger, read, &scope, Vec::new()).await
+    }
+}
+
+fn item(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> pb::FeedItem {
+    let stood = stood(read, shown, feed);
+    let edition = read.assessment.published.last();
+    pb::FeedItem {
+        kind: stood.kind.into(),
+        scheme: feed.scheme.clone(),
+        block: feed.block.clone(),
+        subject: format!("subjects/{}", read.assessment.id.subject()),
+        assessment: read.assessment.id.to_string(),
+        framework: read.assessment.framework.to_string(),
+        cycle: read.assessment.cycle.to_string(),
+        edition: edition.map_or(0, |edition| edition.number),
+        letter_date: edition.map(|edition| show::date(edition.letter_date)),
+        area: feed.area.to_string(),
+        award: stood.award,
+        record_id: stood.record_id,
+        position: stood.position,
+        fallback: false,
+        corrects: None,
+    }
+}
+
+fn corrected(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> pb::FeedCorrection {
+    let stood = stood(read, shown, feed);
+    pb::FeedCorrection {
+        assessment: read.assessment.id.to_string(),
+        edition: read.assessment.published.last().map_or(0, |edition| edition.number),
+        kind: stood.kind.into(),
+        award: stood.award,
+        record_id: stood.record_id,
+        position: stood.position,
+    }
+}
+
+/// What stands for a block, and the record that says so.
+struct Stood {
+    kind: Kind,
+    award: Option<pb::Award>,
+    record_id: String,
+    position: u64,
+}
+
+fn stood(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> Stood {
+    let Some(judgement) = read.assessment.judgements.get(&feed.area) else {
+        let (record_id, position) = (String::new(), 0);
+        return Stood { kind: Kind::NotRated, award: None, record_id, position };
+    };
+    let kind = match &judgement.standing {
+        Standing::Level { .. } => Kind::Score,
+        Standing::NotGraded(NonGrade::SubjectToReview) => Kind::SubjectToReview,
+        Standing::NotGraded(NonGrade::NotApplicable) => Kind::NotApplicable,
+        Standing::NotGraded(NonGrade::NotJudged) => Kind::NotRated,
+    };
+    let in_sight = shown.judgements.iter().find(|it| it.area == feed.area.as_str());
+    let award = in_sight.and_then(|it| it.award.clone()).filter(|_| kind == Kind::Score);
+    let (record_id, position) = (judgement.item.record.to_string(), judgement.item.at.get());
+    Stood { kind, award, record_id, position }
+}
