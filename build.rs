@@ -2,6 +2,10 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
+/// What `rpc::served` answers in the place of a message.
+const SERVED: [(&str, &str); 2] =
+    [("Assessment", "AssessmentAnswer"), ("StreamRecordsResponse", "StreamRecordsAnswer")];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;
@@ -22,5 +26,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .bytes(".judgement.ledger.v1")
         .compile_fds(compiler.file_descriptor_set())?;
+
+    // The servers once more, as `rpc::served` has them: with answers that are encoded already in
+    // the place of some messages.
+    let served = PathBuf::from(env::var("OUT_DIR")?).join("served");
+    fs::create_dir_all(&served)?;
+    let mut servers = tonic_prost_build::configure()
+        .build_client(false)
+        .codec_path("crate::rpc::served::Codec")
+        .extern_path(".judgement.ledger.v1", "crate::pb")
+        .out_dir(served);
+    for (message, answer) in SERVED {
+        let (message, answer) =
+            (format!(".judgement.ledger.v1.{message}"), format!("crate::rpc::served::{answer}"));
+        servers = servers.extern_path(message, answer);
+    }
+    servers.compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

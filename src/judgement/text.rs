@@ -46,6 +46,12 @@ impl Text {
         &self.0
     }
 
+    /// The text itself, given away.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// Its length in bytes of UTF-8.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -25,6 +25,7 @@ mod found;
 mod healing;
 mod mark;
 mod moment;
+mod passing_on;
 mod peers;
 mod query;
 mod random;
@@ -59,9 +60,10 @@ pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;
 pub use moment::Moment;
+pub use passing_on::{PassedOn, PassedText, Streamed};
 pub use reading::{
-    AsOf, AssessmentRead, DatedName, Filter, Found, Holds, KnownAt, Order, PassedOn, ReadRecord,
-    Shown, Streamed, SubjectRead, View,
+    AsOf, AssessmentRead, DatedName, Filter, Found, Holds, KnownAt, Order, ReadRecord, Shown,
+    SubjectRead, View,
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};

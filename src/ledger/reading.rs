@@ -8,12 +8,11 @@ use tokio::sync::watch;
 
 use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, fold, texts};
 use crate::{
-    journal::Page,
     judgement::{
         Act, AreaId, Assessment, AssessmentId, Basis, ChangeKind, Concept, Event, FrameworkId,
         OrganisationId, PersonId, Phase, Position, ReasonCode, SubjectId, Text,
     },
-    record::{Message, Record, Unreadable},
+    record::Record,
 };
 
 /// How long a reader waits for a position that it holds a receipt of.
@@ -41,39 +40,6 @@ pub struct ReadRecord {
     pub act: Act<Shown>,
     /// What happened, with the texts in it.
     pub event: Event<Shown>,
-    /// The texts by the paths of their fields, in the record's order.
-    pub texts: Vec<(String, Shown)>,
-}
-
-/// A record to be passed on as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PassedOn {
-    /// The record.
-    pub record: Record,
-    /// The message that its bytes are.
-    pub message: Message,
-    /// The texts by the paths of their fields, in the record's order.
-    pub texts: Vec<(String, Shown)>,
-}
-
-/// A record, or the bytes of one that a newer version wrote.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Streamed {
-    /// A record.
-    Record(Box<PassedOn>),
-    /// Written by a newer version: its bytes as stored.
-    Newer(Position, Bytes),
-}
-
-impl Streamed {
-    /// Where it stands.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        match self {
-            Self::Record(read) => read.record.position,
-            Self::Newer(position, _) => *position,
-        }
-    }
 }
 
 /// How a client names a moment. (Spec §2, `known_at`)
@@ -256,6 +222,9 @@ impl Ledger {
     /// # Errors
     /// [`ReadError::NotReached`] if that takes longer.
     pub async fn reached(&self, position: Position) -> Result<(), ReadError> {
+        if self.head().position >= position {
+            return Ok(());
+        }
         let mut follow = self.follow();
         let reached = follow.wait_for(|head| head.position >= position);
         match tokio::time::timeout(REACHED_WAIT, reached).await {
@@ -264,31 +233,6 @@ impl Ledger {
                 Err(ReadError::NotReached { asked: position, head: self.head().position })
             }
         }
-    }
-
-    /// Records after `after`, oldest first; empty only at the head.
-    ///
-    /// # Errors
-    /// [`ReadError`] if the journal cannot be read.
-    pub async fn records(&self, after: Position, page: Page) -> Result<Vec<Streamed>, ReadError> {
-        let head = self.head().position;
-        let found = self.shared.journal.read(after, page).await?;
-        // The journal may hold a group that is durable and about to be published.
-        let visible = found.into_iter().filter(|stored| stored.position <= head);
-        visible
-            .map(|stored| match Record::decode_message(&stored.entry.record) {
-                Ok((record, message)) => {
-                    let texts = texts::shown(&self.shared.vault, &record, &stored.entry.sealed);
-                    Ok(Streamed::Record(Box::new(PassedOn { record, message, texts })))
-                }
-                Err(Unreadable::Newer { .. }) => {
-                    Ok(Streamed::Newer(stored.position, stored.entry.record))
-                }
-                Err(error @ Unreadable::Malformed { .. }) => {
-                    Err(fold::unreadable(stored.position, &error))
-                }
-            })
-            .collect()
     }
 
     /// The record at a position.
@@ -316,11 +260,10 @@ impl Ledger {
 
     /// A record with its texts opened.
     pub(super) fn read_keep(&self, keep: Keep) -> ReadRecord {
-        let texts = texts::shown(&self.shared.vault, &keep.record, &keep.entry.sealed);
-        let mut opened = texts.iter().map(|(_, shown)| shown.clone());
+        let mut opened = texts::of(&self.shared.vault, &keep).into_iter();
         let (act, event) =
             keep.record.with_texts(&mut |_, _| opened.next().unwrap_or(Shown::Missing));
-        ReadRecord { record: keep.record, stored: keep.entry.record, act, event, texts }
+        ReadRecord { record: keep.record, stored: keep.entry.record, act, event }
     }
 
     /// A framework that is registered.

@@ -1,23 +1,58 @@
 //! The texts that lie sealed beside a record, opened for those who may read them.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{Keep, Shown};
 use crate::{
-    record::{Beside, Commitment, Opening, Record},
+    judgement::Position,
+    record::{Beside, Commitment, Opening, Outline},
     vault::{Binding, Unsealed, Vault, VaultError},
 };
 
-/// Every text of a record with the path of its field, in the record's order.
-pub(super) fn shown(vault: &Vault, record: &Record, sealed: &Bytes) -> Vec<(String, Shown)> {
-    let fields = record.fields();
-    let opened = unseal(vault, (record, sealed), &fields);
-    let states = opened.into_iter().map(|text| match text {
+/// Whose texts are opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner<'a> {
+    /// Where the record stands.
+    pub(super) position: Position,
+    /// The record's id.
+    pub(super) id: Uuid,
+    /// What lies sealed beside it.
+    pub(super) sealed: &'a Bytes,
+}
+
+impl<'a> Owner<'a> {
+    fn of(keep: &'a Keep) -> Self {
+        let Keep { record, entry, .. } = keep;
+        Self { position: record.position, id: record.id.uuid(), sealed: &entry.sealed }
+    }
+}
+
+/// Every field of a record that holds a commitment, in the record's order. What was decoded has an
+/// outline.
+fn fields(keep: &Keep) -> Vec<(Cow<'static, str>, Commitment)> {
+    Outline::of(&keep.entry.record).map(|outline| outline.texts).unwrap_or_default()
+}
+
+/// What became of each text of a record, in the record's order.
+pub(super) fn of(vault: &Vault, keep: &Keep) -> Vec<Shown> {
+    opened(vault, Owner::of(keep), &fields(keep))
+}
+
+/// What became of each text of a record: `fields` are all that it has, in the record's order.
+pub(super) fn opened<F: AsRef<str>>(
+    vault: &Vault,
+    owner: Owner<'_>,
+    fields: &[(F, Commitment)],
+) -> Vec<Shown> {
+    let shown = |text| match text {
         Some(Unsealed::Present { text, .. }) => Shown::Present(text),
         Some(Unsealed::Destroyed) => Shown::Erased,
         None => Shown::Missing,
-    });
-    fields.into_iter().map(|(field, _)| field).zip(states).collect()
+    };
+    unseal(vault, owner, fields).into_iter().map(shown).collect()
 }
 
 /// The first text of a record.
@@ -25,7 +60,7 @@ pub(super) fn shown(vault: &Vault, record: &Record, sealed: &Bytes) -> Vec<(Stri
 /// # Errors
 /// Why it cannot be opened, if it should be there.
 pub(super) fn first(vault: &Vault, keep: &Keep) -> Result<Shown, VaultError> {
-    let fields = keep.record.fields();
+    let fields = fields(keep);
     let Some((field, commitment)) = fields.first() else { return Ok(Shown::Missing) };
     let binding = Binding { record_id: keep.record.id.uuid(), field, commitment: *commitment };
     let sealed = Beside::decode(keep.entry.sealed.clone()).unwrap_or_default().texts;
@@ -37,7 +72,7 @@ pub(super) fn first(vault: &Vault, keep: &Keep) -> Result<Shown, VaultError> {
 
 /// The salts of a record's texts, in the record's order; none for a text that is gone.
 pub(super) fn openings(vault: &Vault, keep: &Keep) -> Vec<Option<Opening>> {
-    let opened = unseal(vault, (&keep.record, &keep.entry.sealed), &keep.record.fields());
+    let opened = unseal(vault, Owner::of(keep), &fields(keep));
     let opening = |text| match text {
         Some(Unsealed::Present { opening, .. }) => Some(opening),
         Some(Unsealed::Destroyed) | None => None,
@@ -52,33 +87,28 @@ pub(super) fn document(keep: &Keep) -> Option<Bytes> {
 }
 
 /// One result for each field: `None` for a text that should be there and cannot be opened.
-fn unseal(
+fn unseal<F: AsRef<str>>(
     vault: &Vault,
-    (record, sealed): (&Record, &Bytes),
-    fields: &[(String, Commitment)],
+    owner: Owner<'_>,
+    fields: &[(F, Commitment)],
 ) -> Vec<Option<Unsealed>> {
     if fields.is_empty() {
         return Vec::new();
     }
-    let record_id = record.id.uuid();
     let mut bindings = Vec::with_capacity(fields.len());
     for (field, commitment) in fields {
-        bindings.push(Binding { record_id, field, commitment: *commitment });
+        let (field, commitment) = (field.as_ref(), *commitment);
+        bindings.push(Binding { record_id: owner.id, field, commitment });
     }
-    let sealed = Beside::decode(sealed.clone()).unwrap_or_default().texts;
+    let log = |error: &VaultError| {
+        tracing::error!(position = %owner.position, %error, "a text cannot be opened");
+    };
+    let sealed = Beside::decode(owner.sealed.clone()).unwrap_or_default().texts;
     match vault.unseal_all(&sealed, &bindings) {
-        Ok(opened) => {
-            let open =
-                |text: Result<_, _>| text.inspect_err(|error| log_missing(record, error)).ok();
-            opened.into_iter().map(open).collect()
-        }
+        Ok(opened) => opened.into_iter().map(|text| text.inspect_err(log).ok()).collect(),
         Err(error) => {
-            log_missing(record, &error);
+            log(&error);
             fields.iter().map(|_| None).collect()
         }
     }
-}
-
-fn log_missing(record: &Record, error: &VaultError) {
-    tracing::error!(position = %record.position, %error, "a text cannot be opened");
 }

@@ -7,7 +7,7 @@
 //!
 //! The format is frozen; another one would be another type in the record.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -22,6 +22,10 @@ const DOMAIN: &[u8; 35] = b"judgement-ledger/text-commitment/v1";
 /// The block of SHA-256, to which HMAC fills every shorter key with zeros (RFC 2104 §2). Filled
 /// here already, the key has the one length for which making an HMAC cannot fail.
 const HMAC_BLOCK_BYTES: usize = 64;
+
+/// The HMAC under that key with nothing in it yet: the key takes a block of SHA-256 at either end,
+/// which need not be hashed again for every text.
+static KEYED: LazyLock<Hmac<Sha256>> = LazyLock::new(|| Hmac::new(&key().into()));
 
 /// The secret salt of one commitment: 32 random bytes, drawn anew for every text of every record.
 ///
@@ -102,7 +106,7 @@ impl fmt::Debug for Commitment {
 }
 
 fn mac(opening: &Opening, record_id: Uuid, field: &str, text: &Text) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new(&key().into());
+    let mut mac = KEYED.clone();
     mac.update(opening.as_bytes());
     for part in [record_id.as_bytes(), field.as_bytes(), text.as_str().as_bytes()] {
         mac.update(&length(part).to_be_bytes());

@@ -14,6 +14,7 @@ mod framework;
 mod golden;
 mod headline;
 mod json;
+mod outline;
 mod same_content;
 #[cfg(test)]
 mod samples;
@@ -32,13 +33,14 @@ use crate::{
 pub use beside::{Beside, NotBeside};
 pub use commitment::{Commitment, Opening};
 pub use committing::{Committed, CommittedText, commit};
-pub use encoding::{Message, Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
+pub use encoding::{Numbered, RECORD_BYTES_MAX, TooLarge, Unreadable};
 pub use framework::{
     DOCUMENT_BYTES_MAX, Fault, built_in, document_of, feeds_of, framework_from_json, framework_of,
     framework_schema, framework_to_json, layout_of, line_of, locate, read_framework,
 };
 pub use headline::{Headline, Opened};
 pub use json::{BadJson, from_json, to_json};
+pub use outline::Outline;
 pub use snapshot::{read_snapshot, snapshot_of};
 
 /// One event with its provenance. (Spec §4)

@@ -56,6 +56,10 @@ impl<'a> Fields<'a> {
         for shift in (7..64).step_by(7) {
             let (&byte, rest) = self.rest.split_first()?;
             self.rest = rest;
+            // Nine bytes took 63 bits.
+            if shift == 63 && byte > 1 {
+                return None;
+            }
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Some(value);

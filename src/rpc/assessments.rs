@@ -12,12 +12,13 @@ use super::{
     bulk::{Answers, Bulk},
     publication::{self, Scores},
     reads::{self, KeptGrades},
+    served::{AssessmentAnswer, AssessmentService},
     submit::submit_one,
     wire::{any_order, receipt},
 };
 use crate::{
     ledger::Ledger,
-    pb::{self, assessment_service_server::AssessmentService, command::Order},
+    pb::{self, command::Order},
 };
 
 /// The assessments of a ledger, over gRPC.
@@ -201,7 +202,7 @@ impl AssessmentService for AssessmentApi {
     async fn get_assessment(
         &self,
         request: Request<pb::GetAssessmentRequest>,
-    ) -> Result<Response<pb::Assessment>, Status> {
+    ) -> Result<Response<AssessmentAnswer>, Status> {
         let identity = Identity::of(&request)?;
         let asked = request.into_inner();
         reads::get_assessment((&self.ledger, &self.grades), &identity, asked)

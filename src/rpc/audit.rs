@@ -21,6 +21,7 @@ use super::{
     caller::Identity,
     page_token::Paging,
     reads::{self, known_at},
+    served::AuditService,
     show,
     sight::Sight,
     status::{self, Problem, Reason},
@@ -28,11 +29,8 @@ use super::{
 use crate::{
     journal::Page,
     judgement::{AreaId, AssessmentId, Framework, Position},
-    ledger::{Filter, KnownAt, Ledger, Order, ReadError, Streamed},
-    pb::{
-        self, audit_service_server::AuditService,
-        get_grade_history_request::KnownAt as HistoryKnownAt,
-    },
+    ledger::{Filter, KnownAt, Ledger, Order, PassedOn, ReadError, Streamed},
+    pb::{self, get_grade_history_request::KnownAt as HistoryKnownAt},
 };
 use pump::{Outlet, Pump, QUEUE};
 use rows::Rows;
@@ -76,14 +74,16 @@ where
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
     let Reader { feed, until, patience, cancel } = reader;
-    let (messages, queue) = mpsc::channel(QUEUE);
+    let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
-    let outlet = Outlet::new(messages, patience, cancel, feed.after());
+    let outlet = Outlet::new(bundles, patience, cancel, feed.after());
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
+    let opener = ledger.clone();
     // The task belongs to the readout: when the transport drops that, the queue is closed and the
     // task ends.
     tokio::spawn(async move {
-        let outcome = pump.run(read).await;
+        let open = |of: &PassedOn| opener.texts(of);
+        let outcome = pump.run(read, &open).await;
         // Where nobody is left to hear it, the outcome does not matter.
         drop(end.send(outcome));
     });

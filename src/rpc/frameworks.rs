@@ -5,13 +5,11 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Identity, reads,
+    served::FrameworkService,
     submit::submit_one,
     wire::{receipt, register_framework, register_subject, rename_subject},
 };
-use crate::{
-    ledger::Ledger,
-    pb::{self, framework_service_server::FrameworkService},
-};
+use crate::{ledger::Ledger, pb};
 
 /// The frameworks and subjects of a ledger, over gRPC.
 pub(super) struct FrameworkApi {

@@ -2,7 +2,8 @@
 //!
 //! A call passes the layers of [`layers`], the last of which says who calls ([`caller`]). Its
 //! service reads the request once into a command ([`wire`]), hands it in ([`submit`]) and answers
-//! with a receipt. [`status`] alone decides what a caller learns when something is refused. What
+//! with a receipt. Answers that are on the wire already, such as stored records, go out as they are
+//! ([`served`]). [`status`] alone decides what a caller learns when something is refused. What
 //! may be done is decided by the rules, not here: a service only needs to know who calls.
 
 mod asked;
@@ -18,6 +19,7 @@ mod options;
 mod page_token;
 mod publication;
 mod reads;
+mod served;
 mod server;
 mod show;
 mod sight;

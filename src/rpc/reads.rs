@@ -15,6 +15,7 @@ use super::{
     asked::Asked,
     caller::Identity,
     page_token::{Page, Paging},
+    served::{Answer, AssessmentAnswer},
     show::{self, Detail, Records, Scope},
     sight::Sight,
     status::{self, Problem, Reason},
@@ -43,7 +44,7 @@ pub(crate) async fn get_assessment(
     (ledger, grades): (&Ledger, &KeptGrades),
     who: &Identity,
     request: pb::GetAssessmentRequest,
-) -> Result<pb::Assessment, Status> {
+) -> Result<AssessmentAnswer, Status> {
     let sight = Sight::of(who);
     let mut asked = Asked::default();
     let mut question = Question::take(&mut asked, &request);
@@ -80,7 +81,7 @@ pub(crate) async fn get_assessment(
             question.as_of.effective.is_none() && !as_stated && read.holds == Holds::AsAsked;
         return graded(ledger, folded_whole.then_some(grades), &read, &scope).await;
     };
-    Box::pin(full(ledger, &read, &scope, &paging)).await
+    Box::pin(full(ledger, &read, &scope, &paging)).await.map(Into::into)
 }
 
 /// Whether only what is published is seen.
@@ -124,17 +125,17 @@ async fn graded(
     kept: Option<&KeptGrades>,
     read: &AssessmentRead,
     scope: &Scope,
-) -> Result<pb::Assessment, Status> {
-    let Some(kept) = kept else { return Box::pin(shown(ledger, read, scope, Vec::new())).await };
-    if let Some(answer) = kept.get(read, &scope.sight) {
+) -> Result<AssessmentAnswer, Status> {
+    if let Some(begin) = kept.and_then(|kept| kept.get(read, &scope.sight)) {
+        // Of what grades are shown with, no field that is set comes between or behind these.
         let (editions, read) = (editions(ledger, read, scope), Some(show::moment(read.moment)));
-        return Ok(pb::Assessment { editions, read, ..answer.as_ref().clone() });
+        return Ok(Answer { begin, rest: pb::Assessment { editions, read, ..Default::default() } });
     }
     let answer = Box::pin(shown(ledger, read, scope, Vec::new())).await?;
-    if scope.needs(read).is_empty() {
+    if let Some(kept) = kept.filter(|_| scope.needs(read).is_empty()) {
         kept.keep(read, &scope.sight, &answer);
     }
-    Ok(answer)
+    Ok(answer.into())
 }
 
 /// Grades come at once: a request for them asks for no page.

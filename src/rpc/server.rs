@@ -32,15 +32,10 @@ use super::{
     frameworks::FrameworkApi,
     layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
     reads::KeptGrades,
+    served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
     submit::COMMAND_BYTES_MAX,
 };
-use crate::{
-    ledger::Ledger,
-    pb::{
-        DESCRIPTORS, assessment_service_server::AssessmentServiceServer,
-        audit_service_server::AuditServiceServer, framework_service_server::FrameworkServiceServer,
-    },
-};
+use crate::{ledger::Ledger, pb::DESCRIPTORS};
 
 /// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;

@@ -22,7 +22,7 @@ use crate::{judgement::PersonId, ledger::Shown};
 
 pub(crate) use assessment::{Detail, Records, Scope, editions, entry, wording};
 pub(crate) use audit::audit_row;
-pub(crate) use record::{newer_stream, streamed};
+pub(crate) use record::{Open, newer_stream, streamed};
 pub(crate) use reference::{current, framework, names, subject};
 pub(crate) use value::{date, moment, text};
 

@@ -66,6 +66,11 @@ impl Block {
         any
     }
 
+    /// Which block it is.
+    pub(super) const fn number(&self) -> BlockNumber {
+        self.number
+    }
+
     /// The keys of a new block, in order, and the slot of the first: to be handed out.
     pub(super) fn into_keys(mut self) -> Result<(Slot, Vec<SecretKey>), VaultError> {
         let first = self.number.first_slot().ok_or(VaultError::Exhausted)?;

@@ -108,8 +108,18 @@ impl Reader {
         if texts.len() != bindings.len() {
             return Err(VaultError::OtherCount { sought: bindings.len(), found: texts.len() });
         }
-        let each = texts.iter().zip(bindings);
-        Ok(each.map(|(text, binding)| self.unseal_one(text, binding)).collect())
+        // Texts that are sealed together mostly have their keys in one block.
+        let mut last: Option<Arc<Block>> = None;
+        let mut unseal = |(text, binding): (&SealedText<'_>, &Binding<'_>)| {
+            let block = match last.take().filter(|block| block.number() == text.slot.block()) {
+                Some(block) => block,
+                None => self.block_of(text.slot)?,
+            };
+            let unsealed = self.unseal_under(&block, text, binding);
+            last = Some(block);
+            unsealed
+        };
+        Ok(texts.iter().zip(bindings).map(&mut unseal).collect())
     }
 
     fn unseal_one(
@@ -118,6 +128,16 @@ impl Reader {
         binding: &Binding<'_>,
     ) -> Result<Unsealed, VaultError> {
         let block = self.block_of(text.slot)?;
+        self.unseal_under(&block, text, binding)
+    }
+
+    /// Opens a text with its key in `block`.
+    fn unseal_under(
+        &self,
+        block: &Block,
+        text: &SealedText<'_>,
+        binding: &Binding<'_>,
+    ) -> Result<Unsealed, VaultError> {
         match block.key(text.slot.index()) {
             Some(SlotKey::Present(key)) => {
                 let (opening, text) = text.open(key, binding)?;

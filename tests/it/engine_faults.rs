@@ -26,10 +26,10 @@ use judgement_ledger::{
         Text,
     },
     ledger::{
-        self, AsOf, BuiltInError, Filter, KnownAt, Ledger, Mode, Outcome, Parts, PassedOn,
-        ReadError, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
+        self, AsOf, BuiltInError, Filter, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
+        Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
-    record::{read_snapshot, snapshot_of},
+    record::{Record, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Vault, VaultError},
     views::{SnapshotCodec, Views, ViewsOptions},
 };
@@ -354,12 +354,12 @@ impl Told {
     async fn check_records(&self, engine: &Engine) -> Result<(), Stopped> {
         let records = records(engine).await?;
         let by_request: BTreeMap<_, _> =
-            records.iter().map(|read| (request_of(read), read)).collect();
+            records.iter().map(|record| (request_of(record), record)).collect();
         if by_request.len() != records.len() {
             return Err(Stopped::Wrong("a request was recorded twice".to_owned()));
         }
         for (request, receipt) in &self.receipts {
-            let found = by_request.get(request).map(|read| &read.record);
+            let found = by_request.get(request);
             let same = |(position, id)| (position, id) == (receipt.position, receipt.record);
             if !found.is_some_and(|record| same((record.position, record.id))) {
                 return Err(Stopped::Wrong(format!("{receipt:?} is lost: {found:?}")));
@@ -369,8 +369,8 @@ impl Told {
     }
 }
 
-fn request_of(read: &PassedOn) -> RequestId {
-    read.record.act.request
+fn request_of(record: &Record) -> RequestId {
+    record.act.request
 }
 
 /// A directory in memory, where there is one: the views are opened hundreds of times.
@@ -385,32 +385,33 @@ fn forget(views: &Path) {
 }
 
 /// All records, without a gap, with all their texts.
-async fn records(engine: &Engine) -> Result<Vec<PassedOn>, Stopped> {
+async fn records(engine: &Engine) -> Result<Vec<Record>, Stopped> {
     let all = Page { entries_max: usize::MAX, bytes_max: usize::MAX };
     let mut records = Vec::new();
     for streamed in engine.ledger.records(Position::START, all).await? {
-        let Streamed::Record(read) = streamed else {
+        let Streamed::Record(passed_on) = streamed else {
             return Err(Stopped::Wrong("a record of a newer version".to_owned()));
         };
-        records.push(*read);
-    }
-    for (read, position) in records.iter().zip(1..) {
-        let present = |(_, shown): &(String, Shown)| matches!(shown, Shown::Present(_));
-        if read.record.position != Position::new(position) || !read.texts.iter().all(present) {
-            return Err(Stopped::Wrong(format!("at {position} stands {read:?}")));
+        let record = Record::decode(&passed_on.entry.record).unwrap();
+        let texts = engine.ledger.texts(&passed_on);
+        let present = texts.iter().all(|(_, shown)| matches!(shown, Shown::Present(_)));
+        let position = Position::new(records.len() as u64 + 1);
+        if record.position != position || passed_on.position != position || !present {
+            return Err(Stopped::Wrong(format!("at {position} stands {record:?}, {texts:?}")));
         }
+        records.push(record);
     }
     Ok(records)
 }
 
 /// The views answer what the records say.
-async fn check_views(engine: &Engine, records: &[PassedOn]) -> Result<(), Stopped> {
+async fn check_views(engine: &Engine, records: &[Record]) -> Result<(), Stopped> {
     let stream = StreamId::Assessment(assessment_id());
-    let of_assessment = || records.iter().filter(|read| read.record.stream == stream);
+    let of_assessment = || records.iter().filter(|record| record.stream == stream);
     let as_of = AsOf { view: View::Working, known: KnownAt::Now, effective: None, stated: None };
     let read = engine.ledger.assessment(&assessment_id(), as_of).await?;
     let found = read.map(|read| read.assessment.last.at);
-    let expected = of_assessment().next_back().map(|read| read.record.position);
+    let expected = of_assessment().next_back().map(|record| record.position);
     if found != expected {
         return Err(Stopped::Wrong(format!("the assessment is at {found:?}, not {expected:?}")));
     }
@@ -419,9 +420,8 @@ async fn check_views(engine: &Engine, records: &[PassedOn]) -> Result<(), Stoppe
     let moment = engine.ledger.head();
     let found = engine.ledger.find(&filter, order, moment, None, 1_000).await?;
     let found: Vec<_> = found.records.iter().map(|read| read.record.position).collect();
-    let raised = |read: &&PassedOn| matches!(&read.record.event, Event::GradeSet(set) if set.change == ChangeKind::Raised);
-    let expected: Vec<_> =
-        of_assessment().filter(raised).map(|read| read.record.position).collect();
+    let raised = |record: &&Record| matches!(&record.event, Event::GradeSet(set) if set.change == ChangeKind::Raised);
+    let expected: Vec<_> = of_assessment().filter(raised).map(|record| record.position).collect();
     if found != expected {
         return Err(Stopped::Wrong(format!("raised at {found:?}, not {expected:?}")));
     }

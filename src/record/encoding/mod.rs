@@ -59,9 +59,6 @@ pub enum Unreadable {
     },
 }
 
-/// A record as the message that it is stored as.
-pub type Message = pb::Record;
-
 /// A domain shape that is stored as a message: both ways stand side by side.
 trait Stored: Sized {
     /// The message, in its newest shape.
@@ -113,14 +110,6 @@ impl Record {
     /// # Errors
     /// [`Unreadable`], which tells a newer record from one that is none.
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        Self::decode_message(bytes).map(|(record, _)| record)
-    }
-
-    /// The record that `bytes` are, and the message that they are read as.
-    ///
-    /// # Errors
-    /// As [`Record::decode`].
-    pub fn decode_message(bytes: &[u8]) -> Result<(Self, Message), Unreadable> {
         let whole = malformed("Record");
         let message = pb::Record::decode(bytes).map_err(|_| whole.clone())?;
         // A record has one encoding. Any other bytes hold what prost dropped because it does not
@@ -129,7 +118,7 @@ impl Record {
             let newer = wire::first_field(bytes, |field| !is_known(field));
             return Err(newer.map_or(whole, |field| Unreadable::Newer { field }));
         }
-        Ok((Self::read(&message)?, message))
+        Self::read(&message)
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
         let stream = if wanted { ASSESSMENT } else { "subjects/a/assessments/b" };
         let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
         let event = Event::AssessmentLocked(locked);
-        passed_on(record_of(position, stream, act(), event))
+        passed_on(&record_of(position, stream, act(), event))
     }
 
     fn record(position: u64) -> Told {

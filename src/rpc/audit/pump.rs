@@ -2,8 +2,10 @@
 //!
 //! No record is lost between reading and waiting: the head is marked as seen before the pages up
 //! to it are read, so whatever is recorded meanwhile wakes the pump again.
+//!
+//! Messages go to the transport in bundles: it is woken once for each, and writes it at once.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
 use prost::Message as _;
 use tokio::{
@@ -17,21 +19,25 @@ use super::feed::{Feed, Told};
 use crate::{
     judgement::Position,
     ledger::{Moment, ReadError, Streamed},
-    pb::{self, stream_records_response::Message},
+    pb,
     rpc::{
-        show,
+        served::{SplicedMessage, StreamRecordsAnswer},
+        show::{self, Open},
         status::{self, Problem, Reason},
     },
 };
 
-/// How many messages wait for a reader: enough to keep the transport busy while the next page is
+/// How many bundles wait for a reader: enough to keep the transport busy while the next page is
 /// read.
 pub(super) const QUEUE: usize = 64;
 
-/// How many bytes wait for a reader, if it is not one message alone: of usual records no fewer than
-/// `QUEUE`, and of the largest (megabytes with their texts) only one. So readers who take nothing
+/// How many bytes wait for a reader, if it is not one message alone: of usual records some
+/// hundreds, and of the largest (megabytes with their texts) only one. So readers who take nothing
 /// cost little until they are cut off.
 const QUEUE_BYTES: u32 = 256 * 1024;
+
+/// How many bytes of messages are bundled: as many as the transport writes at once.
+const BUNDLE_BYTES: u32 = 32 * 1024;
 
 /// After how long without a message a reader is told where it stands: so it knows that the
 /// connection lives, and never has an old checkpoint.
@@ -72,17 +78,18 @@ enum Cut {
 }
 
 impl Pump {
-    /// Runs until the stream ends; answers how. `read` reads the page after a position.
-    pub(super) async fn run<R, F>(mut self, read: R) -> Result<(), Status>
+    /// Runs until the stream ends; answers how. `read` reads the page after a position, `open`
+    /// opens the texts of a record.
+    pub(super) async fn run<R, F>(mut self, read: R, open: Open<'_>) -> Result<(), Status>
     where
         R: Fn(Position) -> F,
         F: Future<Output = Result<Vec<Streamed>, ReadError>>,
     {
-        let outcome = self.pump(read).await;
+        let outcome = self.pump(read, open).await;
         outcome.or_else(|cut| self.outlet.status(&cut))
     }
 
-    async fn pump<R, F>(&mut self, read: R) -> Result<(), Cut>
+    async fn pump<R, F>(&mut self, read: R, open: Open<'_>) -> Result<(), Cut>
     where
         R: Fn(Position) -> F,
         F: Future<Output = Result<Vec<Streamed>, ReadError>>,
@@ -92,44 +99,66 @@ impl Pump {
             let head = self.heads.borrow_and_update().position;
             loop {
                 let page = read(self.feed.after()).await.map_err(Cut::Unreadable)?;
-                for told in self.feed.take(page, head) {
-                    self.outlet.send(told).await?;
-                }
+                self.outlet.tell(self.feed.take(page, head), open).await?;
                 if self.feed.is_live() {
                     break;
                 }
             }
             match self.until {
                 Until::CaughtUp => return Ok(()),
-                Until::Cancelled => self.wait().await?,
+                Until::Cancelled => self.wait(open).await?,
             }
         }
     }
 
     /// Waits for the head to move, with a sign of life now and then.
-    async fn wait(&mut self) -> Result<(), Cut> {
+    async fn wait(&mut self, open: Open<'_>) -> Result<(), Cut> {
         loop {
             tokio::select! {
                 biased;
                 () = self.outlet.cancel.cancelled() => return Err(Cut::Stopping),
-                () = self.outlet.messages.closed() => return Err(Cut::Gone),
+                () = self.outlet.bundles.closed() => return Err(Cut::Gone),
                 moved = self.heads.changed() => return moved.map_err(|_| Cut::Stopping),
-                () = sleep(IDLE) => self.outlet.send(self.feed.idle()).await?,
+                () = sleep(IDLE) => self.outlet.tell(vec![self.feed.idle()], open).await?,
             }
         }
     }
 }
 
-/// A message that waits for its reader, and the room that it takes up until it is taken.
+/// Messages that wait for their reader together.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    pub(super) messages: VecDeque<StreamRecordsAnswer>,
+    /// Their size, as far as it counts.
+    bytes: u32,
+    /// What the reader has been told of who has taken them.
+    last: Position,
+}
+
+/// A bundle in the queue, and the room that it takes up until it is taken.
 #[derive(Debug)]
 pub(super) struct Queued {
-    pub(super) message: pb::StreamRecordsResponse,
+    pub(super) bundle: Bundle,
     _room: OwnedSemaphorePermit,
+}
+
+impl Bundle {
+    /// A bundle without a message.
+    pub(super) const EMPTY: Self =
+        Self { messages: VecDeque::new(), bytes: 0, last: Position::START };
+
+    fn put(&mut self, told: Told, open: Open<'_>) {
+        self.last = told.position();
+        let message = message(told, open);
+        let bytes = u32::try_from(message.encoded_len()).unwrap_or(u32::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.messages.push_back(message);
+    }
 }
 
 /// The bounded queue to the transport, and how far it was filled.
 pub(super) struct Outlet {
-    messages: mpsc::Sender<Queued>,
+    bundles: mpsc::Sender<Queued>,
     /// A permit for each byte that may wait.
     room: Arc<Semaphore>,
     patience: Duration,
@@ -141,57 +170,65 @@ pub(super) struct Outlet {
 impl Outlet {
     /// An outlet to a reader who has everything up to `resume_after`.
     pub(super) fn new(
-        messages: mpsc::Sender<Queued>,
+        bundles: mpsc::Sender<Queued>,
         patience: Duration,
         cancel: CancellationToken,
         resume_after: Position,
     ) -> Self {
         let bytes = usize::try_from(QUEUE_BYTES).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        Self { messages, room, patience, cancel, resume_after }
+        Self { bundles, room, patience, cancel, resume_after }
     }
 
-    /// Queues one message, waiting for room as long as patience lasts.
-    async fn send(&mut self, told: Told) -> Result<(), Cut> {
-        let position = told.position();
-        let message = message(told);
-        let bytes = u32::try_from(message.encoded_len()).unwrap_or(QUEUE_BYTES).min(QUEUE_BYTES);
-        let Some(message) = self.queue_at_once(message, bytes)? else {
-            self.resume_after = position;
+    /// Queues what the reader is told, in bundles: what is told together is queued without delay.
+    async fn tell(&mut self, page: Vec<Told>, open: Open<'_>) -> Result<(), Cut> {
+        let mut bundle = Bundle::EMPTY;
+        for told in page {
+            bundle.put(told, open);
+            if bundle.bytes >= BUNDLE_BYTES {
+                self.send(std::mem::replace(&mut bundle, Bundle::EMPTY)).await?;
+            }
+        }
+        if bundle.messages.is_empty() { Ok(()) } else { self.send(bundle).await }
+    }
+
+    /// Queues a bundle, waiting for room as long as patience lasts.
+    async fn send(&mut self, bundle: Bundle) -> Result<(), Cut> {
+        let last = bundle.last;
+        let Some(bundle) = self.queue_at_once(bundle)? else {
+            self.resume_after = last;
             return Ok(());
         };
         // A server that stops does not wait until everybody has caught up.
         let queued = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(Cut::Stopping),
-            queued = timeout(self.patience, self.queue(message, bytes)) => queued,
+            queued = timeout(self.patience, self.queue(bundle)) => queued,
         };
         queued.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)?;
-        self.resume_after = position;
+        self.resume_after = last;
         Ok(())
     }
 
-    /// Queues a message if there is room for it right now, as there mostly is; else gives it back.
-    fn queue_at_once(
-        &self,
-        message: pb::StreamRecordsResponse,
-        bytes: u32,
-    ) -> Result<Option<pb::StreamRecordsResponse>, Cut> {
+    /// Queues a bundle if there is room for it right now, as there mostly is; else gives it back.
+    fn queue_at_once(&self, bundle: Bundle) -> Result<Option<Bundle>, Cut> {
         if self.cancel.is_cancelled() {
             return Err(Cut::Stopping);
         }
-        let Ok(place) = self.messages.try_reserve() else { return Ok(Some(message)) };
+        let Ok(place) = self.bundles.try_reserve() else { return Ok(Some(bundle)) };
+        let bytes = bundle.bytes.min(QUEUE_BYTES);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
-            return Ok(Some(message));
+            return Ok(Some(bundle));
         };
-        place.send(Queued { message, _room: room });
+        place.send(Queued { bundle, _room: room });
         Ok(None)
     }
 
-    /// Queues a message once there is room for it; nothing if the reader went away.
-    async fn queue(&self, message: pb::StreamRecordsResponse, bytes: u32) -> Option<()> {
+    /// Queues a bundle once there is room for it; nothing if the reader went away.
+    async fn queue(&self, bundle: Bundle) -> Option<()> {
+        let bytes = bundle.bytes.min(QUEUE_BYTES);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()?;
-        self.messages.send(Queued { message, _room: room }).await.ok()
+        self.bundles.send(Queued { bundle, _room: room }).await.ok()
     }
 
     /// What the reader is told of the end. Everything up to the position that it names was
@@ -209,13 +246,15 @@ impl Outlet {
     }
 }
 
-fn message(told: Told) -> pb::StreamRecordsResponse {
+fn message(told: Told, open: Open<'_>) -> StreamRecordsAnswer {
     let message = match told {
-        Told::Record(streamed) => Message::Record(show::streamed(streamed)),
-        Told::CaughtUp(at) => Message::CaughtUp(pb::CaughtUp { position: at.get() }),
-        Told::Checkpoint(at) => Message::Checkpoint(pb::StreamCheckpoint { position: at.get() }),
+        Told::Record(streamed) => SplicedMessage::Record(show::streamed(streamed, open)),
+        Told::CaughtUp(at) => SplicedMessage::CaughtUp(pb::CaughtUp { position: at.get() }),
+        Told::Checkpoint(at) => {
+            SplicedMessage::Checkpoint(pb::StreamCheckpoint { position: at.get() })
+        }
     };
-    pb::StreamRecordsResponse { message: Some(message) }
+    StreamRecordsAnswer { message: Some(message) }
 }
 
 #[cfg(test)]

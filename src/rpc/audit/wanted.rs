@@ -40,17 +40,17 @@ impl Wanted {
     /// wanted: it must not get lost only because its event cannot be told.
     pub(super) fn takes(&self, streamed: &Streamed) -> bool {
         match streamed {
-            Streamed::Record(read) => {
-                self.takes_stream(&read.record.stream) && self.takes_event(read.record.event.name())
+            Streamed::Record(passed_on) => {
+                self.takes_event(passed_on.event)
+                    && self.takes_stream(|| StreamId::parse(passed_on.stream()).ok())
             }
-            Streamed::Newer(_, bytes) => {
-                newer_stream(bytes).is_none_or(|stream| self.takes_stream(&stream))
-            }
+            Streamed::Newer(_, bytes) => self.takes_stream(|| newer_stream(bytes)),
         }
     }
 
-    fn takes_stream(&self, stream: &StreamId) -> bool {
-        self.streams.is_empty() || self.streams.contains(stream)
+    /// A stream that cannot be told may be any.
+    fn takes_stream(&self, stream: impl FnOnce() -> Option<StreamId>) -> bool {
+        self.streams.is_empty() || stream().is_none_or(|stream| self.streams.contains(&stream))
     }
 
     fn takes_event(&self, event: &str) -> bool {
@@ -84,7 +84,7 @@ mod tests {
 
     fn locked(stream: &str) -> Streamed {
         let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
-        passed_on(record_of(1, stream, act(), Event::AssessmentLocked(locked)))
+        passed_on(&record_of(1, stream, act(), Event::AssessmentLocked(locked)))
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
+use prost::Message as _;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -16,13 +17,14 @@ use crate::{
     journal::Page,
     judgement::{AssessmentId, Event, Feed, NonGrade, Position, Standing, StreamId},
     ledger::{AsOf, AssessmentRead, Filter, KnownAt, Ledger, Order, ReadError, Streamed, View},
-    pb::{self, feed_item::Kind, get_feed_response, stream_records_response::Message as Recorded},
+    pb::{self, feed_item::Kind, get_feed_response},
     record::feeds_of,
     rpc::{
         asked::Asked,
         audit::{Feed as RecordFeed, Reader, Until, Wanted, begin},
         caller::Identity,
         reads,
+        served::{SplicedMessage as Recorded, StreamRecordsAnswer},
         show::{self, Detail, Scope},
         sight::{Recipient, Sight},
         status,
@@ -142,15 +144,15 @@ impl ScoreFeed {
     /// What the reader is told of what the stream of records tells; `None` where that is nothing.
     async fn answer(
         &self,
-        recorded: pb::StreamRecordsResponse,
+        recorded: StreamRecordsAnswer,
     ) -> Result<Option<pb::GetFeedResponse>, Status> {
         let message = match recorded.message {
             None => None,
             Some(Recorded::CaughtUp(at)) => Some(get_feed_response::Message::CaughtUp(at)),
             Some(Recorded::Checkpoint(at)) => Some(get_feed_response::Message::Checkpoint(at)),
             Some(Recorded::Record(record)) => {
-                let at = record.record.map_or(0, |record| record.position);
-                Some(self.told_of(Position::new(at)).await?)
+                let stored = pb::Record::decode(record.record).map_err(|_| status::defect())?;
+                Some(self.told_of(Position::new(stored.position)).await?)
             }
         };
         Ok(message.map(|message| pb::GetFeedResponse { message: Some(message) }))

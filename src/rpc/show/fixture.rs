@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Records;
 use crate::{
+    journal::Entry,
     judgement::{
         Act, Area, AreaId, Assessment, AudienceId, Descriptor, DescriptorSet, DescriptorSetId,
         EntryContent, EntryId, EntryKind, EntryKindRule, Event, Framework, FrameworkId, Item, Kind,
@@ -16,7 +17,10 @@ use crate::{
         Recorder, RequestId, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId,
         SelfModeration, StreamId, Text, Texts,
     },
-    ledger::{AssessmentRead, Holds, Moment, PassedOn, ReadRecord, Registered, Shown, Streamed},
+    ledger::{
+        AssessmentRead, Holds, Moment, PassedOn, PassedText, ReadRecord, Registered, Shown,
+        Streamed,
+    },
     merkle::leaf_hash,
     pb,
     record::{Commitment, Opening, Record},
@@ -83,10 +87,22 @@ pub(crate) fn record(position: u64, event: Event<Shown>) -> ReadRecord {
     record_of(position, ASSESSMENT, act(), event)
 }
 
-/// A record as it is streamed.
-pub(crate) fn passed_on(read: ReadRecord) -> Streamed {
-    let message = pb::Record::decode(read.stored).unwrap();
-    Streamed::Record(Box::new(PassedOn { record: read.record, message, texts: read.texts }))
+/// A record as it is streamed. Nothing lies sealed beside it.
+pub(crate) fn passed_on(read: &ReadRecord) -> Streamed {
+    let entry = Entry { record: read.stored.clone(), sealed: Bytes::new() };
+    Streamed::Record(PassedOn::of(read.record.position, entry).unwrap())
+}
+
+/// The texts of a record as read, as the ledger opens them.
+pub(crate) fn texts_of(read: &ReadRecord) -> Vec<PassedText> {
+    let mut texts = Vec::new();
+    let mut list = |field: &str, shown: Shown| -> Result<(), Infallible> {
+        texts.push((field.to_owned().into(), shown));
+        Ok(())
+    };
+    let Ok(_) = read.act.clone().map_texts("", &mut list);
+    let Ok(_) = read.event.clone().map_texts("", &mut list);
+    texts
 }
 
 /// A record of any stream, as read. Its revision is its position.
@@ -97,15 +113,12 @@ pub(crate) fn record_of(
     event: Event<Shown>,
 ) -> ReadRecord {
     let id = Uuid::from_u128(u128::from(position));
-    let mut texts = Vec::new();
-    let mut commit = |field: &str, shown: Shown| -> Result<Commitment, Infallible> {
-        texts.push((field.to_owned(), shown));
+    let mut commit = |field: &str, _: Shown| -> Result<Commitment, Infallible> {
         let opening = Opening::new([0; Opening::BYTES]);
         Ok(Commitment::to(&opening, id, field, &Text::parse("committed").unwrap()))
     };
     let Ok(committed_act) = act.clone().map_texts("", &mut commit);
     let Ok(committed_event) = event.clone().map_texts("", &mut commit);
-    let stored = pb::Record { stream: stream.to_owned(), position, ..pb::Record::default() };
     let record = Record {
         stream: StreamId::parse(stream).unwrap(),
         position: Position::new(position),
@@ -123,7 +136,8 @@ pub(crate) fn record_of(
         act: committed_act,
         event: committed_event,
     };
-    ReadRecord { record, stored: Bytes::from(stored.encode_to_vec()), act, event, texts }
+    let stored = record.encode().unwrap();
+    ReadRecord { record, stored, act, event }
 }
 
 /// An entry that says `text`.

@@ -14,8 +14,13 @@ const NANOS_PER_SECOND: i32 = 1_000_000_000;
 
 /// A text in whichever state it is. (Spec §5.1)
 pub(crate) fn text(shown: &Shown) -> pb::Text {
+    given_text(shown.clone())
+}
+
+/// As [`text`], of a text that nobody needs any more.
+pub(crate) fn given_text(shown: Shown) -> pb::Text {
     let state = match shown {
-        Shown::Present(text) => State::Present(text.as_str().to_owned()),
+        Shown::Present(text) => State::Present(text.into_string()),
         // The ledger knows no reason, time or replacement yet: they come with erasure itself.
         Shown::Erased => State::Redacted(pb::text::Redacted::default()),
         Shown::Missing => State::Missing(pb::text::Missing {}),

@@ -18,12 +18,11 @@ use tonic_prost::ProstCodec;
 use super::super::*;
 use crate::{
     judgement::{OrganisationId, Role, Text},
-    pb::{
-        self, assessment_service_server::AssessmentService,
-        framework_service_client::FrameworkServiceClient,
-        framework_service_server::FrameworkService,
+    pb::{self, framework_service_client::FrameworkServiceClient},
+    rpc::{
+        Credentials, Identity, Limits, Now,
+        served::{AssessmentAnswer, AssessmentService, FrameworkService},
     },
-    rpc::{Credentials, Identity, Limits, Now},
 };
 
 pub(super) const GET: &str = "/judgement.ledger.v1.FrameworkService/GetFramework";
@@ -99,6 +98,13 @@ impl AssessmentService for Echo {
         Err(Status::unimplemented("nobody asks for it here"))
     }
 
+    async fn get_assessment(
+        &self,
+        _: Request<pb::GetAssessmentRequest>,
+    ) -> Result<Response<AssessmentAnswer>, Status> {
+        Err(Status::internal("unasked"))
+    }
+
     unasked! {
         open_assessment(OpenAssessmentRequest) -> Receipt;
         set_addressee(SetAddresseeRequest) -> Receipt;
@@ -119,7 +125,6 @@ impl AssessmentService for Echo {
         share_draft(ShareDraftRequest) -> Receipt;
         correct_record(CorrectRecordRequest) -> Receipt;
         apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
-        get_assessment(GetAssessmentRequest) -> Assessment;
         list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
         render_letter(RenderLetterRequest) -> RenderLetterResponse;
         get_disclosure(GetDisclosureRequest) -> Disclosure;
