@@ -1,5 +1,5 @@
-//! What leaves the ledger, and to whom: disclosures, letters, scores. (Spec §5.3, scenarios 12
-//! and 13)
+//! What leaves the ledger, and to whom: disclosures, letters, scores. (Spec §5.3, scenarios 12 to
+//! 15)
 
 use std::time::Duration;
 
@@ -8,8 +8,12 @@ use judgement_ledger::pb::{
 };
 use tonic::{Code, Streaming, transport::Endpoint};
 
-use crate::served::{
-    Clients, Ground, SUBJECT, Served, act, assessment, date, grade, present, reason_of,
+use crate::{
+    editions::Editing,
+    served::{
+        Clients, Ground, SUBJECT, Served, act, assessment, date, explained, grade, last, present,
+        reason_of,
+    },
 };
 
 const CHILDREN: &str = "childrens-services";
@@ -593,5 +597,112 @@ async fn a_reader_of_scores_who_takes_nothing_is_cut_off_and_goes_on_without_los
     }
     assert_eq!(seen, published, "every publication once, in order");
     assert_eq!(cuts, 1, "it was cut off when it paused, and not when it read");
+    served.stop().await;
+}
+
+/// The items of the updates among these messages.
+fn items(messages: Vec<Message>) -> Vec<pb::FeedItem> {
+    let updates = messages.into_iter().filter_map(|message| match message {
+        Message::Update(update) => Some(update.items),
+        Message::CaughtUp(_) | Message::Checkpoint(_) => None,
+    });
+    updates.flatten().collect()
+}
+
+fn level(award: &Option<pb::Award>) -> &str {
+    award.as_ref().map_or("", |award| award.level.as_str())
+}
+
+#[tokio::test]
+async fn scenario_14_the_feed_corrects_a_score_and_the_first_letter_can_be_rendered_as_it_was() {
+    let served = Served::start().await;
+    let editing = Editing::graded(&served).await;
+    let name = editing.name.clone();
+    editing.published(1, date(2006, 11, 1)).await;
+    let first_letter = letter(&served, "council", &name).await.unwrap();
+    editing.reopen("publisher", "REPRESENTATION_UPHELD").await.unwrap();
+    let read = served.get(assessment(&name)).await;
+    let stood = read.judgements.iter().find(|it| it.area == CHILDREN).unwrap().clone();
+    let before = level(&stood.award).to_owned();
+    let after = if before == "4" { "3" } else { "4" };
+    let act = explained("REPRESENTATION_UPHELD");
+    let expected = Some(last(stood.position));
+    served.set_as("inspector", &name, CHILDREN, after, act, expected).await.unwrap();
+    let only_first = items(to_end(feed(&served, catch_up(0)).await).await);
+    assert_eq!(only_first.len(), 1, "what is not published is not fed");
+    assert_eq!((level(&only_first[0].award), &only_first[0].corrects), (before.as_str(), &None));
+
+    editing.published(2, date(2006, 12, 1)).await;
+    let all = items(to_end(feed(&served, catch_up(0)).await).await);
+    let [first, second] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(*first, only_first[0]);
+    assert_eq!((second.edition, level(&second.award)), (2, after));
+    let corrected = second.corrects.as_ref().unwrap();
+    assert_eq!((corrected.edition, level(&corrected.award)), (1, before.as_str()));
+    assert_eq!(corrected.record_id, first.record_id);
+    assert_ne!(second.record_id, first.record_id);
+
+    let request = pb::RenderLetterRequest {
+        name: name.clone(),
+        edition: 1,
+        ..pb::RenderLetterRequest::default()
+    };
+    let again = served.assessments("council").render_letter(request).await.unwrap().into_inner();
+    assert_eq!((again.edition, again.superseded_by), (1, 2));
+    let notice = "> This is edition 1 of the letter, as it was published. Edition 2 has taken its \
+                  place.\n\n";
+    assert_eq!(again.text, format!("{notice}{first_letter}"), "marked, and else as it was");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn scenario_15_the_feed_says_that_a_withdrawn_score_is_none() {
+    let served = Served::start().await;
+    let editing = Editing::graded(&served).await;
+    let name = editing.name.clone();
+    editing.published(1, date(2006, 11, 1)).await;
+    let mut live = feed(&served, pb::GetFeedRequest::default()).await;
+    let first = next_update(&mut live).await.items[0].clone();
+    let withdrawn = editing.withdraw(1).await.unwrap();
+    let update = next_update(&mut live).await;
+    assert_eq!(update.position, withdrawn.position);
+    let [item] = update.items.as_slice() else { panic!("{update:?}") };
+    assert_eq!((item.kind(), &item.award, item.fallback), (Kind::NotRated, &None, false));
+    let corrected = item.corrects.as_ref().unwrap();
+    assert_eq!((&corrected.assessment, corrected.edition), (&name, 1));
+    assert_eq!((&corrected.award, &corrected.record_id), (&first.award, &first.record_id));
+
+    // Nothing of it is shown to the public any more; who sees all reads it by its number, marked.
+    for edition in [0, 1] {
+        let request = pb::RenderLetterRequest { name: name.clone(), edition, ..Default::default() };
+        let status = served.assessments("council").render_letter(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+        let request =
+            pb::GetDisclosureRequest { name: name.clone(), edition, ..Default::default() };
+        let status = served.assessments("consumer").get_disclosure(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound);
+    }
+    let request = pb::RenderLetterRequest { name, edition: 1, ..Default::default() };
+    let letter = served.assessments("auditor").render_letter(request).await.unwrap().into_inner();
+    assert!(letter.text.contains("It has been withdrawn."), "{}", letter.text);
+    drop(live);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_score_falls_back_to_the_one_before_if_that_is_fed_as_well() {
+    let served = Served::start().await;
+    let earlier = revised(&served, "2004", |_| {}).await;
+    let before = served.open_under("apa-2004", &earlier, "2004").await;
+    judge(&served, &before, &GRADES).await;
+    publish(&served, &before, &["ofsted", "csci"]).await;
+    let editing = Editing::graded(&served).await;
+    editing.published(1, date(2006, 11, 1)).await;
+    let withdrawn = editing.withdraw(1).await.unwrap();
+    let all = items(to_end(feed(&served, catch_up(withdrawn.position - 1)).await).await);
+    let [item] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((item.kind(), level(&item.award), item.fallback), (Kind::Score, "3", true));
+    assert_eq!((&item.assessment, item.edition), (&before, 1));
+    assert_eq!(item.corrects.as_ref().unwrap().assessment, editing.name);
     served.stop().await;
 }

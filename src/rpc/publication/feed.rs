@@ -15,8 +15,13 @@ use tonic::Status;
 use super::{disclosure::is_fed, feeds};
 use crate::{
     journal::Page,
-    judgement::{AssessmentId, Event, Feed, NonGrade, Position, Standing, StreamId},
-    ledger::{AsOf, AssessmentRead, Filter, KnownAt, Ledger, Order, ReadError, Streamed, View},
+    judgement::{
+        AssessmentId, AssessmentWithdrawn, Event, Fallback, Feed, NonGrade, Position, Standing,
+        StreamId,
+    },
+    ledger::{
+        AsOf, AssessmentRead, Filter, Holds, KnownAt, Ledger, Order, ReadError, Streamed, View,
+    },
     pb::{self, feed_item::Kind, get_feed_response},
     record::feeds_of,
     rpc::{
@@ -32,7 +37,7 @@ use crate::{
 };
 
 /// The events that bring scores about.
-const PUBLISHING: [&str; 1] = ["AssessmentPublished"];
+const PUBLISHING: [&str; 2] = ["AssessmentPublished", "AssessmentWithdrawn"];
 
 /// How many publications one read of the stream takes: each is a few hundred bytes.
 const PUBLICATIONS_MAX: usize = 100;
@@ -99,12 +104,18 @@ async fn publications(ledger: Ledger, after: Position) -> Result<Vec<Streamed>, 
     if after >= head.position {
         return Ok(Vec::new());
     }
-    let filter = Filter { event: Some("AssessmentPublished"), ..Filter::default() };
-    let (order, from) = (Order::OldestFirst, Some(after));
-    let found = Box::pin(ledger.find(&filter, order, head, from, PUBLICATIONS_MAX)).await?;
-    let mut wanted: BTreeSet<Position> =
-        found.records.iter().map(|read| read.record.position).collect();
-    wanted.insert(found.next.unwrap_or(head.position));
+    let mut until = head.position;
+    let mut wanted: BTreeSet<Position> = BTreeSet::new();
+    for event in PUBLISHING {
+        let filter = Filter { event: Some(event), ..Filter::default() };
+        let (order, from) = (Order::OldestFirst, Some(after));
+        let found = Box::pin(ledger.find(&filter, order, head, from, PUBLICATIONS_MAX)).await?;
+        wanted.extend(found.records.iter().map(|read| read.record.position));
+        until = until.min(found.next.unwrap_or(until));
+    }
+    // Beyond, not all events have been looked for.
+    wanted.retain(|at| *at <= until);
+    wanted.insert(until);
     let mut page = Vec::with_capacity(wanted.len());
     for at in wanted {
         let before = Position::new(at.get().saturating_sub(1));
@@ -166,6 +177,9 @@ impl ScoreFeed {
             (StreamId::Assessment(id), Event::AssessmentPublished(published)) => {
                 self.published(id, published.edition, at).await?
             }
+            (StreamId::Assessment(id), Event::AssessmentWithdrawn(withdrawn)) => {
+                self.withdrawn(id, withdrawn, at).await?
+            }
             (_, _) => Vec::new(),
         };
         if items.is_empty() {
@@ -207,6 +221,54 @@ impl ScoreFeed {
             pb::FeedItem { corrects, ..item(&read, &shown, feed) }
         });
         Ok(items.collect())
+    }
+
+    /// The items of what holds instead of an edition that was withdrawn, each correcting that of
+    /// the edition: the scores of the fallback, else that there are none.
+    async fn withdrawn(
+        &self,
+        id: &AssessmentId,
+        withdrawn: &AssessmentWithdrawn,
+        at: Position,
+    ) -> Result<Vec<pb::FeedItem>, Status> {
+        let Some(was) = self.edition(id, withdrawn.edition, at).await? else {
+            return Ok(Vec::new());
+        };
+        let fed: Vec<Feed> = feeds(&was)?
+            .into_iter()
+            .filter(|feed| self.takes(feed) && is_fed(&was, feed, &self.recipient))
+            .collect();
+        if fed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let shown_was = self.shown(&was).await?;
+        let instead = self.instead(&withdrawn.fallback, at).await?;
+        let items = fed.iter().map(|feed| {
+            let corrects = Some(corrected(&was, &shown_was, feed));
+            match instead.as_ref().and_then(|instead| instead.item(feed, &self.recipient)) {
+                Some(item) => pb::FeedItem { corrects, fallback: true, ..item },
+                None => pb::FeedItem {
+                    kind: Kind::NotRated.into(),
+                    award: None,
+                    record_id: String::new(),
+                    position: 0,
+                    corrects,
+                    ..item(&was, &shown_was, feed)
+                },
+            }
+        });
+        Ok(items.collect())
+    }
+
+    /// What the subject falls back to, if it is anything.
+    async fn instead(&self, fallback: &Fallback, at: Position) -> Result<Option<Instead>, Status> {
+        let Fallback::Assessment(id) = fallback else { return Ok(None) };
+        let (view, known) = (View::Published, KnownAt::Position(at));
+        let as_of = AsOf { view, known, effective: None, stated: None };
+        let read = reads::opened(&self.ledger, id, as_of).await?;
+        let Some(read) = read.filter(|read| read.holds == Holds::AsAsked) else { return Ok(None) };
+        let (shown, feeds) = (self.shown(&read).await?, feeds(&read)?);
+        Ok(Some(Instead { read, shown, feeds }))
     }
 
     async fn edition(
@@ -259,6 +321,23 @@ fn corrected(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> pb::
         award: stood.award,
         record_id: stood.record_id,
         position: stood.position,
+    }
+}
+
+/// What a subject falls back to.
+struct Instead {
+    read: AssessmentRead,
+    shown: pb::Assessment,
+    feeds: Vec<Feed>,
+}
+
+impl Instead {
+    /// The score of the same block, if its framework feeds it to the recipient as well.
+    fn item(&self, block: &Feed, recipient: &Recipient) -> Option<pb::FeedItem> {
+        let same = |feed: &&Feed| feed.scheme == block.scheme && feed.block == block.block;
+        let mut feeds = self.feeds.iter().filter(same);
+        let feed = feeds.find(|feed| is_fed(&self.read, feed, recipient))?;
+        Some(item(&self.read, &self.shown, feed))
     }
 }
 
