@@ -121,11 +121,11 @@ fn grades(source: &Source<'_>) -> Option<Grades> {
 fn footnotes(source: &Source<'_>) -> Vec<Note> {
     let stated = source.parts(LetterPart::Footnote);
     let framed = &source.layout.table.footnotes;
-    let note = |(index, note): (usize, &Footnote)| Note {
-        marker: note.marker.clone(),
-        said: stated.get(index).unwrap_or(&note.text).clone(),
+    let worded = |(index, it): (usize, &Footnote)| Note {
+        marker: it.marker.clone(),
+        said: stated.get(index).unwrap_or(&it.text).clone(),
     };
-    let mut notes: Vec<_> = framed.iter().enumerate().map(note).collect();
+    let mut notes: Vec<_> = framed.iter().enumerate().map(worded).collect();
     notes.retain(|note| !note.said.is_empty());
     let further = stated.iter().skip(framed.len());
     notes.extend(further.map(|said| Note { marker: String::new(), said: said.clone() }));
@@ -139,14 +139,13 @@ fn findings(source: &Source<'_>, section: &SectionId) -> Option<Findings> {
         let pieces = source.printed(section, printed).filter(|it| it.area.as_ref() == area);
         pieces.map(|piece| piece.words.print()).collect()
     };
-    let row = |(area, label): (Option<&AreaId>, &str)| FindingRow {
+    let found = |(area, label): (Option<&AreaId>, &str)| FindingRow {
         label: runs(label),
         strengths: of(area, Printed::Strength),
         improvements: of(area, Printed::Improvement),
     };
-    let rows = areas.chain([(None, "")]).map(row);
-    let rows: Vec<_> =
-        rows.filter(|row| !row.strengths.is_empty() || !row.improvements.is_empty()).collect();
+    let mut rows: Vec<_> = areas.chain([(None, "")]).map(found).collect();
+    rows.retain(|row| !row.strengths.is_empty() || !row.improvements.is_empty());
     (!rows.is_empty()).then(|| Findings {
         strengths_heading: source.layout.strengths_heading.clone(),
         improvements_heading: source.layout.improvements_heading.clone(),

@@ -75,14 +75,13 @@ impl Page {
 
     fn tables(&mut self, grades: Option<&Grades>) {
         let Some(grades) = grades else { return };
-        let row = |row: &GradeRow| vec![label(&row.label), cell(&row.grade)];
-        let rows = grades.rows.iter().map(row);
-        self.block(table(&grades.headings, rows));
+        let judged = |row: &GradeRow| vec![label(&row.label), cell(&row.grade)];
+        self.block(table(&grades.headings, grades.rows.iter().map(judged)));
         if let Some(Key { headings, rows }) = &grades.key {
-            let row = |(level, called): &(String, Vec<String>)| {
+            let described = |(level, called): &(String, Vec<String>)| {
                 std::iter::once(level).chain(called).map(|it| cell(it)).collect()
             };
-            self.block(table(headings, rows.iter().map(row)));
+            self.block(table(headings, rows.iter().map(described)));
         }
         for note in &grades.footnotes {
             let said = [inline(&note.marker), inline(&note.said)];
@@ -117,7 +116,7 @@ fn findings(it: &Findings) -> String {
         if !runs.is_empty() && !found.is_empty() {
             lines.push(format!("**{}:**", label(runs)));
         }
-        lines.extend(found.iter().map(|it| format!("• {}", cell(it))));
+        lines.extend(found.iter().map(|one| format!("• {}", cell(one))));
         lines.join("<br>")
     };
     let rows = it.rows.iter();

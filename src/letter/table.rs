@@ -11,9 +11,9 @@ pub(super) fn grades(source: &Source<'_>) -> Option<Grades> {
     } else {
         table.areas.iter().filter_map(|id| source.framework.area(id)).collect()
     };
-    let judged = |area: &&Area| source.judgements.get(&area.id).cloned();
+    let judgement = |area: &&Area| source.judgements.get(&area.id).cloned();
     let graded: Vec<(&Area, Judged)> =
-        areas.into_iter().filter_map(|area| Some((area, judged(&area)?))).collect();
+        areas.into_iter().filter_map(|area| Some((area, judgement(&area)?))).collect();
     let row = |(area, judged): &(&Area, Judged)| GradeRow {
         label: runs(&area.label),
         grade: grade(judged),

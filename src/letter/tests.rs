@@ -338,9 +338,8 @@ fn what_people_wrote_is_never_markup() {
         ("> no quote", "\\> no quote"),
         ("tab\there", "tab here"),
     ] {
-        let letter = Letter { opening: vec![written.to_owned()], ..letter.clone() };
-        let markdown = to_markdown(&letter);
-        assert!(markdown.contains(&format!("\n\n{expected}\n\n")), "{written}: {markdown}");
+        let shown = to_markdown(&Letter { opening: vec![written.to_owned()], ..letter.clone() });
+        assert!(shown.contains(&format!("\n\n{expected}\n\n")), "{written}: {shown}");
     }
 }
 

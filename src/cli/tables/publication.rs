@@ -49,15 +49,15 @@ pub(in crate::cli) fn disclosure(width: u16, it: &pb::Disclosure) -> Vec<String>
 pub(in crate::cli) fn scores(update: &pb::FeedUpdate) -> Vec<String> {
     let score = |it: &pb::FeedItem| {
         let block = if it.block.is_empty() { &it.scheme } else { &it.block };
-        let value = value(it.kind(), it.award.as_ref());
+        let given = value(it.kind(), it.award.as_ref());
         let corrected = it.corrects.as_ref().map(|was| {
             let before = Kind::try_from(was.kind).unwrap_or(Kind::Unspecified);
-            let value = self::value(before, was.award.as_ref());
-            format!("; corrects {value} of edition {} of {}", was.edition, was.assessment)
+            let former = value(before, was.award.as_ref());
+            format!("; corrects {former} of edition {} of {}", was.edition, was.assessment)
         });
         let fallback = if it.fallback { " (fallback)" } else { "" };
         format!(
-            "{:>6}  {}  {block}: {value}{fallback}  edition {} of {}, record {}{}",
+            "{:>6}  {}  {block}: {given}{fallback}  edition {} of {}, record {}{}",
             update.position,
             it.subject,
             it.edition,
@@ -85,12 +85,8 @@ mod tests {
     use super::*;
     use crate::pb::google::r#type::Date;
 
-    fn three() -> Option<pb::Award> {
-        Some(pb::Award {
-            scale: "apa-1-4".to_owned(),
-            level: "3".to_owned(),
-            ..pb::Award::default()
-        })
+    fn three() -> pb::Award {
+        pb::Award { scale: "apa-1-4".to_owned(), level: "3".to_owned(), ..pb::Award::default() }
     }
 
     #[test]
@@ -103,7 +99,7 @@ mod tests {
             letter_date: Some(Date { year: 2006, month: 11, day: 1 }),
             judgements: vec![pb::Judgement {
                 area_label: "*Children's services*".to_owned(),
-                award: three(),
+                award: Some(three()),
                 descriptor: "Good".to_owned(),
                 position: 70,
                 ..pb::Judgement::default()
@@ -146,7 +142,7 @@ It is fed childrens-services as the whole of CPA.
             subject: "subjects/leicester-city".to_owned(),
             assessment: "subjects/leicester-city/assessments/apa-2006".to_owned(),
             edition: 2,
-            award: three(),
+            award: Some(three()),
             position: 70,
             fallback: true,
             corrects: Some(correction),

@@ -82,8 +82,8 @@ impl Faults {
 
         self.when(it.levels.is_empty(), &at_levels, "has no level", "state its levels");
         let binary = it.kind == i32::from(Kind::Binary) && it.levels.len() != 2;
-        let what = "has not the two levels of a binary scale";
-        self.when(binary, &at_levels, what, "state two levels, or another kind of scale");
+        let not_two = "has not the two levels of a binary scale";
+        self.when(binary, &at_levels, not_two, "state two levels, or another kind of scale");
         self.unique(&at_levels, ".code", levels().map(|level| level.code.as_str()));
         if !nominal {
             self.unique(&at_levels, ".rank", levels().map(|level| level.rank));
@@ -93,8 +93,8 @@ impl Faults {
         self.known(&at_ranks, &it.ranks_with, ("scale", &declared.scales));
         self.unique(&at_ranks, "", &it.ranks_with);
         let ranked = !it.ranks_with.is_empty() && (nominal || it.ranks_with.iter().any(named));
-        let what = "ranks a nominal scale, which has no ranks";
-        self.when(ranked, &at_ranks, what, "name ordered and binary scales alone");
+        let unranked = "ranks a nominal scale, which has no ranks";
+        self.when(ranked, &at_ranks, unranked, "name ordered and binary scales alone");
         let itself = !it.id.is_empty() && it.ranks_with.contains(&it.id);
         self.when(itself, &at_ranks, "names the scale itself", "leave it out");
     }
@@ -143,12 +143,12 @@ impl Faults {
         self.known(&under("visible_to"), &it.visible_to, ("audience", &declared.audiences));
         self.unique(&under("visible_to"), "", &it.visible_to);
         let unpaired = !is_emphasised_in_pairs(&it.label);
-        let what = "emphasises without beginning or end";
-        self.when(unpaired, &under("label"), what, "put `*` before and after what is emphasised");
+        let half = "emphasises without beginning or end";
+        self.when(unpaired, &under("label"), half, "put `*` before and after what is emphasised");
         self.feeds(at, it, declared);
-        let what = "is demanded of an area without a scale";
+        let demanded = "is demanded of an area without a scale";
         let unjudgable = it.demanded && it.scales.is_empty();
-        self.when(unjudgable, &under("demanded"), what, "give it a scale, or do not demand it");
+        self.when(unjudgable, &under("demanded"), demanded, "give it a scale, or do not demand it");
         let next = "name an area that it is a part of, or none";
         self.when(is_within_itself(it, all), &under("parent"), "makes it part of itself", next);
         let scales: BTreeSet<&String> = it.scales.iter().collect();
@@ -167,8 +167,8 @@ impl Faults {
     /// A feed takes a grade to somebody: there must be a grade, and they must be let to see it.
     fn feeds(&mut self, at: &str, it: &pb::Area, declared: &Declared<'_>) {
         let nothing = !it.feeds.is_empty() && it.scales.is_empty();
-        let what = "takes scores from an area without a scale";
-        self.when(nothing, &format!("{at}.feeds"), what, "give it a scale, or no feed");
+        let scoreless = "takes scores from an area without a scale";
+        self.when(nothing, &format!("{at}.feeds"), scoreless, "give it a scale, or no feed");
         for (index, feed) in it.feeds.iter().enumerate() {
             let at = format!("{at}.feeds[{index}].consumer");
             let consumer = &feed.consumer;
@@ -187,9 +187,9 @@ impl Faults {
         let concepts = it.areas.iter().enumerate().filter(|(_, area)| !area.concept.is_empty());
         self.unique_at(concepts.map(|(at, area)| (format!("areas[{at}].concept"), &area.concept)));
         self.unique_at(it.areas.iter().enumerate().flat_map(|(area, it)| {
-            let key = |it: &pb::Feed| (it.consumer.clone(), it.scheme.clone(), it.block.clone());
+            let key = |to: &pb::Feed| (to.consumer.clone(), to.scheme.clone(), to.block.clone());
             let place = move |feed: usize| format!("areas[{area}].feeds[{feed}]");
-            it.feeds.iter().enumerate().map(move |(feed, it)| (place(feed), key(it)))
+            it.feeds.iter().enumerate().map(move |(number, feed)| (place(number), key(feed)))
         }));
         self.unique("sections", ".id", it.sections.iter().map(|it| it.id.as_str()));
         self.unique("non_grades", "", &it.non_grades);
@@ -203,12 +203,12 @@ impl Faults {
 
     fn completeness(&mut self, it: &pb::Framework) {
         self.when(it.areas.is_empty(), "areas", "has no area", "state what is judged");
-        let what = "names nobody: an edition must be signed";
-        self.when(it.signed_by.is_empty(), "signed_by", what, "state who signs");
+        let unsigned = "names nobody: an edition must be signed";
+        self.when(it.signed_by.is_empty(), "signed_by", unsigned, "state who signs");
         let has = |code: &&str| it.reasons.iter().any(|reason| reason.code == **code);
         let missing: Vec<_> = REASONS.into_iter().filter(|code| !has(code)).collect();
-        let what = format!("lacks {}", missing.join(", "));
-        self.when(!missing.is_empty(), "reasons", &what, "add what every framework has");
+        let lacking = format!("lacks {}", missing.join(", "));
+        self.when(!missing.is_empty(), "reasons", &lacking, "add what every framework has");
         let itself = !it.name.is_empty() && it.comparable_with.contains(&it.name);
         self.when(itself, "comparable_with", "names the framework itself", "leave it out");
         let kinds = it.entry_kinds.iter().enumerate();

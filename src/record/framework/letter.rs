@@ -59,20 +59,20 @@ impl Faults {
 
     fn table(&mut self, it: &pb::LetterLayout, all: &pb::Framework) {
         let printed: BTreeSet<&str> = if it.sections.is_empty() {
-            all.sections.iter().map(|it| it.id.as_str()).collect()
+            all.sections.iter().map(|section| section.id.as_str()).collect()
         } else {
             it.sections.iter().map(String::as_str).collect()
         };
         let at = "letter.table_section";
         self.reference(at, &it.table_section, ("printed section", &printed));
-        let areas = all.areas.iter().map(|it| it.id.as_str()).collect();
+        let areas = all.areas.iter().map(|area| area.id.as_str()).collect();
         self.known("letter.table_areas", &it.table_areas, ("area", &areas));
         self.unique("letter.table_areas", "", &it.table_areas);
         for (index, id) in it.table_areas.iter().enumerate() {
             let ungraded = all.areas.iter().any(|area| area.id == *id && area.scales.is_empty());
-            let at = format!("letter.table_areas[{index}]");
+            let place = format!("letter.table_areas[{index}]");
             let what = "puts an area into the table of grades that takes none";
-            self.when(ungraded, &at, what, "leave it out, or give the area a scale");
+            self.when(ungraded, &place, what, "leave it out, or give the area a scale");
         }
     }
 
@@ -100,15 +100,12 @@ fn placeholders(template: &str) -> Vec<Option<&str>> {
     while let Some(at) = rest.find(['{', '}']) {
         let (_, from) = rest.split_at(at);
         let name = from.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        match name.filter(|(name, _)| !name.contains('{')) {
-            Some((name, after)) => {
-                found.push(Some(name));
-                rest = after;
-            }
-            None => {
-                found.push(None);
-                rest = from.get(1..).unwrap_or_default();
-            }
+        if let Some((name, after)) = name.filter(|(name, _)| !name.contains('{')) {
+            found.push(Some(name));
+            rest = after;
+        } else {
+            found.push(None);
+            rest = from.get(1..).unwrap_or_default();
         }
     }
     found
@@ -157,11 +154,12 @@ fn sections(message: &pb::Framework, it: &pb::LetterLayout) -> Result<Vec<Printe
     } else {
         it.sections.iter().filter_map(named).collect()
     };
-    let section = |it: &&pb::Section| {
-        let id = SectionId::parse(&it.id)?;
-        Ok(PrintedSection { id, heading: it.heading.clone(), lead_in: it.lead_in.clone() })
+    let print = |section: &&pb::Section| {
+        let id = SectionId::parse(&section.id)?;
+        let (heading, lead_in) = (section.heading.clone(), section.lead_in.clone());
+        Ok(PrintedSection { id, heading, lead_in })
     };
-    printed.iter().map(section).collect()
+    printed.iter().map(print).collect()
 }
 
 /// Where the grades go as scores, in the order of the areas.

@@ -212,12 +212,12 @@ impl ScoreFeed {
             [] | [_] => None,
         };
         let shown_before = match &before {
-            Some(read) => Some(self.shown(read).await?),
+            Some(former) => Some(self.shown(former).await?),
             None => None,
         };
         let items = fed.iter().map(|feed| {
             let stood = before.as_ref().zip(shown_before.as_ref());
-            let corrects = stood.map(|(read, shown)| corrected(read, shown, feed));
+            let corrects = stood.map(|(former, was)| corrected(former, was, feed));
             pb::FeedItem { corrects, ..item(&read, &shown, feed) }
         });
         Ok(items.collect())

@@ -59,7 +59,7 @@ pub(in crate::rpc) async fn render_letter(
     let read = published(ledger, &name, request.edition, (&own, &sight)).await?;
     may_have_letter(&read, &sight)?;
     let edition = read.assessment.published.last().ok_or_else(status::defect)?;
-    let latest = read.known.in_force().map_or(0, |edition| edition.number);
+    let latest = read.known.in_force().map_or(0, |current| current.number);
     let superseded_by = if latest > edition.number { latest } else { 0 };
     let text = Box::pin(text(ledger, &read, (&sight, superseded_by), format)).await?;
     Ok(pb::RenderLetterResponse {
@@ -167,10 +167,10 @@ fn judgements(
     read: &AssessmentRead,
     shown: &pb::Assessment,
 ) -> BTreeMap<crate::judgement::AreaId, Judged> {
-    let judged = |shown: &pb::Judgement| {
+    let judged = |it: &pb::Judgement| {
         let areas = &read.assessment.judgements;
-        let (area, judgement) = areas.iter().find(|(area, _)| area.as_str() == shown.area)?;
-        let qualifier = shown.award.as_ref().and_then(|award| award.qualifier.as_ref());
+        let (area, judgement) = areas.iter().find(|(area, _)| area.as_str() == it.area)?;
+        let qualifier = it.award.as_ref().and_then(|award| award.qualifier.as_ref());
         let standing = judgement.standing.clone();
         Some((area.clone(), Judged { standing, qualifier: qualifier.map(words) }))
     };

@@ -56,7 +56,7 @@ mod tests {
     };
 
     /// What a client reads in what goes out.
-    fn read(record: SplicedRecord) -> pb::StreamedRecord {
+    fn read(record: &SplicedRecord) -> pb::StreamedRecord {
         pb::StreamedRecord::decode(record.encode_to_vec().as_slice()).unwrap()
     }
 
@@ -79,7 +79,7 @@ mod tests {
             newer_record: Bytes::new(),
         };
         let spliced = streamed(fixture::passed_on(&record), &|_| texts_of(&record));
-        assert_eq!(read(spliced), expected);
+        assert_eq!(read(&spliced), expected);
     }
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         let mut bytes = header.encode_to_vec();
         bytes.extend([0x9a, 0x06, 0x01, 0x2a]);
         let newer = Streamed::Newer(Position::new(4), Bytes::from(bytes.clone()));
-        let shown = read(streamed(newer, &|_| Vec::new()));
+        let shown = read(&streamed(newer, &|_| Vec::new()));
         assert_eq!((shown.record, shown.newer_record), (None, Bytes::from(bytes.clone())));
         assert_eq!(newer_stream(&bytes), StreamId::parse(fixture::ASSESSMENT).ok());
         assert_eq!(newer_stream(b"\xff"), None);
@@ -104,8 +104,10 @@ mod tests {
                 let path = file.unwrap().path();
                 if path.extension().is_some_and(|ending| ending == "hex") {
                     let hex = fs::read_to_string(path).unwrap().replace('\n', "");
-                    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-                    records.push((0..hex.len()).step_by(2).map(byte).collect());
+                    let byte = |pair: &[u8]| {
+                        u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()
+                    };
+                    records.push(hex.as_bytes().chunks(2).map(byte).collect());
                 }
             }
         }
@@ -138,17 +140,17 @@ mod tests {
         for record in golden() {
             let entry = Entry { record: record.clone(), sealed: Bytes::new() };
             let passed_on = PassedOn::of(Position::new(1), entry).unwrap();
-            for texts in [&texts[..], &[]] {
-                let spliced = |passed_on| {
-                    let record = streamed(Streamed::Record(passed_on), &|_| texts.to_vec());
-                    let message = Some(SplicedMessage::Record(record));
+            for some in [&texts[..], &[]] {
+                let spliced = |given: PassedOn| {
+                    let spliced = streamed(Streamed::Record(given), &|_| some.to_vec());
+                    let message = Some(SplicedMessage::Record(spliced));
                     StreamRecordsAnswer { message }.encode_to_vec()
                 };
-                assert_eq!(spliced(passed_on.clone()), as_a_message(&record, texts));
+                assert_eq!(spliced(passed_on.clone()), as_a_message(&record, some));
                 // A byte more would be seen.
                 let mut longer = passed_on.clone();
                 longer.entry.record = [record.as_ref(), &[0]].concat().into();
-                assert_ne!(spliced(longer), as_a_message(&record, texts));
+                assert_ne!(spliced(longer), as_a_message(&record, some));
             }
         }
     }
