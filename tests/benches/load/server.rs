@@ -165,6 +165,11 @@ macro_rules! not_measured {
 #[tonic::async_trait]
 impl assessments::AssessmentService for Constant {
     type ApplyStreamStream = Answers<pb::ApplyStreamResponse>;
+    type GetFeedStream = Answers<pb::GetFeedResponse>;
+
+    async fn get_feed(&self, _: Request<pb::GetFeedRequest>) -> Answer<Self::GetFeedStream> {
+        not_measured()
+    }
 
     async fn set_grade(&self, _: Request<pb::SetGradeRequest>) -> Answer<pb::Receipt> {
         Ok(Response::new(self.receipt.clone()))
@@ -205,6 +210,8 @@ impl assessments::AssessmentService for Constant {
         publish_assessments(PublishAssessmentsRequest) -> PublishAssessmentsResponse;
         apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
         list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;
+        render_letter(RenderLetterRequest) -> RenderLetterResponse;
+        get_disclosure(GetDisclosureRequest) -> Disclosure;
     }
 }
 
