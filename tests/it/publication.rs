@@ -359,7 +359,7 @@ async fn scenario_13_the_cpa_feed_has_a_score_once_it_is_published() {
     let caught_up = Message::CaughtUp(pb::CaughtUp { position: head });
     assert_eq!(
         to_end(feed(&served, catch_up(published.position)).await).await,
-        [caught_up.clone()]
+        std::slice::from_ref(&caught_up)
     );
     let again = to_end(feed(&served, catch_up(published.position - 1)).await).await;
     assert_eq!(again, [Message::Update(update), caught_up]);
