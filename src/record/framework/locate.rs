@@ -72,7 +72,7 @@ mod tests {
                 5,
             ),
             ("descriptor_sets[7].id", "descriptorSets[7].id", 2),
-            ("letter.table_section", "letter.tableSection", 8),
+            ("letter.table_section", "letter.tableSection", 9),
             ("signed_by", "signedBy", 1),
             ("framework", "framework", 1),
         ] {

@@ -148,7 +148,8 @@ fn in_order(data: &Value) -> Vec<String> {
         let all = data[kind].as_array().unwrap().iter();
         all.filter(|it| it["area"] == *area).map(|it| said(&it["text"])).collect()
     };
-    for heading in data["worded_judgements"].as_array().unwrap() {
+    let worded = data["worded_judgements"].as_array().unwrap().iter();
+    for heading in worded.filter(|it| it["area"] != "management") {
         parts.extend(of("strengths", &heading["area"]));
         parts.extend(of("areas_for_improvement", &heading["area"]));
     }
