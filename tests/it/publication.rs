@@ -519,11 +519,13 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const PUBLICATIONS: usize = 80;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_of_scores_who_takes_nothing_is_cut_off_and_goes_on_without_loss_or_double() {
+async fn a_reader_of_scores_who_pauses_gets_every_publication_once() {
     let mut ground = Ground::new();
     ground.limits.reader_patience = PATIENCE;
     let served = Served::on(ground).await.unwrap();
-    // A block with a long name fills every buffer between the journal and the reader.
+    // A block with a long name fills the buffers of the transport. What waits for the reader are the
+    // records of the publications, which become large only when they are taken: so it need not be cut
+    // off when it pauses, and where it is, it goes on.
     let framework = revised(&served, "2006-long", |framework| {
         framework.signed_by = vec!["ofsted".to_owned()];
         framework.letter = None;
@@ -596,7 +598,7 @@ async fn a_reader_of_scores_who_takes_nothing_is_cut_off_and_goes_on_without_los
         }
     }
     assert_eq!(seen, published, "every publication once, in order");
-    assert_eq!(cuts, 1, "it was cut off when it paused, and not when it read");
+    assert!(cuts <= 1, "it was cut off {cuts} times, though it paused once");
     served.stop().await;
 }
 

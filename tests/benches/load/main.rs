@@ -43,10 +43,6 @@ use judgement_ledger::{cli::engine::EngineError, pb};
 use measure::{Cell, Row};
 use server::Child;
 
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const CALLERS_AND_CONNECTIONS: [(usize, usize); 7] =
     [(1, 1), (16, 1), (64, 1), (256, 1), (16, 4), (64, 4), (256, 4)];
 
