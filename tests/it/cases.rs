@@ -6,7 +6,9 @@ use std::{fs, path::Path};
 use judgement_ledger::pb::{self, EntryKind, FollowUpStatus, figure_value::Stated};
 use tonic::{Code, Status};
 
-use crate::served::{Served, act, assessment, explained, last, present, reason_of, text, time};
+use crate::served::{
+    Served, act, assessment, date, explained, grade, last, member, present, reason_of, text, time,
+};
 
 const APA_2006: &str = "frameworks/apa/versions/2006";
 const APA_2005: &str = "frameworks/apa/versions/2005";
@@ -63,6 +65,30 @@ const CASES: &[(&str, &str)] = &[
     ("framework revised mid-cycle", "a_framework_revised_mid_cycle_binds_new_assessments_only"),
     ("scale where 1 is best", "on_a_scale_where_1_is_best_a_smaller_number_is_raised"),
     ("figure in evidence wrong", "a_wrong_figure_in_evidence_is_revised_and_the_former_stays"),
+    ("one organisation objects", "scenario_10_one_organisation_objects"),
+    (
+        "editing after the first signature",
+        "editing_after_the_first_signature_needs_the_edition_to_be_opened_again",
+    ),
+    (
+        "change after publication",
+        "scenario_14_what_is_changed_after_publication_is_read_once_the_next_edition_is_out",
+    ),
+    (
+        "wrong decider recorded",
+        "scenario_18_a_wrong_decider_is_corrected_and_the_former_marked_as_a_mistake",
+    ),
+    ("withdrawn, then re-awarded", "withdrawn_then_re_awarded"),
+    (
+        "the first assessment ever withdrawn",
+        "the_first_assessment_ever_withdrawn_is_not_rated_and_not_not_found",
+    ),
+    (
+        "edition 1 withdrawn while edition 2 is open",
+        "edition_1_is_withdrawn_while_edition_2_is_open",
+    ),
+    ("council renamed", "a_council_is_renamed_and_each_day_keeps_its_name"),
+    ("history entered years later", "scenario_21_what_stood_on_7_december"),
     (
         "one earlier assessment cited under several",
         "scenario_16_what_became_of_last_years_items_is_cited_first_and_linked_later",
@@ -328,6 +354,111 @@ async fn scenario_17_evidence_keeps_what_it_is_compared_with() {
         read.entries.into_iter().map(|it| (it.entry_id, it.content.unwrap())).collect();
     assert_eq!(found, sent, "decimals as written, and no value where none is stated");
     served.stop().await;
+}
+
+/// A history like that of a council whose grades were lowered within days: entered from its sources
+/// years later, read as it was on the evening before.
+#[tokio::test]
+async fn scenario_21_what_stood_on_7_december() {
+    let served = Served::start().await;
+    served.at("2011-05-27T09:00:00Z");
+    let officer = || served.assessments("officer");
+    let name = "subjects/leicester-city/assessments/apa-2008".to_owned();
+    let opened = pb::OpenAssessmentRequest {
+        assessment: name.clone(),
+        act: Some(read_of(1, "the letter of instruction")),
+        framework: "frameworks/apa/versions/2008".to_owned(),
+        cycle: "2008".to_owned(),
+        ..pb::OpenAssessmentRequest::default()
+    };
+    let before = served.head().await;
+    officer().open_assessment(opened).await.unwrap();
+    let mut lasts = Vec::new();
+    for area in ["childrens-services", "staying-safe"] {
+        let act = read_of(3, "the draft letter, as produced in court");
+        let set = served.set_as("officer", &name, area, "3", act, None).await.unwrap();
+        lasts.push((area, set.position));
+    }
+    let shown = pb::ShareDraftRequest {
+        assessment: name.clone(),
+        act: Some(read_of(5, "the covering message of 5 December")),
+        recipient: "the director of children's services".to_owned(),
+        audience: "addressee".to_owned(),
+        ..pb::ShareDraftRequest::default()
+    };
+    let draft = officer().share_draft(shown).await.unwrap().into_inner();
+    for (area, position) in &lasts {
+        let panel = pb::StatedPanel {
+            display_name: "consistency panel".to_owned(),
+            members: vec![member("a director", ""), member("a reviewer", "")],
+            meeting: Some(date(2008, 12, 8)),
+            minutes: "disclosed in 2010".to_owned(),
+        };
+        let instructed = pb::stated_decider::Who::Person("the chief inspector".to_owned());
+        let decided = |who| pb::StatedDecider { who: Some(who), ..pb::StatedDecider::default() };
+        let act = pb::Act {
+            decided_by: Some(decided(pb::stated_decider::Who::Panel(panel))),
+            instructed_by: Some(decided(instructed)),
+            basis: pb::Basis::SameEvidence.into(),
+            reason: "MODERATION".to_owned(),
+            rationale: "the evidence of the joint area review was weighed again".to_owned(),
+            ..read_of(8, "the minutes of the panel")
+        };
+        let expected = Some(last(*position));
+        let set = served.set_as("officer", &name, area, "1", act, expected).await.unwrap();
+        assert_eq!(set.change(), pb::ChangeKind::Lowered);
+    }
+
+    let stated = async |day| {
+        let request =
+            pb::GetAssessmentRequest { stated_at: Some(date(2008, 12, day)), ..assessment(&name) };
+        let read = served.get(request).await;
+        assert!(read.as_stated, "as the sources say, not witnessed");
+        assert!(read.judgements.iter().all(|it| it.transcribed), "{:?}", read.judgements);
+        (grade(&read, "childrens-services"), grade(&read, "staying-safe"))
+    };
+    assert_eq!(stated(7).await, ("3".to_owned(), "3".to_owned()));
+    assert_eq!(stated(8).await, ("1".to_owned(), "1".to_owned()));
+
+    let rows = served.history(&name, "childrens-services").await;
+    let [first, second] = rows.as_slice() else { panic!("{rows:?}") };
+    assert!(rows.iter().all(|row| row.transcribed_from.is_some()), "every row is marked");
+    assert_eq!(first.decided_by, None, "who enters history decides nothing");
+    assert_eq!(second.decided_on, Some(date(2008, 12, 8)));
+    assert_eq!(second.basis(), pb::Basis::SameEvidence);
+    let named = |decider: &Option<pb::Decider>| match decider.as_ref().unwrap().who.as_ref() {
+        Some(pb::decider::Who::Panel(panel)) => text(&panel.name).to_owned(),
+        Some(pb::decider::Who::Person(person)) => text(&person.name).to_owned(),
+        None => panic!("nobody is named"),
+    };
+    assert_eq!(named(&second.decided_by), "consistency panel");
+    assert_eq!(named(&second.instructed_by), "the chief inspector");
+    assert_eq!(text(&second.recorded_by.as_ref().unwrap().name), "officer@ofsted");
+
+    let read = served.get(full(&name)).await;
+    let [seen] = read.drafts.as_slice() else { panic!("{:?}", read.drafts) };
+    assert_eq!(text(&seen.recipient), "the director of children's services");
+    assert_eq!(seen.position, draft.position);
+    let known_at =
+        Some(pb::get_assessment_request::KnownAt::KnownAtPosition(seen.known_at_position));
+    let shown = served.get(pb::GetAssessmentRequest { known_at, ..assessment(&name) }).await;
+    assert_eq!(grade(&shown, "staying-safe"), "3", "what the council had been shown");
+
+    let known_at = Some(pb::get_assessment_request::KnownAt::KnownAtPosition(before));
+    let request = pb::GetAssessmentRequest { known_at, ..assessment(&name) };
+    let unknown = served.assessments("auditor").get_assessment(request).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound, "before it was entered nothing was known of it");
+    served.stop().await;
+}
+
+/// History of a day in December 2008, entered later from a source.
+fn read_of(day: i32, source: &str) -> pb::Act {
+    let source = source.to_owned();
+    pb::Act {
+        decided_on: Some(date(2008, 12, day)),
+        transcription: Some(pb::Transcription { source, ..pb::Transcription::default() }),
+        ..act()
+    }
 }
 
 async fn framework(served: &Served, name: &str) -> pb::Framework {
