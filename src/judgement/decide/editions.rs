@@ -4,9 +4,9 @@ use super::{Case, marks};
 use crate::{
     judgement::{
         AssessmentLocked, AssessmentPublished, AssessmentReopened, AssessmentWithdrawn,
-        AudienceDigest, Event, Fallback, LockAssessment, OrganisationId, Phase, PublishAssessment,
-        Refusal, RefuseSignOff, ReopenAssessment, SignOff, SignOffRefused, SignedOff, Text,
-        WithdrawAssessment, audience_digest, edition_digest,
+        AudienceDigest, Event, ExpectedRevision, Fallback, LockAssessment, OrganisationId, Phase,
+        PublishAssessment, Refusal, RefuseSignOff, ReopenAssessment, SignOff, SignOffRefused,
+        SignedOff, Text, WithdrawAssessment, audience_digest, edition_digest,
     },
     merkle::Hash,
 };
@@ -46,17 +46,7 @@ fn missing(case: &Case<'_>) -> Vec<String> {
 
 pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<Text>, Refusal> {
     let organisation = order.organisation.clone();
-
-    check_own(case, &organisation)?;
-    case.check_act()?;
-    check_edition(case, order.edition)?;
-    let (digest, signed) = locked(case)?;
-    Refusal::OtherDigest { digest }.when(order.digest != digest)?;
-    Refusal::AlreadySigned { organisation: organisation.clone(), edition: order.edition }
-        .when(signed.contains(&organisation))?;
-    // The digest says what is signed. A revision need not be expected, or two who sign at once
-    // would get in each other's way for nothing.
-    order.expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
+    let digest = check_signing(case, &organisation, (order.edition, order.digest), order.expected)?;
     Ok(Event::SignedOff(SignedOff {
         organisation,
         edition: order.edition,
@@ -67,22 +57,34 @@ pub(super) fn sign_off(case: &Case<'_>, order: &SignOff<Text>) -> Result<Event<T
 
 pub(super) fn refuse(case: &Case<'_>, order: &RefuseSignOff<Text>) -> Result<Event<Text>, Refusal> {
     let organisation = order.organisation.clone();
-
-    check_own(case, &organisation)?;
-    case.check_act()?;
-    check_edition(case, order.edition)?;
-    let (digest, signed) = locked(case)?;
-    Refusal::OtherDigest { digest }.when(order.digest != digest)?;
-    // Who has signed is bound by it; the lead inspector can still open the edition again.
-    Refusal::AlreadySigned { organisation: organisation.clone(), edition: order.edition }
-        .when(signed.contains(&organisation))?;
-    order.expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
+    let digest = check_signing(case, &organisation, (order.edition, order.digest), order.expected)?;
     Ok(Event::SignOffRefused(SignOffRefused {
         organisation,
         edition: order.edition,
         digest,
         objection: order.objection.clone(),
     }))
+}
+
+/// What a signature and the refusal of one have in common; the digest that is signed. Who has signed
+/// is bound by it and cannot object any more: the lead inspector can still open the edition again.
+fn check_signing(
+    case: &Case<'_>,
+    organisation: &OrganisationId,
+    (edition, seen): (u32, Hash),
+    expected: Option<ExpectedRevision>,
+) -> Result<Hash, Refusal> {
+    check_own(case, organisation)?;
+    case.check_act()?;
+    check_edition(case, edition)?;
+    let (digest, signed) = locked(case)?;
+    Refusal::OtherDigest { digest }.when(seen != digest)?;
+    Refusal::AlreadySigned { organisation: organisation.clone(), edition }
+        .when(signed.contains(organisation))?;
+    // The digest says what is signed. A revision need not be expected, or two who sign at once
+    // would get in each other's way for nothing.
+    expected.map_or(Ok(()), |expected| case.check_revision_is(expected))?;
+    Ok(digest)
 }
 
 /// An organisation signs, or refuses to, for itself only, and only if it has to sign. History is
