@@ -26,6 +26,12 @@ pub fn filter(bytes: &[u8]) -> Option<bool> {
     pb::AuditFilter::decode(bytes).ok().map(|filter| rpc::fuzzed_filter(&filter))
 }
 
+/// Whether a text is an expression that finds records.
+#[must_use]
+pub fn expression(text: &str) -> bool {
+    rpc::fuzzed_expression(text)
+}
+
 /// The steps of an import file, with the ids that they are given.
 #[must_use]
 pub fn import_file(text: &str) -> Option<Vec<pb::ImportStep>> {

@@ -1,23 +1,42 @@
-//! `audit`: what was recorded across assessments, filtered.
+//! `audit`: what was recorded across assessments, filtered; shown, or exported.
+
+mod export;
+mod sheet;
+mod stated;
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jiff::{Timestamp, civil::Date};
 
 use super::{
     client::Client,
     failure::Failure,
-    flags::{self, ClientFlags},
+    flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags},
     json,
     output::{self, Format, Output},
     tables, wording,
 };
-use crate::{
-    judgement::{AreaId, AssessmentId, SubjectId},
-    pb,
-};
+use crate::pb::{self, query_audit_request};
+use export::Export;
+
+pub use stated::FilterFlags;
+
+/// What `audit --help` ends with.
+pub(super) const AFTER_HELP: &str = "\
+Exports (--format csv and jsonl) hold all rows unless --limit says otherwise, and begin with a line
+that states the filter, the order and the position and time that they reflect. The same filter and
+order with --known-at POSITION repeats an export to the byte, unless a text was erased since.
+
+CSV follows RFC 4180. Its first record is that statement and its second the names of the columns;
+all records have as many fields. A field that begins with one of = + - @ ' or a tab or line end is
+written with a ' before it, so that no spreadsheet takes it for a formula: one that begins with '
+stands for what follows it.";
 
 /// The most rows that are asked for at once.
 const PAGE: u32 = 1000;
+
+/// How many rows are shown on a screen unless more are asked for.
+const SHOWN: u32 = 50;
 
 /// What `audit` is told.
 #[derive(Debug, Clone, Args)]
@@ -25,66 +44,38 @@ pub struct AuditFlags {
     /// In which order.
     #[arg(long, env = "JUDGEMENT_LEDGER_ORDER", default_value = "newest-first")]
     pub order: Order,
-    /// At most so many rows.
-    #[arg(long, env = "JUDGEMENT_LEDGER_LIMIT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-    /// Where to ask, and how.
+    /// At most so many rows. Default: 50; all, if they are exported.
+    #[arg(long, env = "JUDGEMENT_LEDGER_LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// What the ledger is asked to know.
     #[command(flatten)]
-    pub client: ClientFlags,
+    pub known: KnownFlags,
+    /// Where to ask.
+    #[command(flatten)]
+    pub server: ServerFlags,
+    /// The file that holds the caller's token; else the token is taken from the environment
+    /// variable `JUDGEMENT_LEDGER_TOKEN`.
+    #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How the answer is given.
+    #[arg(long, env = "JUDGEMENT_LEDGER_FORMAT", default_value = "table")]
+    pub format: AuditFormat,
     /// What to look for. Last, since its heading covers all that follows.
     #[command(flatten)]
-    pub filter: FilterFlags,
+    pub stated: FilterFlags,
 }
 
-/// What a row must meet: every flag that is given.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Filters")]
-pub struct FilterFlags {
-    /// The assessment, long or short.
-    #[arg(long, env = "JUDGEMENT_LEDGER_ASSESSMENT", value_parser = flags::assessment)]
-    pub assessment: Option<AssessmentId>,
-    /// The subject, for example `subjects/leicester-city` or `leicester-city`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_SUBJECT", value_parser = flags::subject)]
-    pub subject: Option<SubjectId>,
-    /// The area, for example `staying-safe`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_AREA", value_parser = flags::area)]
-    pub area: Option<AreaId>,
-    /// What areas of several frameworks have in common, for example `ecm.staying-safe`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_CONCEPT")]
-    pub concept: Option<String>,
-    /// Who recorded it: a login, name or id.
-    #[arg(long, value_name = "PERSON", env = "JUDGEMENT_LEDGER_RECORDED_BY")]
-    pub recorded_by: Option<String>,
-    /// Who decided it, alone or on a panel: a login, name or id.
-    #[arg(long, value_name = "PERSON", env = "JUDGEMENT_LEDGER_DECIDED_BY")]
-    pub decided_by: Option<String>,
-    /// The organisation of who recorded or decided it, or whose signature it is.
-    #[arg(long, env = "JUDGEMENT_LEDGER_ORGANISATION")]
-    pub organisation: Option<String>,
-    /// The reason code, for example `MODERATION`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_REASON")]
-    pub reason: Option<String>,
-    /// On what the decision rests.
-    #[arg(long, env = "JUDGEMENT_LEDGER_BASIS", value_parser = flags::basis())]
-    pub basis: Option<pb::Basis>,
-    /// How a grade changed.
-    #[arg(long, env = "JUDGEMENT_LEDGER_CHANGE", value_parser = flags::change_kind())]
-    pub change: Option<pb::ChangeKind>,
-    /// The event's name, for example `GradeSet`.
-    #[arg(long, env = "JUDGEMENT_LEDGER_EVENT")]
-    pub event: Option<String>,
-    /// Holds from this day or later.
-    #[arg(long, value_name = "DAY", env = "JUDGEMENT_LEDGER_EFFECTIVE_FROM", value_parser = flags::day)]
-    pub effective_from: Option<Date>,
-    /// Holds from this day or earlier.
-    #[arg(long, value_name = "DAY", env = "JUDGEMENT_LEDGER_EFFECTIVE_TO", value_parser = flags::day)]
-    pub effective_to: Option<Date>,
-    /// Recorded at this time or later.
-    #[arg(long, value_name = "TIME", env = "JUDGEMENT_LEDGER_RECORDED_FROM", value_parser = flags::time)]
-    pub recorded_from: Option<Timestamp>,
-    /// Recorded before this time.
-    #[arg(long, value_name = "TIME", env = "JUDGEMENT_LEDGER_RECORDED_BEFORE", value_parser = flags::time)]
-    pub recorded_before: Option<Timestamp>,
+/// How rows are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuditFormat {
+    /// A table for people.
+    Table,
+    /// Protobuf's JSON mapping for programs: one row a line.
+    Json,
+    /// An export of the same, that begins with what it is an export of.
+    Jsonl,
+    /// An export for spreadsheets, RFC 4180.
+    Csv,
 }
 
 /// In which order rows are shown.
@@ -96,64 +87,87 @@ pub enum Order {
     OldestFirst,
 }
 
-/// Shows the rows that the flags ask for.
+impl Order {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NewestFirst => "newest-first",
+            Self::OldestFirst => "oldest-first",
+        }
+    }
+}
+
+/// Shows or exports the rows that the flags ask for.
 pub(super) async fn run(flags: &AuditFlags, output: &mut Output) -> Result<(), Failure> {
-    let client = Client::connect(&flags.client).await?;
-    let mut audit = client.audit();
-    let (mut rows, mut left, mut page_token) = (Vec::new(), flags.limit, String::new());
+    let (server, token_file) = (flags.server.clone(), flags.token_file.clone());
+    let caller = ClientFlags { server, token_file, format: Format::Json };
+    let client = Client::connect(&caller).await?;
+    match flags.format {
+        AuditFormat::Table | AuditFormat::Json => show(flags, &client, output).await,
+        AuditFormat::Jsonl => export::run(flags, &client, Export::lines(), output).await,
+        AuditFormat::Csv => export::run(flags, &client, Export::sheet(), output).await,
+    }
+}
+
+async fn show(flags: &AuditFlags, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let (mut rows, mut left) = (Vec::new(), flags.limit.unwrap_or(SHOWN));
+    let mut request = request(flags);
     loop {
-        let answer = audit.query_audit(request(flags, left, page_token)).await;
-        let page = answer.map_err(|status| Failure::refused("the query", status))?.into_inner();
-        left = left.saturating_sub(u32::try_from(page.rows.len()).unwrap_or(u32::MAX));
+        let page = page(client, &mut request, Some(left)).await?;
+        left = left.saturating_sub(count(&page));
         rows.extend(page.rows);
-        page_token = page.next_page_token;
-        if left == 0 || page_token.is_empty() {
+        if left == 0 || request.page_token.is_empty() {
             break;
         }
     }
-    match flags.client.format {
-        Format::Json => rows.iter().try_for_each(|row| output.line(&json::line(row)?))?,
-        Format::Table if rows.is_empty() => output.line("No record meets all of this.")?,
-        Format::Table => output.lines(&tables::audit_rows(output.width(), &rows))?,
+    match flags.format {
+        AuditFormat::Table if rows.is_empty() => output.line("No record meets all of this.")?,
+        AuditFormat::Table => output.lines(&tables::audit_rows(output.width(), &rows))?,
+        AuditFormat::Json | AuditFormat::Jsonl | AuditFormat::Csv => {
+            rows.iter().try_for_each(|row| output.line(&json::line(row)?))?;
+        }
     }
-    if !page_token.is_empty() {
+    if !request.page_token.is_empty() {
         output::note("there may be more: say a higher --limit");
     }
     Ok(())
 }
 
-fn request(flags: &AuditFlags, left: u32, page_token: String) -> pb::QueryAuditRequest {
+/// The next page, of no more than `left` rows; `request` then asks for the one after it, or has no
+/// page token.
+async fn page(
+    client: &Client,
+    request: &mut pb::QueryAuditRequest,
+    left: Option<u32>,
+) -> Result<pb::QueryAuditResponse, Failure> {
+    let size = left.map_or(PAGE, |left| left.min(PAGE));
+    request.page_size = i32::try_from(size).unwrap_or_default();
+    let answer = client.audit().query_audit(request.clone()).await;
+    let page = answer.map_err(|status| Failure::refused("the query", status))?.into_inner();
+    request.page_token.clone_from(&page.next_page_token);
+    Ok(page)
+}
+
+fn count(page: &pb::QueryAuditResponse) -> u32 {
+    u32::try_from(page.rows.len()).unwrap_or(u32::MAX)
+}
+
+fn request(flags: &AuditFlags) -> pb::QueryAuditRequest {
     let order = match flags.order {
         Order::NewestFirst => pb::AuditOrder::NewestFirst,
         Order::OldestFirst => pb::AuditOrder::OldestFirst,
     };
     pb::QueryAuditRequest {
-        filter: Some(filter(&flags.filter)),
         order: order.into(),
-        page_size: i32::try_from(left.min(PAGE)).unwrap_or_default(),
-        page_token,
-        min_position: 0,
+        expression: flags.stated.expression(),
+        known_at: flags.known.known_at.map(known_at),
+        min_position: flags.known.min_position.unwrap_or_default(),
+        ..pb::QueryAuditRequest::default()
     }
 }
 
-fn filter(flags: &FilterFlags) -> pb::AuditFilter {
-    let flags = flags.clone();
-    let subject = flags.subject.map(|subject| format!("subjects/{subject}"));
-    pb::AuditFilter {
-        assessment: flags.assessment.map(|it| it.to_string()).unwrap_or_default(),
-        subject: subject.unwrap_or_default(),
-        area: flags.area.map(|it| it.to_string()).unwrap_or_default(),
-        concept: flags.concept.unwrap_or_default(),
-        recorded_by: flags.recorded_by.unwrap_or_default(),
-        decided_by: flags.decided_by.unwrap_or_default(),
-        organisation: flags.organisation.unwrap_or_default(),
-        reason: flags.reason.unwrap_or_default(),
-        basis: flags.basis.unwrap_or_default().into(),
-        change: flags.change.unwrap_or_default().into(),
-        event: flags.event.unwrap_or_default(),
-        effective_from: flags.effective_from.map(wording::day),
-        effective_to: flags.effective_to.map(wording::day),
-        recorded_from: flags.recorded_from.map(wording::timestamp),
-        recorded_before: flags.recorded_before.map(wording::timestamp),
+fn known_at(moment: KnownAt) -> query_audit_request::KnownAt {
+    match moment {
+        KnownAt::Position(position) => query_audit_request::KnownAt::KnownAtPosition(position),
+        KnownAt::Time(time) => query_audit_request::KnownAt::KnownAtTime(wording::timestamp(time)),
     }
 }

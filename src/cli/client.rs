@@ -16,7 +16,7 @@ use tonic::{
 use super::{failure::Failure, flags::ClientFlags};
 use crate::pb::{
     assessment_service_client::AssessmentServiceClient, audit_service_client::AuditServiceClient,
-    framework_service_client::FrameworkServiceClient,
+    framework_service_client::FrameworkServiceClient, report_service_client::ReportServiceClient,
 };
 
 /// Nobody waits longer for a server that does not answer the telephone.
@@ -63,6 +63,12 @@ impl Client {
     /// The service for auditors.
     pub(super) fn audit(&self) -> AuditServiceClient<Authorised> {
         AuditServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The service that compares, counts and lines up.
+    pub(super) fn reports(&self) -> ReportServiceClient<Authorised> {
+        ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 

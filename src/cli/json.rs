@@ -30,6 +30,7 @@ in_json!(
     Assessment,
     AuditRow,
     Command,
+    CompareAssessmentsResponse,
     Disclosure,
     Framework,
     GetFeedResponse,
@@ -38,6 +39,8 @@ in_json!(
     RenderLetterResponse,
     StreamRecordsResponse,
     Subject,
+    SubjectTimeline,
+    SummarizeGradesResponse,
 );
 
 /// `message` as one line of JSON.
@@ -116,5 +119,8 @@ mod tests {
         assert!(line(&pb::ImportStep::default()).is_ok());
         assert!(line(&pb::StreamRecordsResponse::default()).is_ok());
         assert!(line(&pb::Subject::default()).is_ok());
+        assert!(line(&pb::CompareAssessmentsResponse::default()).is_ok());
+        assert!(line(&pb::SubjectTimeline::default()).is_ok());
+        assert!(line(&pb::SummarizeGradesResponse::default()).is_ok());
     }
 }

@@ -7,6 +7,7 @@
 mod assessment;
 mod audit;
 mod client;
+mod compare;
 mod demo;
 mod dev;
 mod disclosure;
@@ -23,7 +24,9 @@ mod output;
 mod refusal;
 mod serve;
 mod stream;
+mod summary;
 mod tables;
+mod timeline;
 mod token;
 mod wiring;
 mod wording;
@@ -31,7 +34,8 @@ mod wording;
 use clap::{Parser, Subcommand};
 
 pub use assessment::{AssessmentFlags, View};
-pub use audit::{AuditFlags, FilterFlags, Order};
+pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
+pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;
 pub use failure::Failure;
@@ -45,6 +49,8 @@ pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
 pub use serve::ServeFlags;
 pub use stream::StreamFlags;
+pub use summary::SummaryFlags;
+pub use timeline::TimelineFlags;
 pub use token::TokenFlags;
 
 use output::Output;
@@ -83,8 +89,15 @@ pub enum Verb {
     Assessment(AssessmentFlags),
     /// Show who changed which grade, when, why, on whose decision.
     History(HistoryFlags),
-    /// Search what was recorded, across assessments.
-    Audit(AuditFlags),
+    /// Search what was recorded, across assessments, or export it.
+    #[command(after_help = audit::AFTER_HELP)]
+    Audit(Box<AuditFlags>),
+    /// Show how two assessments differ, or two moments of one.
+    Compare(CompareFlags),
+    /// Show how often which level stands under a framework, and how grades moved.
+    Summary(SummaryFlags),
+    /// Show a subject over the years.
+    Timeline(TimelineFlags),
     /// Follow records as they come.
     Stream(StreamFlags),
     /// Print a published edition as the letter.
@@ -120,6 +133,9 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Assessment(flags) => assessment::run(&flags, output).await,
         Verb::History(flags) => history::run(&flags, output).await,
         Verb::Audit(flags) => audit::run(&flags, output).await,
+        Verb::Compare(flags) => compare::run(&flags, output).await,
+        Verb::Summary(flags) => summary::run(&flags, output).await,
+        Verb::Timeline(flags) => timeline::run(&flags, output).await,
         Verb::Stream(flags) => stream::run(&flags, output).await,
         Verb::Letter(flags) => letter::run(&flags, output).await,
         Verb::Disclosure(flags) => disclosure::run(&flags, output).await,
@@ -160,6 +176,10 @@ mod tests {
             "jl assessment leicester-city/apa-2006 --stated-at 2008-12-07",
             "jl history leicester-city/apa-2006 --area staying-safe",
             "jl audit --change lowered --reason MODERATION --recorded-from 2006-10-01T00:00:00Z",
+            "jl audit --filter after_draft --format csv --known-at 42 --order oldest-first",
+            "jl compare leicester-city/apa-2006@edition-1 @working",
+            "jl summary apa/2006 --cycle 2006 --published",
+            "jl timeline leicester-city --format json",
             "jl stream --after 10 --event GradeSet --event SignedOff",
             "jl letter leicester-city/apa-2006 --edition 1 --format html --recipient addressee",
             "jl disclosure leicester-city/apa-2006 --recipient csci --format json",

@@ -47,6 +47,13 @@ impl Output {
         Ok(stdout.flush()?)
     }
 
+    /// Writes bytes as they are.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = self.stdout.lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
     /// Writes all `lines`.
     pub(super) fn lines(&mut self, lines: &[String]) -> Result<(), Failure> {
         lines.iter().try_for_each(|line| self.line(line))

@@ -32,6 +32,9 @@ pub struct StreamFlags {
     /// Only this event, for example `GradeSet`. May be repeated.
     #[arg(long, env = "JUDGEMENT_LEDGER_EVENTS", value_delimiter = ',')]
     pub event: Vec<String>,
+    /// Only what meets this expression, as `audit --filter` takes it.
+    #[arg(long, value_name = "EXPRESSION", env = "JUDGEMENT_LEDGER_FILTER")]
+    pub filter: Option<String>,
     /// End when caught up, instead of going on live.
     #[arg(long, env = "JUDGEMENT_LEDGER_CATCH_UP_ONLY")]
     pub catch_up_only: bool,
@@ -48,6 +51,7 @@ pub(super) async fn run(flags: &StreamFlags, output: &mut Output) -> Result<(), 
         streams: flags.stream.iter().map(ToString::to_string).collect(),
         events: flags.event.clone(),
         catch_up_only: flags.catch_up_only,
+        expression: flags.filter.clone().unwrap_or_default(),
     };
     let failed = |after, status| {
         Failure::refused(format!("the stream (go on with --after {after})"), status)

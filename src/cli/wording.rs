@@ -42,6 +42,12 @@ pub(super) fn time(time: Option<&Timestamp>) -> String {
         .map_or_else(|| NOTHING.to_owned(), |it| it.strftime("%F %T").to_string())
 }
 
+/// A time as programs read it, `2006-10-12T14:00:00Z`; empty if there is none.
+pub(super) fn instant(time: Option<&Timestamp>) -> String {
+    let time = time.and_then(|it| jiff::Timestamp::new(it.seconds, it.nanos).ok());
+    time.map_or_else(String::new, |it| it.to_string())
+}
+
 /// A time on the command line as a message.
 pub(super) fn timestamp(time: jiff::Timestamp) -> Timestamp {
     Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }

@@ -1,17 +1,20 @@
 //! One assessment as its records make it: the fold, and nothing but the fold.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use imbl::OrdMap;
 use jiff::{Timestamp, civil::Date};
 
 use super::{
     About, Act, Amendment, AreaId, AssessmentId, AssessmentOpened, AssessmentPublished,
-    AssessmentWithdrawn, Award, Challenge, ChallengeId, ChallengeReceived, Challenged,
+    AssessmentWithdrawn, Award, Bearing, Challenge, ChallengeId, ChallengeReceived, Challenged,
     CorrectedField, Correction, Cycle, Draft, Edition, EntryContent, EntryId, Event, Framework,
-    FrameworkId, Hold, HoldId, HoldPlaced, Item, Kind, Lapsed, OrganisationId, Period, PersonId,
-    Phase, Point, Position, Raised, RecordCorrected, Recorder, Revision, SectionId, Standing,
-    State, Withdrawal,
+    FrameworkId, Hold, HoldId, HoldPlaced, Item, Kind, Lapsed, Milestone, OrganisationId, Period,
+    PersonId, Phase, Point, Position, Raised, RecordCorrected, Recorder, Revision, SectionId,
+    Standing, State, Withdrawal,
 };
 
 /// What stands in an assessment after some of its records. Copies are cheap: they share what
@@ -56,6 +59,8 @@ pub struct Assessment {
     pub drafts: Vec<Draft>,
     /// The corrections of each record that was corrected, by its position, oldest first.
     pub corrections: OrdMap<Position, Vec<Amendment>>,
+    /// What it has passed, after which a change is suspicious.
+    pub passed: BTreeSet<Milestone>,
 }
 
 /// The judgement of one area.
@@ -169,6 +174,7 @@ impl Assessment {
             challenges: OrdMap::new(),
             drafts: Vec::new(),
             corrections: OrdMap::new(),
+            passed: BTreeSet::new(),
         }
     }
 
@@ -189,6 +195,9 @@ impl Assessment {
     pub fn evolve<T>(&mut self, fact: &Fact<'_, T>) {
         self.revision = fact.revision;
         self.last = fact.item;
+        if let Bearing::Passes(milestone) = fact.event.bearing() {
+            self.passed.insert(milestone);
+        }
         match fact.event {
             Event::AddresseeSet(_) => self.addressee = Some(fact.item),
             Event::GradeSet(event) => self.judge(fact, &event.area, &event.award),

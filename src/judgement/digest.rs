@@ -184,6 +184,7 @@ mod tests {
             challenges: OrdMap::new(),
             drafts: Vec::new(),
             corrections: OrdMap::new(),
+            passed: BTreeSet::new(),
         }
     }
 

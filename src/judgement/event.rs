@@ -242,6 +242,19 @@ pub enum Standing {
     NotGraded(NonGrade),
 }
 
+impl Standing {
+    /// What auditors call it, in any of these names: the level's code and the word as stated, or
+    /// the value that is no grade.
+    pub fn names(&self) -> impl Iterator<Item = Label> {
+        let (code, word) = match self {
+            Self::Level { level, word, .. } => (level.as_str(), word.as_ref()),
+            Self::NotGraded(value) => (value.as_str(), None),
+        };
+        let word = word.filter(|word| word.as_str() != code);
+        Label::parse(code).ok().into_iter().chain(word.cloned())
+    }
+}
+
 /// Values that are no grade. (Spec §3.1)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NonGrade {

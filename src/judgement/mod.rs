@@ -11,6 +11,7 @@ mod act;
 mod assessment;
 mod challenge;
 mod command;
+mod comparison;
 mod correction;
 mod current;
 mod dangling;
@@ -24,6 +25,7 @@ mod framework;
 mod hold;
 mod id;
 mod layout;
+mod milestone;
 mod person;
 mod position;
 mod proposal;
@@ -44,6 +46,7 @@ pub use command::{
     RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment, ReviseEntry, SetAddressee,
     SetGrade, ShareDraft, SignOff, WithdrawAssessment,
 };
+pub use comparison::{Comparison, compare};
 pub use correction::{About, Amendment, CorrectedField, Correction, RecordCorrected, Wording};
 pub use current::{Current, current, latest_first};
 pub use dangling::{Dangling, Lack, Place};
@@ -77,6 +80,7 @@ pub use id::{
 pub use layout::{
     ADDRESSEE, Feed, Footnote, GradeTable, Layout, Letterhead, PUBLIC, PrintedSection,
 };
+pub use milestone::{Bearing, Milestone};
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
 pub use refusal::{NamedBy, Refusal};

@@ -163,11 +163,12 @@ impl Fold {
         head: Position,
     ) -> Result<Vec<Position>, ReadError> {
         let terms = [Term::Subject(subject.clone()), Term::Event("AssessmentOpened")];
+        let clauses = terms.map(|term| vec![term]);
         let mut range = Range { after: Position::START, before: head.next() };
         let (towards, limit, steps_max) = (Direction::Forwards, OPENINGS_PAGE, OPENINGS_STEPS_MAX);
         let mut found = Vec::new();
         loop {
-            let search = Search { terms: &terms, range, towards, limit, steps_max };
+            let search = Search { clauses: &clauses, range, towards, limit, steps_max };
             let page = self.views.search(&search)?;
             found.extend(page.positions);
             match page.next {

@@ -106,8 +106,8 @@ mod tests {
             RequestId, Role, SubjectId, Text,
         },
         ledger::{
-            Filter, Ledger, Mode, Order as Towards, Outcome, Parts, ReadError, Reading, Submission,
-            filing,
+            Condition, Ledger, Mode, Order as Towards, Outcome, Parts, ReadError, Reading,
+            Submission, filing,
         },
         record::{read_snapshot, snapshot_of},
         vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
@@ -141,7 +141,7 @@ mod tests {
 
     /// What the views say was recorded of this event.
     async fn recorded(ledger: &Ledger, event: &'static str) -> Result<Vec<Position>, ReadError> {
-        let filter = Filter { event: Some(event), ..Filter::default() };
+        let filter = Condition::Test(crate::ledger::Test::Event(event));
         let found = ledger.find(&filter, Towards::OldestFirst, ledger.head(), None, 100).await?;
         Ok(found.records.iter().map(|read| read.record.position).collect())
     }

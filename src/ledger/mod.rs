@@ -16,6 +16,7 @@ mod as_of;
 mod built_in;
 mod catalogue;
 mod clock;
+mod condition;
 mod directory;
 mod earlier;
 mod errors;
@@ -33,9 +34,11 @@ mod reading;
 mod receipt;
 mod recovery;
 mod sequencer;
+mod sieve;
 mod staging;
 mod subject;
 mod texts;
+mod told;
 mod topics;
 
 use std::sync::Arc;
@@ -56,14 +59,15 @@ use crate::{
 pub use built_in::BuiltInError;
 pub use catalogue::Registered;
 pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
+pub use condition::{Condition, Test, Within};
 pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
 pub use mark::BadMark;
 pub use moment::Moment;
 pub use passing_on::{PassedOn, PassedText, Streamed};
 pub use reading::{
-    AsOf, AssessmentRead, DatedName, Filter, Found, Holds, KnownAt, Order, ReadRecord, Shown,
-    SubjectRead, View,
+    AsOf, AssessmentRead, DatedName, Found, Holds, KnownAt, Order, ReadRecord, Shown, SubjectRead,
+    View,
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};

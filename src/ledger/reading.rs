@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, fold, texts};
 use crate::{
     judgement::{
-        Act, AreaId, Assessment, AssessmentId, Basis, ChangeKind, Concept, Event, FrameworkId,
-        OrganisationId, PersonId, Phase, Position, ReasonCode, SubjectId, Text,
+        Act, Assessment, Event, FrameworkId, OrganisationId, PersonId, Phase, Position, SubjectId,
+        Text,
     },
     record::Record,
 };
@@ -153,37 +153,6 @@ impl SubjectRead {
         };
         self.names.iter().rev().find(holds).map_or("", |it| it.name.as_str())
     }
-}
-
-/// What an auditor looks for: a record must meet all that is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// The assessment.
-    pub assessment: Option<AssessmentId>,
-    /// The subject.
-    pub subject: Option<SubjectId>,
-    /// The area.
-    pub area: Option<AreaId>,
-    /// What areas have in common.
-    pub concept: Option<Concept>,
-    /// Who recorded it: any of these persons.
-    pub recorded_by: Option<Vec<PersonId>>,
-    /// Who decided it, alone or on a panel: any of these persons.
-    pub decided_by: Option<Vec<PersonId>>,
-    /// For whom it was recorded, decided or signed.
-    pub organisation: Option<OrganisationId>,
-    /// Why.
-    pub reason: Option<ReasonCode>,
-    /// On what it rests.
-    pub basis: Option<Basis>,
-    /// How a grade changed.
-    pub change: Option<ChangeKind>,
-    /// What happened, by the event's name.
-    pub event: Option<&'static str>,
-    /// The first and last day from which it holds.
-    pub effective: (Option<Date>, Option<Date>),
-    /// Recorded at or after, and before.
-    pub recorded: (Option<Timestamp>, Option<Timestamp>),
 }
 
 /// In which order positions are read.

@@ -266,7 +266,7 @@ impl Replay {
         let mut range = Range { after: Position::START, before: until.next() };
         loop {
             let search = Search {
-                terms: &[Term::Event(event)],
+                clauses: &[vec![Term::Event(event)]],
                 range,
                 towards: Direction::Forwards,
                 limit: 1_000,

@@ -27,7 +27,7 @@ use crate::{
     merkle::leaf_hash,
     record::{Beside, CommittedText, Previous, Record, commit},
     vault::{Sealing, Vault},
-    views::Topic,
+    views::Topics,
 };
 
 /// The frameworks that are registered.
@@ -66,7 +66,7 @@ struct Undo {
 pub(super) struct Staged {
     pub(super) keep: Keep,
     /// What it speaks of.
-    pub(super) topics: Vec<Topic>,
+    pub(super) topics: Topics,
 }
 
 /// A group in the making.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AsOf, DatedName, Filter, Keep, KnownAt, Ledger, Moment, Order, ReadError, SubjectRead, View,
-    filing, fold,
+    AsOf, Condition, DatedName, Keep, KnownAt, Ledger, Moment, Order, ReadError, SubjectRead, Test,
+    View, filing, fold,
 };
 use crate::{
     judgement::{self, Assessment, AssessmentId, Current, Event, StreamId, SubjectId},
@@ -74,15 +74,12 @@ impl Ledger {
         subject: &SubjectId,
         moment: Moment,
     ) -> Result<Vec<AssessmentId>, ReadError> {
-        let filter = Filter {
-            event: Some("AssessmentOpened"),
-            subject: Some(subject.clone()),
-            ..Filter::default()
-        };
+        let tests = [Test::Event("AssessmentOpened"), Test::Subject(subject.clone())];
+        let condition = Condition::All(tests.map(Condition::Test).to_vec());
         let (mut opened, mut from) = (Vec::new(), None);
         loop {
             let order = Order::OldestFirst;
-            let found = self.find(&filter, order, moment, from, OPENINGS_PAGE);
+            let found = self.find(&condition, order, moment, from, OPENINGS_PAGE);
             let found = Box::pin(found).await?;
             opened.extend(found.records.into_iter().filter_map(|read| match read.record.stream {
                 StreamId::Assessment(id) => Some(id),

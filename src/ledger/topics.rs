@@ -1,9 +1,10 @@
-//! The areas that a record speaks of: what auditors who ask for an area or a concept find it by.
+//! What auditors find a record by that it does not say itself: the areas it speaks of, with their
+//! concepts, the framework of its assessment, and what that had passed before.
 
 use super::staging::Catalogue;
 use crate::{
     judgement::{About, AreaId, Assessment, Challenged, Event},
-    views::Topic,
+    views::{Topic, Topics},
 };
 
 /// The area that an entry spoke of before `event` struck or revised it.
@@ -71,13 +72,14 @@ pub(super) fn said<T>(event: &Event<T>) -> Vec<&AreaId> {
     }
 }
 
-/// Both, with the concepts that the framework of `assessment` files them under.
+/// Both areas, with the concepts that the framework of `assessment` files them under; and what
+/// `assessment`, as the event leaves it, says beside.
 pub(super) fn of<T>(
     event: &Event<T>,
     left: Option<&AreaId>,
     assessment: Option<&Assessment>,
     catalogue: &Catalogue,
-) -> Vec<Topic> {
+) -> Topics {
     let framework = assessment.and_then(|it| catalogue.get(&it.framework));
     let topic = |area: &AreaId| {
         let known = framework.and_then(|registered| registered.framework.area(area));
@@ -85,5 +87,9 @@ pub(super) fn of<T>(
     };
     let now = said(event);
     let left = left.filter(|left| !now.contains(left));
-    now.iter().copied().chain(left).map(topic).collect()
+    Topics {
+        areas: now.iter().copied().chain(left).map(topic).collect(),
+        framework: assessment.map(|it| it.framework.clone()),
+        passed: assessment.map(|it| it.passed.iter().copied().collect()).unwrap_or_default(),
+    }
 }

@@ -4,7 +4,10 @@
 //! or bytes that do not read, mean that the records are folded again. It is no evidence and has
 //! no place in the protos.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{Timestamp, civil::Date};
 use prost::Message as _;
@@ -14,8 +17,8 @@ use super::Numbered;
 use crate::{
     judgement::{
         AreaId, Assessment, AssessmentId, BadId, Cycle, Edition, EntryId, Fallback, FrameworkId,
-        Item, Judgement, Kind, Label, Lapsed, LevelCode, NonGrade, OrganisationId, Period,
-        PersonId, Phase, Position, ReasonCode, RecordId, Recorder, Revision, Role, ScaleId,
+        Item, Judgement, Kind, Label, Lapsed, LevelCode, Milestone, NonGrade, OrganisationId,
+        Period, PersonId, Phase, Position, ReasonCode, RecordId, Recorder, Revision, Role, ScaleId,
         SectionId, Standing, Withdrawal, Written,
     },
     merkle::Hash,
@@ -25,7 +28,7 @@ mod marks;
 mod message;
 
 /// The first byte of every snapshot: one more for each change to the messages or their meaning.
-const VERSION: u8 = 5;
+const VERSION: u8 = 6;
 
 /// The snapshot of an assessment.
 #[must_use]
@@ -72,6 +75,8 @@ fn store(it: &Assessment) -> message::Assessment {
             .iter()
             .map(|(record, all)| marks::store_corrected(*record, all))
             .collect(),
+        draft_shared: it.passed.contains(&Milestone::DraftShared),
+        signed: it.passed.contains(&Milestone::Signed),
     }
 }
 
@@ -99,7 +104,13 @@ fn read(it: &message::Assessment) -> Option<Assessment> {
         challenges: it.challenges.iter().map(marks::read_challenge).collect::<Option<_>>()?,
         drafts: it.drafts.iter().map(marks::read_draft).collect::<Option<_>>()?,
         corrections: it.corrections.iter().map(marks::read_corrected).collect::<Option<_>>()?,
+        passed: read_passed(it),
     })
+}
+
+fn read_passed(it: &message::Assessment) -> BTreeSet<Milestone> {
+    let passed = [(it.draft_shared, Milestone::DraftShared), (it.signed, Milestone::Signed)];
+    passed.into_iter().filter_map(|(passed, milestone)| passed.then_some(milestone)).collect()
 }
 
 fn store_period(it: Period) -> message::Period {

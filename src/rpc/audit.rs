@@ -3,6 +3,7 @@
 //! Every call needs the right to see all. (Spec §5.3)
 
 mod events;
+mod expression;
 mod feed;
 mod filter;
 mod pump;
@@ -29,9 +30,13 @@ use super::{
 use crate::{
     journal::Page,
     judgement::{AreaId, AssessmentId, Framework, Position},
-    ledger::{Filter, KnownAt, Ledger, Order, PassedOn, ReadError, Streamed},
-    pb::{self, get_grade_history_request::KnownAt as HistoryKnownAt},
+    ledger::{Condition, Ledger, Order, PassedOn, ReadError, Streamed, Test},
+    pb::{
+        self, get_grade_history_request::KnownAt as HistoryKnownAt,
+        query_audit_request::KnownAt as QueryKnownAt,
+    },
 };
+use expression::Asker;
 use pump::{Outlet, Pump, QUEUE};
 use rows::Rows;
 
@@ -120,7 +125,8 @@ impl AuditService for AuditApi {
         Sight::of(&who).must_be_all("record streams")?;
         let request = request.into_inner();
         let mut asked = Asked::default();
-        let wanted = Wanted::take(&mut asked, &request);
+        let named = |name: &str| self.ledger.persons_named(name);
+        let wanted = Wanted::take(&mut asked, &request, &named);
         let wanted = asked.settle(Some(wanted))?;
 
         // A reader that is ahead has read another ledger, or another replica of this one.
@@ -169,10 +175,10 @@ async fn grade_history(
         check_area(area, &read.framework.framework)?;
     }
 
-    let event = Some("GradeSet");
-    let filter = Filter { assessment: Some(name), area, event, ..Filter::default() };
+    let tests = [Some(Test::Event("GradeSet")), Some(Test::Assessment(name)), area.map(Test::Area)];
+    let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
     let (from, order) = (paging.from(), Order::OldestFirst);
-    let found = ledger.find(&filter, order, moment, from, paging.limit).await;
+    let found = ledger.find(&condition, order, moment, from, paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let mut rows = Rows::new(ledger, moment);
     rows.know(read);
@@ -202,13 +208,21 @@ async fn query(
     request: pb::QueryAuditRequest,
 ) -> Result<pb::QueryAuditResponse, Status> {
     let mut asked = Asked::default();
-    let filter = request.filter.clone().unwrap_or_default();
-    let filter = filter::take(&mut asked, &filter, &|name| ledger.persons_named(name));
+    let named = |name: &str| ledger.persons_named(name);
+    let stated = request.filter.clone().unwrap_or_default();
+    let stated = filter::take(&mut asked, &stated, &named);
+    let expressed = expression::take(&mut asked, &request.expression, Asker::Query, &named);
     let order = match pb::AuditOrder::try_from(request.order) {
         Ok(pb::AuditOrder::Unspecified | pb::AuditOrder::NewestFirst) => Some(Order::NewestFirst),
         Ok(pb::AuditOrder::OldestFirst) => Some(Order::OldestFirst),
         Err(_) => asked.violation("order", "is no order"),
     };
+    let (position, time) = match &request.known_at {
+        None => (None, None),
+        Some(QueryKnownAt::KnownAtPosition(at)) => (Some(*at), None),
+        Some(QueryKnownAt::KnownAtTime(time)) => (None, Some(time)),
+    };
+    let known = known_at(&mut asked, position, time);
     let (size, token) = (request.page_size, request.page_token.as_str());
     let listed = pb::QueryAuditRequest {
         page_size: 0,
@@ -217,11 +231,13 @@ async fn query(
         ..request.clone()
     };
     let paging = Paging::take(&mut asked, "QueryAudit", &listed, size, token);
-    let (order, paging) = asked.settle(order.zip(paging))?;
+    let ((order, paging), expressed) = asked.settle(order.zip(paging).zip(expressed))?;
+    // One condition, however it was stated: both must be met.
+    let condition = Condition::All(vec![stated, expressed]);
 
     reads::reach(ledger, request.min_position).await?;
-    let moment = reads::moment(ledger, paging.known(KnownAt::Now)).await?;
-    let found = ledger.find(&filter, order, moment, paging.from(), paging.limit).await;
+    let moment = reads::moment(ledger, paging.known(known)).await?;
+    let found = ledger.find(&condition, order, moment, paging.from(), paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let page = Rows::new(ledger, moment).page(found).await?;
     Ok(pb::QueryAuditResponse {
@@ -236,4 +252,11 @@ pub(crate) fn fuzzed_filter(filter: &pb::AuditFilter) -> bool {
     let mut asked = Asked::default();
     let taken = filter::take(&mut asked, filter, &|_| Vec::new());
     asked.settle(Some(taken)).is_ok()
+}
+
+/// See [`crate::fuzzing::expression`].
+pub(crate) fn fuzzed_expression(text: &str) -> bool {
+    let mut asked = Asked::default();
+    let taken = expression::take(&mut asked, text, Asker::Query, &|_| Vec::new());
+    asked.settle(taken).is_ok()
 }

@@ -19,6 +19,7 @@ mod options;
 mod page_token;
 mod publication;
 mod reads;
+mod reports;
 mod served;
 mod server;
 mod show;
@@ -27,7 +28,7 @@ mod status;
 mod submit;
 mod wire;
 
-pub(crate) use audit::fuzzed_filter;
+pub(crate) use audit::{fuzzed_expression, fuzzed_filter};
 pub use caller::{Identity, Now};
 pub use credential::{CredentialError, Credentials};
 pub use options::{Limits, Reflection, ServeOptions};

@@ -186,7 +186,7 @@ async fn entries(
 }
 
 /// An entry by the record that words it, as corrected in the state that is read.
-async fn entry(
+pub(crate) async fn entry(
     ledger: &Ledger,
     read: &AssessmentRead,
     id: &EntryId,
@@ -326,7 +326,12 @@ fn editions(ledger: &Ledger, read: &AssessmentRead, scope: &Scope) -> Vec<pb::Pu
 }
 
 /// `NOT_FOUND`: `key` is the kind of thing, as the metadata names it.
-fn unknown(reason: Reason, key: &'static str, name: &impl ToString, what: &str) -> Status {
+pub(crate) fn unknown(
+    reason: Reason,
+    key: &'static str,
+    name: &impl ToString,
+    what: &str,
+) -> Status {
     let name = name.to_string();
     Problem::new(reason, format!("{name} {what}")).with(key, name).status()
 }

@@ -32,10 +32,14 @@ use super::{
     frameworks::FrameworkApi,
     layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
     reads::KeptGrades,
+    reports::ReportApi,
     served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
     submit::COMMAND_BYTES_MAX,
 };
-use crate::{ledger::Ledger, pb::DESCRIPTORS};
+use crate::{
+    ledger::Ledger,
+    pb::{DESCRIPTORS, report_service_server::ReportServiceServer},
+};
 
 /// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
@@ -128,6 +132,7 @@ where
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
         FrameworkServiceServer::<FrameworkApi>::NAME,
+        ReportServiceServer::<ReportApi>::NAME,
     ];
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
@@ -165,6 +170,7 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     let patience = limits.reader_patience;
     let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
+    let reports = ReportApi { ledger: ledger.clone() };
     Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
             .max_decoding_message_size(BATCH_BYTES_MAX),
@@ -175,6 +181,9 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     .add_service(
         compressed!(FrameworkServiceServer::new(frameworks))
             .max_decoding_message_size(COMMAND_BYTES_MAX),
+    )
+    .add_service(
+        compressed!(ReportServiceServer::new(reports)).max_decoding_message_size(QUERY_BYTES_MAX),
     )
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod fixture;
 
 use crate::{judgement::PersonId, ledger::Shown};
 
-pub(crate) use assessment::{Detail, Records, Scope, editions, entry, wording};
+pub(crate) use assessment::{Detail, Records, Scope, award, editions, entry, wording};
 pub(crate) use audit::audit_row;
 pub(crate) use record::{Open, newer_stream, streamed};
 pub(crate) use reference::{current, framework, names, subject};

@@ -43,6 +43,7 @@
 mod block;
 mod cache;
 mod contain;
+mod days;
 mod directory;
 mod frame;
 mod indexer;
@@ -78,9 +79,10 @@ use memory::{Found, Memory};
 use opening::Open;
 use store::{In, Store};
 
+pub use days::{Days, Lateness, days_late, effective_within};
 pub use postings::{Postings, Range};
 pub use search::{Page, Search};
-pub use term::{Term, Topic, terms_of};
+pub use term::{Term, Topic, Topics, terms_of};
 
 /// How the views are kept.
 #[derive(Debug, Clone)]
@@ -128,8 +130,8 @@ pub struct Applied {
     pub record: Arc<Record>,
     /// Its leaf hash.
     pub hash: Hash,
-    /// The areas that it speaks of.
-    pub topics: Vec<Topic>,
+    /// What it is filed under that it does not say itself.
+    pub topics: Topics,
     /// The assessment after this record, if the record belongs to one.
     pub assessment: Option<Arc<Assessment>>,
 }
@@ -393,7 +395,7 @@ impl Views {
         Postings::new(&self.shared, term, range, towards)
     }
 
-    /// The positions that carry several terms.
+    /// The positions that carry a term of each of several clauses.
     ///
     /// # Errors
     /// [`ViewsError::Broken`].

@@ -7,8 +7,9 @@ use super::{Direction, Postings, Range, Term, ViewsError, indexer::Shared, posti
 /// What to look for, and how much may be done for one page.
 #[derive(Debug, Clone)]
 pub struct Search<'a> {
-    /// A record must carry all of them; none: every record is found.
-    pub terms: &'a [Term],
+    /// A record must carry one term of each clause; no clause: every record is found; a clause
+    /// without a term: none is.
+    pub clauses: &'a [Vec<Term>],
     /// Where to look.
     pub range: Range,
     /// Oldest or newest first.
@@ -30,13 +31,13 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
-/// Looks for the next record that carries all terms by leaps: whichever term is furthest ahead
-/// says where the others look next. So the rarest term sets the pace.
+/// Looks for the next record that carries a term of each clause by leaps: whichever clause is
+/// furthest ahead says where the others look next. So the rarest clause sets the pace.
 pub(super) fn search(shared: &Shared, search: &Search<'_>) -> Result<Page, ViewsError> {
-    let Search { terms, range, towards, limit, steps_max } = search;
+    let Search { clauses, range, towards, limit, steps_max } = search;
     let range = Range { before: range.before.min(shared.memory().head().next()), ..*range };
-    let cursor = |term| Postings::new(shared, term, range, *towards);
-    let mut cursors: Vec<Postings<'_>> = terms.iter().map(cursor).collect();
+    let merged = |clause: &Vec<Term>| Merged::new(shared, clause, range, *towards);
+    let mut merged: Vec<Merged<'_>> = clauses.iter().map(merged).collect();
     let mut positions = Vec::new();
     let mut steps = 0_usize;
     let mut candidate = range.start(*towards);
@@ -46,8 +47,10 @@ pub(super) fn search(shared: &Shared, search: &Search<'_>) -> Result<Page, Views
             let next = beyond(from, towards.opposite());
             return Ok(Page { positions, next });
         }
-        steps = steps.saturating_add(cursors.len().max(1));
-        let Some(furthest) = leap(&mut cursors, from)? else { break };
+        let furthest = leap(&mut merged, from)?;
+        let sought: usize = merged.iter_mut().map(|it| std::mem::take(&mut it.sought)).sum();
+        steps = steps.saturating_add(sought.max(1));
+        let Some(furthest) = furthest else { break };
         candidate = if furthest == from {
             positions.push(from);
             beyond(from, *towards).filter(|next| range.contains(*next))
@@ -58,15 +61,65 @@ pub(super) fn search(shared: &Shared, search: &Search<'_>) -> Result<Page, Views
     Ok(Page { positions, next: None })
 }
 
-/// The position that is reached when each term in turn is sought from where the one before it
-/// was found; `from` if all carry it. Nothing if some term has no more.
-fn leap(cursors: &mut [Postings<'_>], from: Position) -> Result<Option<Position>, ViewsError> {
+/// The position that is reached when each clause in turn is sought from where the one before it
+/// was found; `from` if all carry it. Nothing if some clause has no more.
+fn leap(clauses: &mut [Merged<'_>], from: Position) -> Result<Option<Position>, ViewsError> {
     let mut reached = from;
-    for cursor in cursors {
-        match cursor.seek(reached)? {
+    for clause in clauses {
+        match clause.seek(reached)? {
             Some(found) => reached = found,
             None => return Ok(None),
         }
     }
     Ok(Some(reached))
+}
+
+/// The positions that carry any of some terms, merged.
+#[derive(Debug)]
+struct Merged<'a> {
+    terms: Vec<(Postings<'a>, Head)>,
+    towards: Direction,
+    /// How many positions were sought in the store or in memory.
+    sought: usize,
+}
+
+/// The nearest position of a term that is not behind the search.
+#[derive(Debug, Clone, Copy)]
+enum Head {
+    Unsought,
+    At(Position),
+    Ended,
+}
+
+impl<'a> Merged<'a> {
+    fn new(shared: &'a Shared, clause: &[Term], range: Range, towards: Direction) -> Self {
+        let cursor = |term| (Postings::new(shared, term, range, towards), Head::Unsought);
+        Self { terms: clause.iter().map(cursor).collect(), towards, sought: 0 }
+    }
+
+    /// The nearest position from `from` on, itself included, that carries one of the terms. Only
+    /// those are sought again that lie behind.
+    fn seek(&mut self, from: Position) -> Result<Option<Position>, ViewsError> {
+        let towards = self.towards;
+        let mut nearest: Option<Position> = None;
+        for (postings, head) in &mut self.terms {
+            let behind = match (*head, towards) {
+                (Head::Unsought, _) => true,
+                (Head::At(at), Direction::Forwards) => at < from,
+                (Head::At(at), Direction::Backwards) => at > from,
+                (Head::Ended, _) => false,
+            };
+            if behind {
+                self.sought = self.sought.saturating_add(1);
+                *head = postings.seek(from)?.map_or(Head::Ended, Head::At);
+            }
+            let Head::At(at) = *head else { continue };
+            nearest = Some(match (nearest, towards) {
+                (None, _) => at,
+                (Some(other), Direction::Forwards) => other.min(at),
+                (Some(other), Direction::Backwards) => other.max(at),
+            });
+        }
+        Ok(nearest)
+    }
 }

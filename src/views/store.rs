@@ -36,7 +36,7 @@ const ASSESSMENTS: &str = "assessments";
 const SAVED: &str = "saved";
 
 /// The format of the trees. Another one is rebuilt, never read.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// An open database.
 #[derive(Debug)]

@@ -4,11 +4,14 @@ use jiff::civil::Date;
 
 use crate::{
     judgement::{
-        About, AreaId, AssessmentId, Basis, ChangeKind, Concept, Correction, EntryId, Event,
-        OrganisationId, PersonId, ReasonCode, StreamId, SubjectId,
+        About, AreaId, AssessmentId, Basis, Bearing, ChangeKind, Concept, Correction, EntryId,
+        Event, FrameworkId, Label, Milestone, OrganisationId, PersonId, ReasonCode, Role, Standing,
+        StreamId, SubjectId,
     },
     record::Record,
 };
+
+use super::days::{self, Days, Lateness};
 
 /// Something that a record can be found by. Every record carries several.
 ///
@@ -46,6 +49,22 @@ pub enum Term {
     Event(&'static str),
     /// In effect from this day on: as stated, else the day of recording. (Spec §4.5)
     EffectiveOn(Date),
+    /// In effect from one of these days on.
+    EffectiveWithin(Days),
+    /// Recorded so late after the day from which it is in effect.
+    Backdated(Lateness),
+    /// Of an assessment under this framework, or of its registration.
+    Framework(FrameworkId),
+    /// Recorded or decided in this role.
+    Role(Role),
+    /// A grade that replaced one of this name: see [`Standing::names`].
+    LevelBefore(Label),
+    /// A grade of this name: see [`Standing::names`].
+    LevelAfter(Label),
+    /// A change of an assessment that had passed this before.
+    After(Milestone),
+    /// The publication of an edition of this assessment.
+    Publication(AssessmentId),
 }
 
 /// An area that a record speaks of.
@@ -58,6 +77,17 @@ pub struct Topic {
     pub area: AreaId,
     /// What its framework files it under.
     pub concept: Option<Concept>,
+}
+
+/// What a record is filed under that it does not say itself: the ledger does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topics {
+    /// The areas that it speaks of.
+    pub areas: Vec<Topic>,
+    /// The framework of its assessment.
+    pub framework: Option<FrameworkId>,
+    /// What its assessment had passed before.
+    pub passed: Vec<Milestone>,
 }
 
 /// Ends every id in a key. No id contains it, so no id runs into what follows it.
@@ -127,6 +157,58 @@ impl Term {
                 tag(14);
                 push_day(key, *day);
             }
+            Self::EffectiveWithin(_)
+            | Self::Backdated(_)
+            | Self::Framework(_)
+            | Self::Role(_)
+            | Self::LevelBefore(_)
+            | Self::LevelAfter(_)
+            | Self::After(_)
+            | Self::Publication(_) => self.write_later_key(key),
+        }
+    }
+
+    /// The same, for the kinds of terms that came later.
+    fn write_later_key(&self, key: &mut Vec<u8>) {
+        match self {
+            Self::EffectiveWithin(days) => {
+                key.push(15);
+                key.extend(days.to_bytes());
+            }
+            Self::Backdated(lateness) => key.extend([16, lateness.number()]),
+            Self::Framework(id) => {
+                key.push(17);
+                push_id(key, id.family());
+                push_id(key, id.version());
+            }
+            Self::Role(role) => key.extend([18, number_of_role(*role)]),
+            Self::LevelBefore(name) => {
+                key.push(19);
+                push_id(key, name.as_str());
+            }
+            Self::LevelAfter(name) => {
+                key.push(20);
+                push_id(key, name.as_str());
+            }
+            Self::After(milestone) => key.extend([21, number_of_milestone(*milestone)]),
+            Self::Publication(id) => {
+                key.push(22);
+                push_assessment(key, id);
+            }
+            Self::Assessment(_)
+            | Self::Subject(_)
+            | Self::Area(_)
+            | Self::Judgement(..)
+            | Self::Entry(..)
+            | Self::Concept(_)
+            | Self::RecordedBy(_)
+            | Self::DecidedBy(_)
+            | Self::Organisation(_)
+            | Self::Reason(_)
+            | Self::Basis(_)
+            | Self::Change(_)
+            | Self::Event(_)
+            | Self::EffectiveOn(_) => {}
         }
     }
 
@@ -175,18 +257,46 @@ const fn number_of_change(kind: ChangeKind) -> u8 {
     }
 }
 
-/// The terms of one record, each once. `topics` are the areas that it speaks of.
+const fn number_of_role(role: Role) -> u8 {
+    match role {
+        Role::Inspector => 1,
+        Role::LeadInspector => 2,
+        Role::Moderator => 3,
+        Role::Signatory => 4,
+        Role::Publisher => 5,
+        Role::RecordsOfficer => 6,
+        Role::FrameworkAdmin => 7,
+        Role::Auditor => 8,
+        Role::Consumer => 9,
+        Role::Service => 10,
+    }
+}
+
+const fn number_of_milestone(milestone: Milestone) -> u8 {
+    match milestone {
+        Milestone::DraftShared => 1,
+        Milestone::Signed => 2,
+    }
+}
+
+/// The terms of one record, each once.
 #[must_use]
-pub fn terms_of(record: &Record, topics: &[Topic]) -> Vec<Term> {
-    // A grade with one decider has 13.
-    let mut terms = Vec::with_capacity(16);
+pub fn terms_of(record: &Record, topics: &Topics) -> Vec<Term> {
+    // A grade with one decider has some 20.
+    let mut terms = Vec::with_capacity(24);
     terms.push(Term::Event(record.event.name()));
     match &record.stream {
         StreamId::Assessment(id) => {
             terms.push(Term::Assessment(id.clone()));
             terms.push(Term::Subject(id.subject().clone()));
             push_event(&mut terms, record, id);
-            for topic in topics {
+            terms.extend(topics.framework.clone().map(Term::Framework));
+            match record.event.bearing() {
+                Bearing::Changes => terms.extend(topics.passed.iter().copied().map(Term::After)),
+                Bearing::Publishes => terms.push(Term::Publication(id.clone())),
+                Bearing::Passes(_) | Bearing::Nothing => {}
+            }
+            for topic in &topics.areas {
                 push_once(&mut terms, Term::Area(topic.area.clone()));
                 push_once(&mut terms, Term::Judgement(id.clone(), topic.area.clone()));
                 topic.concept.clone().into_iter().for_each(|it| {
@@ -195,7 +305,8 @@ pub fn terms_of(record: &Record, topics: &[Topic]) -> Vec<Term> {
             }
         }
         StreamId::Subject(id) => terms.push(Term::Subject(id.clone())),
-        StreamId::Framework(_) | StreamId::Ledger => {}
+        StreamId::Framework(id) => terms.push(Term::Framework(id.clone())),
+        StreamId::Ledger => {}
     }
     push_act(&mut terms, record);
     terms
@@ -204,7 +315,12 @@ pub fn terms_of(record: &Record, topics: &[Topic]) -> Vec<Term> {
 /// What the event on an assessment says, beside the areas that it speaks of.
 fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId) {
     match &record.event {
-        Event::GradeSet(event) => terms.push(Term::Change(event.change)),
+        Event::GradeSet(event) => {
+            terms.push(Term::Change(event.change));
+            let before = event.before.iter().flat_map(Standing::names);
+            terms.extend(before.map(Term::LevelBefore));
+            terms.extend(event.award.standing.names().map(Term::LevelAfter));
+        }
         Event::RecordCorrected(event) => {
             if let About::Entry(entry) = &event.about {
                 terms.push(Term::Entry(assessment.clone(), entry.clone()));
@@ -248,12 +364,14 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
     let (act, recorder) = (&record.act, &record.recorded_by);
     terms.push(Term::RecordedBy(recorder.person));
     push_once(terms, Term::Organisation(recorder.organisation.clone()));
+    terms.push(Term::Role(recorder.role));
     match &act.decided_by {
         Some(decider) => {
             for person in decider.persons() {
                 push_once(terms, Term::DecidedBy(*person));
             }
             push_once(terms, Term::Organisation(decider.organisation.clone()));
+            decider.role.into_iter().for_each(|role| push_once(terms, Term::Role(role)));
         }
         // Who enters history decides nothing. (Spec §4.9)
         None if act.origin.is_transcribed() => {}
@@ -267,7 +385,10 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
     }
     terms.extend(act.reason.clone().map(Term::Reason));
     terms.extend(act.basis.map(Term::Basis));
-    terms.push(Term::EffectiveOn(act.effective_on.unwrap_or(record.recorded_on)));
+    let effective_on = act.effective_on.unwrap_or(record.recorded_on);
+    terms.push(Term::EffectiveOn(effective_on));
+    terms.extend(days::around(effective_on).map(Term::EffectiveWithin));
+    terms.extend(Lateness::of(record.recorded_on, effective_on).map(Term::Backdated));
 }
 
 fn push_once(terms: &mut Vec<Term>, term: Term) {
@@ -334,6 +455,21 @@ mod tests {
             .prop_map(Term::Change),
             prop::sample::select(vec!["GradeSet", "Grade", "SignedOff"]).prop_map(Term::Event),
             day().prop_map(Term::EffectiveOn),
+            (day(), 0_usize..3).prop_map(|(day, size)| Term::EffectiveWithin(
+                days::around(day).nth(size).unwrap()
+            )),
+            (day(), day()).prop_filter_map("is not late", |(one, other)| {
+                Lateness::of(one, other).map(Term::Backdated)
+            }),
+            (slug(), slug())
+                .prop_map(|(family, version)| FrameworkId::new(&family, &version).unwrap())
+                .prop_map(Term::Framework),
+            prop::sample::select(Role::ALL.to_vec()).prop_map(Term::Role),
+            slug().prop_map(|name| Term::LevelBefore(Label::parse(&name).unwrap())),
+            slug().prop_map(|name| Term::LevelAfter(Label::parse(&name).unwrap())),
+            prop::sample::select(vec![Milestone::DraftShared, Milestone::Signed])
+                .prop_map(Term::After),
+            assessment().prop_map(Term::Publication),
         ]
     }
 

@@ -26,7 +26,7 @@ use super::sim_disk::SimDisk;
 pub type Decoder = fn(&[u8]);
 
 /// All decoders, by the names of their corpora.
-pub const DECODERS: [(&str, Decoder); 8] = [
+pub const DECODERS: [(&str, Decoder); 9] = [
     ("record", record),
     ("frame", frame),
     ("segment", segment),
@@ -34,6 +34,7 @@ pub const DECODERS: [(&str, Decoder); 8] = [
     ("import_file", import_file),
     ("page_token", page_token),
     ("filter", filter),
+    ("expression", expression),
     ("credential", credential),
 ];
 
@@ -164,6 +165,17 @@ pub fn page_token(bytes: &[u8]) {
 /// A filter is the same each time that it is read.
 pub fn filter(bytes: &[u8]) {
     assert_eq!(fuzzing::filter(bytes), fuzzing::filter(bytes));
+}
+
+/// An expression is the same each time that it is read, and in parentheses.
+pub fn expression(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let taken = fuzzing::expression(text);
+    assert_eq!(fuzzing::expression(text), taken);
+    let grouped = format!("({text})");
+    // Neither emptiness nor one more level or two more letters than there may be can be grouped.
+    let fits = !text.trim().is_empty() && grouped.len() <= 4_096 && !text.contains('(');
+    assert!(!taken || !fits || fuzzing::expression(&grouped), "{text}");
 }
 
 /// A credential under a key that nobody knows is not taken, however it is written.

@@ -34,8 +34,8 @@ use judgement_ledger::{
         Role, SectionId, SetGrade, SubjectId, Text,
     },
     ledger::{
-        AsOf, Filter, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading, Stop, Submission,
-        View, filing,
+        AsOf, Condition, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading, Stop, Submission,
+        Test, View, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
@@ -301,7 +301,7 @@ async fn read(ledger: &Ledger) -> Vec<String> {
         }
     }
     for event in ["GradeSet", "EntryRevised", "SubjectRegistered"] {
-        let filter = Filter { event: Some(event), ..Filter::default() };
+        let filter = Condition::Test(Test::Event(event));
         for towards in [Towards::OldestFirst, Towards::NewestFirst] {
             let found = ledger.find(&filter, towards, head, None, 1_000).await.unwrap();
             said.push(format!("{found:?}"));

@@ -26,7 +26,7 @@ use judgement_ledger::{
         Text,
     },
     ledger::{
-        self, AsOf, BuiltInError, Filter, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
+        self, AsOf, BuiltInError, Condition, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
         Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
     record::{Record, read_snapshot, snapshot_of},
@@ -415,7 +415,7 @@ async fn check_views(engine: &Engine, records: &[Record]) -> Result<(), Stopped>
     if found != expected {
         return Err(Stopped::Wrong(format!("the assessment is at {found:?}, not {expected:?}")));
     }
-    let filter = Filter { change: Some(ChangeKind::Raised), ..Filter::default() };
+    let filter = Condition::Test(ledger::Test::Change(ChangeKind::Raised));
     let order = ledger::Order::OldestFirst;
     let moment = engine.ledger.head();
     let found = engine.ledger.find(&filter, order, moment, None, 1_000).await?;

@@ -18,6 +18,7 @@ use judgement_ledger::{
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
+        report_service_client::ReportServiceClient,
     },
     rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
     vault::system_entropy,
@@ -137,6 +138,10 @@ impl Clients {
 
     pub fn assessments(&self, login: &str) -> AssessmentServiceClient<Authorised> {
         AssessmentServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    pub fn reports(&self, login: &str) -> ReportServiceClient<Authorised> {
+        ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
     }
 
     pub fn audits(&self) -> AuditServiceClient<Authorised> {

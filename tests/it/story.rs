@@ -25,19 +25,38 @@ pub struct Telling {
 
 /// Tells one chapter; the receipts in the order in which they came.
 pub async fn tell(clients: &Clients, chapter: usize, telling: Telling) -> Vec<pb::Receipt> {
+    tell_pausing(clients, chapter, telling, &|| ()).await
+}
+
+/// The same, with a pause after each part of the chapter.
+pub async fn tell_pausing(
+    clients: &Clients,
+    chapter: usize,
+    telling: Telling,
+    pause: &(dyn Fn() + Sync),
+) -> Vec<pb::Receipt> {
     let subject = format!("subjects/council-{chapter}");
     let name = format!("{subject}/assessments/apa-2006");
     let mut teller = Teller { clients, name, receipts: Vec::new() };
     teller.register(&subject, chapter).await;
+    pause();
     teller.open().await;
+    pause();
     teller.grade().await;
+    pause();
     teller.write(telling).await;
+    pause();
     teller.moderate().await;
+    pause();
     teller.transcribe().await;
+    pause();
     teller.note().await;
     teller.object().await;
+    pause();
     teller.publish(1).await;
+    pause();
     teller.take_back().await;
+    pause();
     teller.publish(2).await;
     teller.receipts
 }

@@ -3,13 +3,16 @@
 mod assessment;
 mod audit;
 mod beside;
+mod comparison;
 mod entries;
 mod framework;
+mod grade_summary;
 mod history;
 mod publication;
 #[cfg(test)]
 pub(super) mod sample;
 mod stream;
+mod subject_timeline;
 mod timeline;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
@@ -17,11 +20,14 @@ use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableS
 pub(super) use assessment::summary;
 pub(super) use audit::rows as audit_rows;
 pub(super) use beside::beside;
+pub(super) use comparison::comparison;
 pub(super) use entries::entries;
 pub(super) use framework::{detail, overview};
+pub(super) use grade_summary::grade_summary;
 pub(super) use history::history;
 pub(super) use publication::{disclosure, scores};
 pub(super) use stream::{Line, message};
+pub(super) use subject_timeline::subject_timeline;
 pub(super) use timeline::timelines;
 
 /// As wide as a column is that names streams, areas and entries.

@@ -42,6 +42,10 @@ pub(super) struct Assessment {
     pub(super) drafts: Vec<Draft>,
     #[prost(message, repeated, tag = "21")]
     pub(super) corrections: Vec<Corrected>,
+    #[prost(bool, tag = "22")]
+    pub(super) draft_shared: bool,
+    #[prost(bool, tag = "23")]
+    pub(super) signed: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,4 +1,7 @@
-//! What an auditor looks for, as the ledger understands it.
+//! What an auditor looks for, stated field by field: each means what the field of the same name
+//! means in an [expression](super::expression).
+
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::events::event;
 use crate::{
@@ -6,52 +9,66 @@ use crate::{
         AreaId, AssessmentId, Basis, ChangeKind, Concept, OrganisationId, PersonId, ReasonCode,
         SubjectId,
     },
-    ledger::Filter,
+    ledger::{Condition, Test, Within},
     pb,
     rpc::asked::Asked,
 };
 
 /// Finds the persons of a login or name.
-type Named<'a> = &'a (dyn Fn(&str) -> Vec<PersonId> + Sync);
+pub(super) type Named<'a> = &'a (dyn Fn(&str) -> Vec<PersonId> + Sync);
 
-/// Takes the fields of a filter. What is wrong with one is noted under `filter.`.
-pub(super) fn take(asked: &mut Asked, filter: &pb::AuditFilter, named: Named<'_>) -> Filter {
-    Filter {
-        assessment: asked.optional("filter.assessment", &filter.assessment, AssessmentId::parse),
-        subject: asked.optional("filter.subject", &filter.subject, SubjectId::parse_name),
-        area: asked.optional("filter.area", &filter.area, AreaId::parse),
-        concept: asked.optional("filter.concept", &filter.concept, Concept::parse),
-        recorded_by: persons(&filter.recorded_by, named),
-        decided_by: persons(&filter.decided_by, named),
-        organisation: asked.optional(
-            "filter.organisation",
-            &filter.organisation,
-            OrganisationId::parse,
-        ),
-        reason: asked.optional("filter.reason", &filter.reason, ReasonCode::parse),
-        basis: basis(asked, filter.basis),
-        change: change(asked, filter.change),
-        event: named_event(asked, &filter.event),
-        effective: (
-            asked.day("filter.effective_from", filter.effective_from.as_ref()),
-            asked.day("filter.effective_to", filter.effective_to.as_ref()),
-        ),
-        recorded: (
-            asked.time("filter.recorded_from", filter.recorded_from.as_ref()),
-            asked.time("filter.recorded_before", filter.recorded_before.as_ref()),
-        ),
-    }
+/// Less than the difference of any two times.
+pub(super) const TICK: SignedDuration = SignedDuration::from_nanos(1);
+
+/// Takes the fields of a filter, all of which must be met. What is wrong with one is noted under
+/// `filter.`.
+pub(super) fn take(asked: &mut Asked, filter: &pb::AuditFilter, named: Named<'_>) -> Condition {
+    let assessment = asked.optional("filter.assessment", &filter.assessment, AssessmentId::parse);
+    let subject = asked.optional("filter.subject", &filter.subject, SubjectId::parse_name);
+    let area = asked.optional("filter.area", &filter.area, AreaId::parse);
+    let concept = asked.optional("filter.concept", &filter.concept, Concept::parse);
+    let organisation =
+        asked.optional("filter.organisation", &filter.organisation, OrganisationId::parse);
+    let reason = asked.optional("filter.reason", &filter.reason, ReasonCode::parse);
+    let given = |person: &str| (!person.is_empty()).then(|| persons(person, named));
+    let tests = [
+        assessment.map(Test::Assessment),
+        subject.map(Test::Subject),
+        area.map(Test::Area),
+        concept.map(Test::Concept),
+        given(&filter.recorded_by).map(Test::RecordedBy),
+        given(&filter.decided_by).map(Test::DecidedBy),
+        organisation.map(Test::Organisation),
+        reason.map(Test::Reason),
+        basis(asked, filter.basis).map(Test::Basis),
+        change(asked, filter.change).map(Test::Change),
+        named_event(asked, &filter.event).map(Test::Event),
+        effective(asked, filter).map(Test::EffectiveOn),
+        recorded(asked, filter).map(Test::RecordedAt),
+    ];
+    Condition::All(tests.into_iter().flatten().map(Condition::Test).collect())
+}
+
+fn effective(asked: &mut Asked, filter: &pb::AuditFilter) -> Option<Within<Date>> {
+    let from = asked.day("filter.effective_from", filter.effective_from.as_ref());
+    let to = asked.day("filter.effective_to", filter.effective_to.as_ref());
+    (from.is_some() || to.is_some()).then_some(Within { from, to })
+}
+
+fn recorded(asked: &mut Asked, filter: &pb::AuditFilter) -> Option<Within<Timestamp>> {
+    let from = asked.time("filter.recorded_from", filter.recorded_from.as_ref());
+    let before = asked.time("filter.recorded_before", filter.recorded_before.as_ref());
+    // Before the first time of all there is nothing, and no record either.
+    let to = before.map(|time| time.checked_sub(TICK).unwrap_or(time));
+    (from.is_some() || to.is_some()).then_some(Within { from, to })
 }
 
 /// The persons who are meant by a login, a name or an id: possibly several of the same name, and
 /// none where nobody is called so, which no record meets.
-fn persons(given: &str, named: Named<'_>) -> Option<Vec<PersonId>> {
-    if given.is_empty() {
-        return None;
-    }
+pub(super) fn persons(given: &str, named: Named<'_>) -> Vec<PersonId> {
     let mut persons = named(given);
     persons.extend(PersonId::parse(given));
-    Some(persons)
+    persons
 }
 
 fn basis(asked: &mut Asked, given: i32) -> Option<Basis> {
@@ -87,7 +104,6 @@ fn named_event(asked: &mut Asked, given: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::Date;
     use tonic_types::StatusExt;
 
     use super::*;
@@ -95,7 +111,7 @@ mod tests {
 
     const ADA: &str = "0198f3a0-0000-4000-8000-000000000001";
 
-    fn take_settled(filter: &pb::AuditFilter) -> Result<Filter, tonic::Status> {
+    fn take_settled(filter: &pb::AuditFilter) -> Result<Condition, tonic::Status> {
         let mut asked = Asked::default();
         let named = |name: &str| match name {
             "ada" => vec![PersonId::parse(ADA).unwrap()],
@@ -107,7 +123,7 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_no_filter() {
-        assert_eq!(take_settled(&pb::AuditFilter::default()).unwrap(), Filter::default());
+        assert_eq!(take_settled(&pb::AuditFilter::default()).unwrap(), Condition::EVERYTHING);
     }
 
     #[test]
@@ -129,34 +145,36 @@ mod tests {
             recorded_from: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
             recorded_before: Some(prost_types::Timestamp { seconds: 2, nanos: 500 }),
         };
-        let ada = Some(vec![PersonId::parse(ADA).unwrap()]);
+        let ada = vec![PersonId::parse(ADA).unwrap()];
         let subject = SubjectId::parse("leicester-city").unwrap();
         let day = |day| Date::new(2006, 10, day).unwrap();
-        let expected = Filter {
-            assessment: Some(AssessmentId::new(subject.clone(), "apa-2006").unwrap()),
-            subject: Some(subject),
-            area: Some(AreaId::parse("staying-safe").unwrap()),
-            concept: Some(Concept::parse("ecm.staying-safe").unwrap()),
-            recorded_by: ada.clone(),
-            decided_by: ada,
-            organisation: Some(OrganisationId::parse("ofsted").unwrap()),
-            reason: Some(ReasonCode::parse("MODERATION").unwrap()),
-            basis: Some(Basis::SameEvidence),
-            change: Some(ChangeKind::Lowered),
-            event: Some("GradeSet"),
-            effective: (Some(day(1)), Some(day(31))),
-            recorded: (
-                Some("1970-01-01T00:00:01Z".parse().unwrap()),
-                Some("1970-01-01T00:00:02.0000005Z".parse().unwrap()),
-            ),
-        };
+        let expected = [
+            Test::Assessment(AssessmentId::new(subject.clone(), "apa-2006").unwrap()),
+            Test::Subject(subject),
+            Test::Area(AreaId::parse("staying-safe").unwrap()),
+            Test::Concept(Concept::parse("ecm.staying-safe").unwrap()),
+            Test::RecordedBy(ada.clone()),
+            Test::DecidedBy(ada),
+            Test::Organisation(OrganisationId::parse("ofsted").unwrap()),
+            Test::Reason(ReasonCode::parse("MODERATION").unwrap()),
+            Test::Basis(Basis::SameEvidence),
+            Test::Change(ChangeKind::Lowered),
+            Test::Event("GradeSet"),
+            Test::EffectiveOn(Within { from: Some(day(1)), to: Some(day(31)) }),
+            Test::RecordedAt(Within {
+                from: Some("1970-01-01T00:00:01Z".parse().unwrap()),
+                to: Some("1970-01-01T00:00:02.000000499Z".parse().unwrap()),
+            }),
+        ];
+        let expected = Condition::All(expected.map(Condition::Test).to_vec());
         assert_eq!(take_settled(&filter).unwrap(), expected);
     }
 
     #[test]
     fn an_unknown_name_matches_nothing() {
         let filter = pb::AuditFilter { decided_by: "nobody".to_owned(), ..Default::default() };
-        assert_eq!(take_settled(&filter).unwrap().decided_by, Some(Vec::new()));
+        let nobody = Condition::Test(Test::DecidedBy(Vec::new()));
+        assert_eq!(take_settled(&filter).unwrap(), Condition::All(vec![nobody]));
     }
 
     #[test]

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::events::event;
+use super::{
+    events::event,
+    expression::{self, Asker},
+    filter::Named,
+};
 use crate::{
     judgement::StreamId,
-    ledger::Streamed,
+    ledger::{Condition, PassedOn, Streamed},
     pb,
+    record::Record,
     rpc::{asked::Asked, show::newer_stream},
 };
 
@@ -17,12 +22,22 @@ pub(in crate::rpc) struct Wanted {
     pub(in crate::rpc) streams: BTreeSet<StreamId>,
     /// Those of these events.
     pub(in crate::rpc) events: BTreeSet<&'static str>,
+    /// Those that meet this.
+    pub(in crate::rpc) condition: Option<Condition>,
 }
 
 impl Wanted {
     /// Takes the filters of a request.
-    pub(super) fn take(asked: &mut Asked, request: &pb::StreamRecordsRequest) -> Self {
+    pub(super) fn take(
+        asked: &mut Asked,
+        request: &pb::StreamRecordsRequest,
+        named: Named<'_>,
+    ) -> Self {
         let mut wanted = Self::default();
+        if !request.expression.is_empty() {
+            let given = &request.expression;
+            wanted.condition = expression::take(asked, given, Asker::Stream, named);
+        }
         for (index, stream) in request.streams.iter().enumerate() {
             let stream = StreamId::parse(stream);
             wanted.streams.extend(asked.required(&format!("streams[{index}]"), stream));
@@ -43,9 +58,19 @@ impl Wanted {
             Streamed::Record(passed_on) => {
                 self.takes_event(passed_on.event)
                     && self.takes_stream(|| StreamId::parse(passed_on.stream()).ok())
+                    && self.meets(passed_on)
             }
             Streamed::Newer(_, bytes) => self.takes_stream(|| newer_stream(bytes)),
         }
+    }
+
+    /// Whether a record meets the condition, for which alone it is decoded. Whatever it does not
+    /// tell could only be wanted.
+    fn meets(&self, passed_on: &PassedOn) -> bool {
+        self.condition.as_ref().is_none_or(|condition| {
+            let record = Record::decode(&passed_on.entry.record).ok();
+            record.and_then(|it| condition.told_by(&it)).unwrap_or(true)
+        })
     }
 
     /// A stream that cannot be told may be any.
@@ -78,7 +103,7 @@ mod tests {
         let (streams, events) = (owned(streams), owned(events));
         let request = pb::StreamRecordsRequest { streams, events, ..Default::default() };
         let mut asked = Asked::default();
-        let wanted = Wanted::take(&mut asked, &request);
+        let wanted = Wanted::take(&mut asked, &request, &|_| Vec::new());
         asked.settle(Some(wanted))
     }
 
@@ -99,6 +124,23 @@ mod tests {
         ] {
             let takes = asked_for(&streams, &events).unwrap().takes(&locked(ASSESSMENT));
             assert_eq!(takes, wanted, "{streams:?} {events:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_wanted_by_what_it_tells_of_itself() {
+        for (expression, wanted) in [
+            ("event = AssessmentLocked", true),
+            ("NOT event = AssessmentLocked", false),
+            ("subject = leicester-city OR event = GradeSet", true),
+            ("change = RAISED", false),
+        ] {
+            let expression = expression.to_owned();
+            let request = pb::StreamRecordsRequest { expression, ..Default::default() };
+            let mut asked = Asked::default();
+            let taken = Wanted::take(&mut asked, &request, &|_| Vec::new());
+            let taken = asked.settle(Some(taken)).unwrap();
+            assert_eq!(taken.takes(&locked(ASSESSMENT)), wanted, "{}", request.expression);
         }
     }
 

@@ -20,7 +20,8 @@ use crate::{
         StreamId,
     },
     ledger::{
-        AsOf, AssessmentRead, Filter, Holds, KnownAt, Ledger, Order, ReadError, Streamed, View,
+        AsOf, AssessmentRead, Condition, Holds, KnownAt, Ledger, Order, ReadError, Streamed, Test,
+        View,
     },
     pb::{self, feed_item::Kind, get_feed_response},
     record::feeds_of,
@@ -107,9 +108,9 @@ async fn publications(ledger: Ledger, after: Position) -> Result<Vec<Streamed>, 
     let mut until = head.position;
     let mut wanted: BTreeSet<Position> = BTreeSet::new();
     for event in PUBLISHING {
-        let filter = Filter { event: Some(event), ..Filter::default() };
+        let condition = Condition::Test(Test::Event(event));
         let (order, from) = (Order::OldestFirst, Some(after));
-        let found = Box::pin(ledger.find(&filter, order, head, from, PUBLICATIONS_MAX)).await?;
+        let found = Box::pin(ledger.find(&condition, order, head, from, PUBLICATIONS_MAX)).await?;
         wanted.extend(found.records.iter().map(|read| read.record.position));
         until = until.min(found.next.unwrap_or(until));
     }

@@ -5,7 +5,7 @@ use tonic::Status;
 use super::{moment, opened, shown, subject::current};
 use crate::{
     judgement::{Position, StreamId, SubjectId},
-    ledger::{AsOf, Filter, Found, KnownAt, Ledger, Moment, Order, ReadRecord, View},
+    ledger::{AsOf, Condition, Found, KnownAt, Ledger, Moment, Order, ReadRecord, Test, View},
     pb,
     rpc::{
         asked::Asked,
@@ -38,9 +38,9 @@ pub(crate) async fn list_assessments(
     let paging = asked.settle(paging)?;
 
     let sight = Sight::of(who);
-    let filter =
-        Filter { event: Some("AssessmentOpened"), subject: subject.clone(), ..Filter::default() };
-    let (found, moment) = find(ledger, &filter, &paging).await?;
+    let tests = [Some(Test::Event("AssessmentOpened")), subject.clone().map(Test::Subject)];
+    let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
+    let (found, moment) = find(ledger, &condition, &paging).await?;
     let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
     let mut page = Page::new(found.next);
     for opening in found.records {
@@ -97,8 +97,8 @@ pub(crate) async fn list_subjects(
     let paging = Paging::take(&mut asked, "ListSubjects", &listed, size, token);
     let paging = asked.settle(paging)?;
 
-    let filter = Filter { event: Some("SubjectRegistered"), ..Filter::default() };
-    let (found, moment) = find(ledger, &filter, &paging).await?;
+    let condition = Condition::Test(Test::Event("SubjectRegistered"));
+    let (found, moment) = find(ledger, &condition, &paging).await?;
     let mut subjects = Vec::with_capacity(found.records.len());
     for registered in &found.records {
         let StreamId::Subject(id) = &registered.record.stream else { continue };
@@ -145,11 +145,11 @@ pub(crate) async fn list_frameworks(
 /// The records of a page that begin what is listed, and the moment of the list.
 async fn find(
     ledger: &Ledger,
-    filter: &Filter,
+    condition: &Condition,
     paging: &Paging,
 ) -> Result<(Found, Moment), Status> {
     let moment = moment(ledger, paging.known(KnownAt::Now)).await?;
     let (from, limit) = (paging.from(), paging.limit);
-    let found = ledger.find(filter, Order::OldestFirst, moment, from, limit).await;
+    let found = ledger.find(condition, Order::OldestFirst, moment, from, limit).await;
     Ok((found.map_err(|error| status::of_read(&error))?, moment))
 }

@@ -242,7 +242,7 @@ async fn reflection_is_told_to_anybody_in_gzip() {
         panic!("no list");
     };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["AssessmentService", "AuditService", "FrameworkService"] {
+    for name in ["AssessmentService", "AuditService", "FrameworkService", "ReportService"] {
         assert!(names.contains(&format!("judgement.ledger.v1.{name}")), "{names:?}");
     }
     assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");

@@ -71,8 +71,7 @@ fn readers_see_each_position_once_and_in_order_while_parts_are_written() {
             if towards == Direction::Backwards {
                 found.reverse();
             }
-            let all =
-                world.find(after, std::slice::from_ref(term), Range::ALL, Direction::Forwards);
+            let all = world.find(after, &[vec![term.clone()]], Range::ALL, Direction::Forwards);
             let sure = all.partition_point(|at| at.get() <= u64::try_from(before).unwrap());
             assert!(found.len() >= sure, "{term:?}: {} of {sure}", found.len());
             assert_eq!(found, all[..found.len()], "{term:?}");

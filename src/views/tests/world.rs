@@ -11,16 +11,16 @@ use jiff::{Timestamp, civil::Date};
 use uuid::Uuid;
 
 use super::super::{
-    Applied, Direction, Page, Range, Search, SnapshotCodec, Term, Topic, Views, ViewsError,
+    Applied, Direction, Page, Range, Search, SnapshotCodec, Term, Topic, Topics, Views, ViewsError,
     terms_of,
 };
 use crate::{
     judgement::{
         Act, AreaId, Assessment, AssessmentId, AssessmentOpened, Award, Basis, ChangeKind, Concept,
         Cycle, Decider, Deciding, EntryContent, EntryId, EntryKind, EntryRecorded, EntryRevised,
-        Event, FrameworkId, GradeSet, Label, NonGrade, OrganisationId, Origin, Panel, PersonId,
-        Position, ReasonCode, RecordId, Recorder, RequestId, Revision, Role, SectionId, Standing,
-        StreamId, SubjectId, SubjectRegistered,
+        Event, FrameworkId, GradeSet, Label, LevelCode, Milestone, NonGrade, OrganisationId,
+        Origin, Panel, PersonId, Position, ReasonCode, RecordId, Recorder, RequestId, Revision,
+        Role, ScaleId, SectionId, Standing, StreamId, SubjectId, SubjectRegistered,
     },
     merkle::Hash,
     record::{Commitment, Opening, Record},
@@ -189,8 +189,8 @@ impl World {
         let entry = EntryId::parse(&name("ev", self.random.below(self.size.entries))).unwrap();
         match self.random.below(4) {
             0 | 1 => {
-                let standing = Standing::NotGraded(NonGrade::NotJudged);
-                let award = Award { standing, qualifier: None };
+                let award = Award { standing: self.standing(), qualifier: None };
+                let before = (self.random.below(3) > 0).then(|| self.standing());
                 let change = self.random.one(&[
                     ChangeKind::Awarded,
                     ChangeKind::Raised,
@@ -198,7 +198,7 @@ impl World {
                     ChangeKind::Reaffirmed,
                     ChangeKind::Vacated,
                 ]);
-                (Event::GradeSet(GradeSet { area, award, change, before: None }), vec![topic])
+                (Event::GradeSet(GradeSet { area, award, change, before }), vec![topic])
             }
             2 => {
                 let content = content(Some(area));
@@ -213,7 +213,25 @@ impl World {
         }
     }
 
-    fn push(&mut self, stream: StreamId, event: Event<Commitment>, topics: Vec<Topic>) {
+    fn standing(&mut self) -> Standing {
+        match self.random.below(3) {
+            0 => Standing::NotGraded(NonGrade::NotJudged),
+            number => Standing::Level {
+                scale: ScaleId::parse("grade").unwrap(),
+                level: LevelCode::parse(&number.to_string()).unwrap(),
+                word: (self.random.below(2) == 0).then(|| Label::parse("good").unwrap()),
+            },
+        }
+    }
+
+    fn push(&mut self, stream: StreamId, event: Event<Commitment>, areas: Vec<Topic>) {
+        let framework = match &stream {
+            StreamId::Assessment(_) => Some(FrameworkId::new("apa", "2006").unwrap()),
+            StreamId::Subject(_) | StreamId::Framework(_) | StreamId::Ledger => None,
+        };
+        let passed = [Milestone::DraftShared, Milestone::Signed];
+        let passed = passed.into_iter().take(self.random.below(3)).collect();
+        let topics = Topics { areas, framework, passed };
         let position = position(self.records.len()).next();
         let random = &mut self.random;
         let organisation = OrganisationId::parse(&name("body", random.below(3))).unwrap();
@@ -269,22 +287,19 @@ impl World {
         terms
     }
 
-    /// The positions among the first `count` that carry all terms and lie in the range.
+    /// The positions among the first `count` that carry a term of each clause and lie in the range.
     pub(super) fn find(
         &self,
         count: usize,
-        terms: &[Term],
+        clauses: &[Vec<Term>],
         range: Range,
         towards: Direction,
     ) -> Vec<Position> {
         let carry = |term| self.index.get(term).map(Vec::as_slice).unwrap_or_default();
-        let mut found: Vec<Position> = match terms.first() {
-            Some(term) => carry(term).to_vec(),
-            None => (1..=count).map(position).collect(),
-        };
-        found.retain(|found| *found <= position(count));
-        for carry in terms.iter().map(carry) {
-            found.retain(|position| carry.binary_search(position).is_ok());
+        let mut found: Vec<Position> = (1..=count).map(position).collect();
+        for clause in clauses {
+            let any = |at: &Position| clause.iter().any(|it| carry(it).binary_search(at).is_ok());
+            found.retain(any);
         }
         found.retain(|position| range.after < *position && *position < range.before);
         if towards == Direction::Backwards {
@@ -306,7 +321,7 @@ impl World {
             for towards in [Direction::Forwards, Direction::Backwards] {
                 let found =
                     views.postings(term, Range::ALL, towards).collect::<Result<Vec<_>, _>>();
-                let model = self.find(count, std::slice::from_ref(term), Range::ALL, towards);
+                let model = self.find(count, &[vec![term.clone()]], Range::ALL, towards);
                 assert_eq!(found?, model, "{term:?} {towards:?}");
             }
         }
@@ -324,7 +339,13 @@ impl World {
         random: &mut Random,
     ) -> Result<(), ViewsError> {
         let towards = random.one(&[Direction::Forwards, Direction::Backwards]);
-        let wanted: Vec<Term> = (0..random.below(4)).map(|_| random.one(terms)).collect();
+        // Some clauses of one term, some of several, now and then one of none.
+        let clause = |random: &mut Random| {
+            let kinds = if random.below(8) == 0 { 5 } else { 4 };
+            let count = [1, 1, 2, 5, 0][random.below(kinds)];
+            (0..count).map(|_| random.one(terms)).collect()
+        };
+        let wanted: Vec<Vec<Term>> = (0..random.below(4)).map(|_| clause(random)).collect();
         let range = match random.below(2) {
             0 => Range::ALL,
             _ => Range {
@@ -337,7 +358,7 @@ impl World {
         let mut found = Vec::new();
         let mut rest = range;
         for _ in 0..=count.saturating_mul(2) {
-            let search = Search { terms: &wanted, range: rest, towards, limit, steps_max };
+            let search = Search { clauses: &wanted, range: rest, towards, limit, steps_max };
             let Page { positions, next } = views.search(&search)?;
             assert!(positions.len() <= limit.max(1));
             found.extend(positions);

@@ -61,6 +61,7 @@ pub async fn measure(directory: &Path, records: u64) -> Vec<Finding> {
     place.seldom(RARE_REASON, RARE).await;
     add("GetAssessment, p50", read_ms(&place).await, "ms");
     ask(&place, &mut add).await;
+    ask_expressions(&place, &mut add).await;
     add("memory (RSS)", memory_mib(server.process, "VmRSS"), "MiB");
     add("memory at most (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
 
@@ -130,6 +131,56 @@ async fn ask(place: &Place, add: &mut impl FnMut(&'static str, f64, &'static str
     let took = timed(async || _ = place.query(query.clone()).await).await;
     add("audit query, a term of 10 rows, p50", p(&took, 0.5), "ms");
     add("audit query, a term of 10 rows, p99", p(&took, 0.99), "ms");
+}
+
+/// Asks by expressions: one comparison, several, and one that no index narrows.
+async fn ask_expressions(place: &Place, add: &mut impl FnMut(&'static str, f64, &'static str)) {
+    let rare = format!("reason = {RARE_REASON}");
+    let both = format!(
+        "actor = \"inspector@ofsted\" AND event = GradeSet AND {rare} OR change = VACATED \
+         AND effective >= 2000-01-01"
+    );
+    // Nothing is published there, so that a page looks at all the records that it may.
+    let never = "actor = \"inspector@ofsted\" AND hours_to_publication < 1";
+    for (expression, rows, p50, p99) in [
+        (
+            rare.as_str(),
+            RARE,
+            "expression, one comparison of 10 rows, p50",
+            "expression, one comparison of 10 rows, p99",
+        ),
+        (
+            "level_after = unheard-of",
+            0,
+            "expression, one comparison without a row, p50",
+            "expression, one comparison without a row, p99",
+        ),
+        (
+            "effective < 1990-01-01",
+            0,
+            "expression, a range of days without a row, p50",
+            "expression, a range of days without a row, p99",
+        ),
+        (
+            both.as_str(),
+            RARE,
+            "expression, five comparisons, p50",
+            "expression, five comparisons, p99",
+        ),
+        (
+            never,
+            0,
+            "expression, a page of nothing but work, p50",
+            "expression, a page of nothing but work, p99",
+        ),
+    ] {
+        let expression = expression.to_owned();
+        let query = pb::QueryAuditRequest { expression, ..Default::default() };
+        assert_eq!(place.query(query.clone()).await, rows);
+        let took = timed(async || _ = place.query(query.clone()).await).await;
+        add(p50, p(&took, 0.5), "ms");
+        add(p99, p(&took, 0.99), "ms");
+    }
 }
 
 fn request(filter: pb::AuditFilter, page_size: i32) -> pb::QueryAuditRequest {

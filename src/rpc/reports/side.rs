@@ -1,0 +1,159 @@
+//! One side of a comparison: which assessment, in which state.
+
+use tonic::Status;
+
+use crate::{
+    judgement::{AssessmentId, Position},
+    ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, View},
+    pb::{self, compared_state},
+    rpc::{
+        asked::Asked,
+        reads::{self, known_at},
+        sight::Sight,
+        status::{Problem, Reason},
+    },
+};
+
+/// What is asked of one side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Side {
+    pub(super) assessment: AssessmentId,
+    state: State,
+    as_of: AsOf,
+}
+
+/// A state by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    View(View),
+    /// When a draft was shared, from 1.
+    Draft(u32),
+}
+
+impl Side {
+    /// Takes a side of a request; `field` is what it is called there.
+    pub(super) fn take(
+        asked: &mut Asked,
+        field: &str,
+        given: Option<&pb::ComparedState>,
+    ) -> Option<Self> {
+        let Some(given) = given else { return asked.violation(field, "is required") };
+        let at = |name: &str| format!("{field}.{name}");
+        let assessment = asked.required(&at("assessment"), AssessmentId::parse(&given.assessment));
+        let (position, time) = match &given.known_at {
+            None => (None, None),
+            Some(compared_state::KnownAt::KnownAtPosition(known)) => (Some(*known), None),
+            Some(compared_state::KnownAt::KnownAtTime(time)) => (None, Some(time)),
+        };
+        let state = named(&given.state).or_else(|| {
+            let what = "is no state: say working, published, edition-2 or draft-1";
+            asked.violation(&at("state"), what)
+        });
+        if let Some(State::Draft(_)) = state
+            && given.known_at.is_some()
+        {
+            asked.note(&at("known_at"), "is not to be given together with a draft");
+        }
+        if given.stated_at.is_some() && given.effective_at.is_some() {
+            asked.note(&at("stated_at"), "is not to be given together with effective_at");
+        }
+        let as_of = AsOf {
+            view: View::Working,
+            known: known_at(asked, position, time),
+            effective: asked.day(&at("effective_at"), given.effective_at.as_ref()),
+            stated: asked.day(&at("stated_at"), given.stated_at.as_ref()),
+        };
+        Some(Self { assessment: assessment?, state: state?, as_of })
+    }
+
+    /// Refuses who may not see this state. (Spec §5.3)
+    pub(super) fn check(&self, sight: &Sight) -> Result<(), Status> {
+        match self.state {
+            State::View(View::Published | View::Edition(_)) => Ok(()),
+            State::View(View::Working) => sight.must_be_all("working views"),
+            State::Draft(_) => sight.must_be_all("drafts"),
+        }
+    }
+
+    /// Whether its entries and grades follow dates that sources state.
+    pub(super) fn as_stated(&self) -> bool {
+        self.as_of.stated.is_some()
+    }
+
+    /// Reads it; `now` is the moment that both sides mean by "now".
+    pub(super) async fn read(
+        &self,
+        ledger: &Ledger,
+        sight: &Sight,
+        now: Moment,
+    ) -> Result<AssessmentRead, Status> {
+        let known = match self.as_of.known {
+            KnownAt::Now => KnownAt::Position(now.position),
+            known @ (KnownAt::Position(_) | KnownAt::Time(_)) => known,
+        };
+        let (view, known) = match self.state {
+            State::View(view) => (view, known),
+            State::Draft(number) => {
+                (View::Working, KnownAt::Position(self.draft(ledger, number, now).await?))
+            }
+        };
+        let as_of = AsOf { view, known, ..self.as_of };
+        reads::moment(ledger, known).await?;
+        match reads::opened(ledger, &self.assessment, as_of).await? {
+            // To the public there is nothing in what was withdrawn.
+            Some(read) if reads::is_public(sight) && reads::was_withdrawn(&read, view) => {
+                Ok(read.withdrawn())
+            }
+            Some(read) => Ok(read),
+            None => Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, sight)).await),
+        }
+    }
+
+    /// What a draft showed that was shared for the `number`th time: the assessment as known there.
+    async fn draft(&self, ledger: &Ledger, number: u32, now: Moment) -> Result<Position, Status> {
+        let read = reads::assessment(ledger, &self.assessment, now).await?;
+        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let draft = place.and_then(|place| read.known.drafts.get(place));
+        draft.map(|draft| draft.position).ok_or_else(|| no_draft(&self.assessment, number))
+    }
+}
+
+fn no_draft(assessment: &AssessmentId, number: u32) -> Status {
+    let message = format!("{assessment} had no draft {number} shared at the moment read");
+    let problem = Problem::new(Reason::EditionNotFound, message);
+    problem.with("assessment", assessment).with("edition", format!("draft-{number}")).status()
+}
+
+fn named(given: &str) -> Option<State> {
+    let number = |digits: &str| {
+        let number: u32 = digits.parse().ok().filter(|number| *number > 0)?;
+        (number.to_string() == digits).then_some(number)
+    };
+    match given {
+        "" | "working" => Some(State::View(View::Working)),
+        "published" => Some(State::View(View::Published)),
+        _ => match given.split_once('-')? {
+            ("edition", digits) => number(digits).map(|it| State::View(View::Edition(it))),
+            ("draft", digits) => number(digits).map(State::Draft),
+            (_, _) => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_a_name() {
+        assert_eq!(named(""), Some(State::View(View::Working)));
+        assert_eq!(named("working"), Some(State::View(View::Working)));
+        assert_eq!(named("published"), Some(State::View(View::Published)));
+        assert_eq!(named("edition-2"), Some(State::View(View::Edition(2))));
+        assert_eq!(named("draft-1"), Some(State::Draft(1)));
+        for bad in ["edition", "edition-", "edition-0", "edition-02", "draft--1", "Draft-1", "x-1"]
+        {
+            assert_eq!(named(bad), None, "{bad}");
+        }
+    }
+}
