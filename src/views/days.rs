@@ -13,8 +13,8 @@ const POWERS: [u8; 3] = [5, 10, 15];
 
 const FIRST: Date = Date::constant(1, 1, 1);
 
-/// The last day that has a number of its own: later ones, more than 800 years from now, share its
-/// spans. Who asks for them looks at the records.
+/// The number that all days share from here on, more than 800 years from now: of them only their
+/// spans are found. Who asks for them looks at the records.
 const LAST: u32 = (1 << 20) - 1;
 
 /// A span of days.
@@ -46,13 +46,18 @@ pub(super) fn around(day: Date) -> impl Iterator<Item = Days> {
 }
 
 /// The terms of which a record has one if it is in effect from a day in this range on, both ends
-/// included. Where the range has no end, records may have one of them though they lie outside of
-/// it: before year 1, or centuries ahead.
+/// included. Where the range has no end or lies centuries ahead, records may have one of them though
+/// they lie outside of it.
 #[must_use]
 pub fn effective_within(from: Option<Date>, to: Option<Date>) -> Vec<Term> {
     let (mut at, last) = (from.map_or(0, number), to.map_or(LAST, number));
     let mut terms = Vec::new();
     while at <= last {
+        let end = Days { power: POWERS[0], index: LAST >> POWERS[0] };
+        if last == LAST && at >> end.power == end.index {
+            terms.push(Term::EffectiveWithin(end));
+            break;
+        }
         let fits = |power: &u8| {
             let size = 1_u32 << power;
             at.is_multiple_of(size) && at.saturating_add(size.saturating_sub(1)) <= last

@@ -12,6 +12,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     account::records,
+    editions::Editing,
     served::{Ground, Served, act, date, explained, last},
     sim_disk::Seeded,
     simulation::variable,
@@ -317,11 +318,13 @@ fn atoms(all: &[Known]) -> Vec<Atom> {
     add("after_draft = true".to_owned(), Box::new(|it, _| it.changes && it.after_draft));
     add("after_signature".to_owned(), Box::new(|it, _| it.changes && it.after_signature));
     add("after_draft = false".to_owned(), Box::new(|it, _| !(it.changes && it.after_draft)));
-    for hours in [13, 30, 60] {
-        let until = move |it: &Known, at: u64| {
-            let (position, time) = it.published.filter(|_| it.changes)?;
-            (position <= at).then(|| time.duration_since(it.recorded_at).as_hours())
-        };
+    let until = |it: &Known, at: u64| {
+        let (position, time) = it.published.filter(|_| it.changes)?;
+        (position <= at).then(|| time.duration_since(it.recorded_at).as_hours())
+    };
+    let hours: BTreeSet<i64> = all.iter().filter_map(|it| until(it, u64::MAX)).collect();
+    let (first, last) = (*hours.first().unwrap(), *hours.last().unwrap());
+    for hours in [first, i64::midpoint(first, last)] {
         add(
             format!("hours_to_publication <= {hours}"),
             Box::new(move |it, at| until(it, at).is_some_and(|it| it <= hours)),
@@ -338,16 +341,19 @@ fn atoms(all: &[Known]) -> Vec<Atom> {
 async fn world(ground: Ground, random: &mut Seeded) -> Served {
     let hands = Arc::clone(&ground.hands);
     let pause = || hands.turn(HOURS_13, HOURS_13.unsigned_abs());
-    let served = Served::on(ground).await.unwrap();
+    let served = Served::start_on(ground).await;
     for chapter in 0..3 {
         let telling = Telling { long_text_bytes: 100, evidence: 2 };
         tell_pausing(&served.clients(), chapter, telling, &pause).await;
     }
+    let editing = Editing::graded(&served).await;
+    let other = served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await;
+    let names = [editing.name.clone(), other];
     let mut lasts = BTreeMap::new();
-    let names = [
-        served.open("apa-2006").await,
-        served.open_under("apa-2005", "frameworks/apa/versions/2005", "2005").await,
-    ];
+    for area in AREAS {
+        let rows = served.history(&editing.name, area).await;
+        lasts.insert((editing.name.clone(), area), rows.last().unwrap().position);
+    }
     for step in 0..120_u64 {
         served.at(&format!("2006-{:02}-{:02}T09:00:00Z", 11 + step / 60, 1 + (step % 60) / 2));
         let name = &names[(random.next() % 2) as usize];
@@ -366,12 +372,33 @@ async fn world(ground: Ground, random: &mut Seeded) -> Served {
         if let Ok(receipt) = set {
             lasts.insert((name.clone(), area), receipt.position);
         }
+        match step {
+            30 => share_draft(&served, &editing.name).await,
+            60 => {
+                // Signed once, and then open again.
+                editing.lock().await;
+                editing.sign("ofsted", 1).await.unwrap();
+                editing.refuse("csci", 1).await.unwrap();
+            }
+            _ => {}
+        }
         if step % 40 == 7 {
             // The second time it is there.
             drop(served.narrate(name, area, "Children are safe.").await);
         }
     }
     served
+}
+
+async fn share_draft(served: &Served, name: &str) {
+    let request = pb::ShareDraftRequest {
+        assessment: name.to_owned(),
+        act: Some(act()),
+        recipient: "the director of children's services".to_owned(),
+        audience: "addressee".to_owned(),
+        ..pb::ShareDraftRequest::default()
+    };
+    served.assessments("lead").share_draft(request).await.unwrap();
 }
 
 /// The positions that an expression finds, in whichever pages.
@@ -464,6 +491,7 @@ async fn check(
 #[tokio::test]
 async fn a_field_and_the_comparison_of_its_name_are_one() {
     let served = Served::start().await;
+    served.at("2006-10-12T09:00:00Z");
     let name = served.open("apa-2006").await;
     let first = served.award(&name, AREAS[1], "good").await.position;
     let second = served.moderate(&name, AREAS[1], "adequate", first).await.position;
@@ -504,6 +532,7 @@ async fn what_is_wrong_with_an_expression_is_told_with_its_column() {
 #[tokio::test]
 async fn a_stream_carries_what_meets_its_expression_and_refuses_what_no_record_tells() {
     let served = Served::start().await;
+    served.at("2006-10-12T09:00:00Z");
     let name = served.open("apa-2006").await;
     let first = served.award(&name, AREAS[1], "good").await.position;
     let second = served.moderate(&name, AREAS[1], "adequate", first).await.position;
@@ -522,7 +551,7 @@ async fn a_stream_carries_what_meets_its_expression_and_refuses_what_no_record_t
         }
         Ok::<_, tonic::Status>(positions)
     };
-    let graded = "level_after = good OR decider = moderator@ofsted";
+    let graded = "level_after = good OR decider = moderator@ofsted AND event = GradeSet";
     assert_eq!(stream(graded).await.unwrap(), [first, second]);
     assert_eq!(stream("NOT reason = MODERATION AND event = GradeSet").await.unwrap(), [first]);
     let refused = stream("concept = ecm.staying-safe").await.unwrap_err();
@@ -546,6 +575,7 @@ fn audit(served: &Served, arguments: &[&str]) -> (bool, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_is_repeated_to_the_byte_at_its_position() {
     let served = Served::start().await;
+    served.at("2006-10-12T09:00:00Z");
     let name = served.open("apa-2006").await;
     let first = served.award(&name, AREAS[1], "good").await.position;
     let second = served.moderate(&name, AREAS[1], "adequate", first).await.position;
@@ -567,7 +597,10 @@ async fn an_export_is_repeated_to_the_byte_at_its_position() {
         assert_eq!(rows.len(), if format == "csv" { 2 } else { 3 }, "{exported}");
         assert!(rows[0].contains(&first.to_string()) && rows[1].contains(&second.to_string()));
         let word = if format == "csv" { "good" } else { "adequate" };
-        later = served.moderate(&name, AREAS[1], word, later).await.position;
+        let expected = Some(last(later));
+        let how = explained("FACTUAL_ACCURACY");
+        let changed = served.set_as("inspector", &name, AREAS[1], word, how, expected).await;
+        later = changed.unwrap().position;
         assert_ne!(export(&[]), exported, "one more row");
         assert_eq!(export(&["--known-at", &head.to_string()]), exported);
         assert_eq!(exported.ends_with("\r\n"), format == "csv");

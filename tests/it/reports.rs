@@ -77,6 +77,7 @@ async fn revise(served: &Served, name: &str, entry: &str, at: u64, said: Option<
 #[tokio::test(flavor = "multi_thread")]
 async fn two_moments_of_an_assessment_differ_in_grades_and_words() {
     let served = Served::start().await;
+    served.at("2006-10-12T09:00:00Z");
     let name = served.open("apa-2006").await;
     let safe = served.award(&name, SAFE, "good").await.position;
     let capacity = served.award(&name, CAPACITY, "2").await.position;
@@ -192,10 +193,14 @@ async fn the_public_compares_what_is_published_and_shown_to_it() {
     let served = Served::start().await;
     tell(&served.clients(), 0, Telling { long_text_bytes: 100, evidence: 1 }).await;
     let name = assessment_of(0);
-    let (published, edition) = (state(&name, "published"), state(&name, "edition-1"));
+    let (published, edition) = (state(&name, "published"), state(&name, "edition-2"));
     let shown = compare(&served, "consumer", published.clone(), edition.clone()).await.unwrap();
     assert_eq!(told(&shown), [pair("childrens-services", Comparison::Same)]);
     assert!(shown.entries.is_empty());
+    // There is nothing in what was withdrawn.
+    let withdrawn = state(&name, "edition-1");
+    let shown = compare(&served, "consumer", published.clone(), withdrawn).await.unwrap();
+    assert_eq!(told(&shown), [pair("childrens-services", Comparison::Dropped)]);
     let all = compare(&served, "auditor", published.clone(), edition).await.unwrap();
     assert!(all.areas.len() > 5);
     for hidden in ["working", "draft-1", ""] {
@@ -348,7 +353,7 @@ async fn follow_up(
     name: &str,
     entry: &str,
     (assessment, item): (&str, &str),
-    (status, carried_to): (pb::FollowUpStatus, &str),
+    (status, carried_to): (FollowUpStatus, &str),
 ) {
     let follow_up = pb::FollowUp {
         assessment: assessment.to_owned(),
@@ -467,6 +472,7 @@ fn verb(served: &Served, words: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_verbs_show_what_is_compared_counted_and_lined_up() {
     let served = Served::start().await;
+    served.at("2006-10-12T09:00:00Z");
     let name = served.open("apa-2006").await;
     let first = served.award(&name, SAFE, "good").await.position;
     served.moderate(&name, SAFE, "adequate", first).await;

@@ -211,7 +211,12 @@ pub type Authorised = InterceptedService<Channel, Bearer>;
 impl Served {
     /// A server on a new ledger, with the subject of the tests registered.
     pub async fn start() -> Self {
-        let served = Self::on(Ground::new()).await.unwrap();
+        Self::start_on(Ground::new()).await
+    }
+
+    /// The same, on a ground where nothing lies.
+    pub async fn start_on(ground: Ground) -> Self {
+        let served = Self::on(ground).await.unwrap();
         let request = pb::RegisterSubjectRequest {
             act: Some(act()),
             subject: SUBJECT.to_owned(),

@@ -1,3 +1,5 @@
+//! Expressions as they are read and refused.
+
 use jiff::civil::Date;
 use tonic_types::StatusExt as _;
 
