@@ -56,6 +56,26 @@ pub(super) async fn run(flags: &FeedFlags, output: &mut Output) -> Result<(), Fa
     Ok(())
 }
 
+/// What a reader is told who is there until it has all, without a word of progress.
+///
+/// # Errors
+/// [`Failure`] if the service refuses, or cannot be reached.
+pub(in crate::cli) async fn read(
+    client: &Client,
+    request: pb::GetFeedRequest,
+) -> Result<Vec<pb::FeedUpdate>, Failure> {
+    let failed = |status| Failure::refused("the feed".to_owned(), status);
+    let mut messages = client.assessments().get_feed(request).await.map_err(failed)?.into_inner();
+    let mut updates = Vec::new();
+    while let Some(message) = messages.message().await.map_err(failed)? {
+        match message.message {
+            Some(Message::Update(update)) => updates.push(update),
+            Some(Message::CaughtUp(_) | Message::Checkpoint(_)) | None => {}
+        }
+    }
+    Ok(updates)
+}
+
 /// The position up to which nothing is missing once `message` is read.
 fn reached(message: &pb::GetFeedResponse) -> Option<u64> {
     Some(match message.message.as_ref()? {

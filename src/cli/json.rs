@@ -32,6 +32,7 @@ in_json!(
     Command,
     CompareAssessmentsResponse,
     Disclosure,
+    FeedUpdate,
     Framework,
     GetFeedResponse,
     ImportStep,

@@ -1,10 +1,12 @@
-//! `demo`: a letter of 2006, and how a grade in it came about, on one screen.
+//! `demo`: a letter of 2006, how a grade in it came about, and what became of another after it was
+//! published, on one screen.
 //!
 //! Starts a server in this process on a directory to throw away, replays the scenes of
 //! `leicester-2006.json` through real gRPC over the loopback, each at its own time of autumn
-//! 2006, and shows what stands, who changed what, and what was known before. The letter's grades
-//! and figures are facts of the letter; the words are ours; the logins, the dates of recording
-//! and the earlier grades are invented and say so.
+//! 2006, and shows what the letter says, who changed what, what was known before, and what readers of
+//! the scores are told after. The letter's grades and figures are facts of the letter; the words are
+//! ours; the logins, the dates of recording, the earlier grades and all that happens after the letter
+//! are invented and say so.
 
 mod clock;
 mod screen;
@@ -22,7 +24,7 @@ use super::{
     assessment,
     client::{Client, Token, dial},
     failure::Failure,
-    history,
+    feed, history,
     import::{Callers, OnRefusal, Sender, Tally},
     output::{self, Format, Output},
     serve,
@@ -43,6 +45,10 @@ const ASSESSMENT: &str = "subjects/leicester-city/assessments/apa-2006";
 const AREA: &str = "enjoying-and-achieving";
 /// The earlier moment: after the first grades, before any was changed.
 const EARLIER: &str = "2006-10-11T12:00:00Z";
+/// When the letter was out, and nothing had happened to it.
+const LETTER: &str = "2006-11-01T12:00:00Z";
+/// Whose scores are shown, and of what.
+const FED: (&str, &str) = ("audit-commission", "CPA");
 /// The port is whichever is free: a demonstration disturbs nobody.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
@@ -168,13 +174,10 @@ fn token(login: &Login, running: &Running) -> Result<Token, Failure> {
 
 /// Asks for all that the screen shows.
 async fn ask(auditor: &Client, position: u64) -> Result<Screen, Failure> {
-    let earlier: Timestamp = EARLIER
-        .parse()
-        .map_err(|error| Failure::Start { doing: "read a time", source: Box::new(error) })?;
-    let earlier_day = earlier.strftime("%F").to_string();
-    let earlier = KnownAt::KnownAtTime(wording::timestamp(earlier));
-    let now = read(auditor, None, position).await?;
-    let framework = assessment::framework(auditor, &now.framework).await?;
+    let (earlier, letter) = (moment(EARLIER)?, moment(LETTER)?);
+    let known_at = |time| Some(KnownAt::KnownAtTime(wording::timestamp(time)));
+    let published = read(auditor, known_at(letter), position).await?;
+    let framework = assessment::framework(auditor, &published.framework).await?;
     let request = pb::GetGradeHistoryRequest {
         assessment: ASSESSMENT.to_owned(),
         area: AREA.to_owned(),
@@ -183,11 +186,33 @@ async fn ask(auditor: &Client, position: u64) -> Result<Screen, Failure> {
     };
     Ok(Screen {
         history: history::read(auditor, request).await?,
-        earlier: read(auditor, Some(earlier), position).await?,
-        earlier_day,
-        now,
+        earlier: (day(earlier), read(auditor, known_at(earlier), position).await?),
+        letter: (day(letter), published),
         framework,
+        scores: scores(auditor).await?,
     })
+}
+
+fn moment(written: &str) -> Result<Timestamp, Failure> {
+    written
+        .parse()
+        .map_err(|error| Failure::Start { doing: "read a time", source: Box::new(error) })
+}
+
+fn day(of: Timestamp) -> String {
+    of.strftime("%F").to_string()
+}
+
+/// All scores that a consumer has been fed.
+async fn scores(auditor: &Client) -> Result<Vec<pb::FeedUpdate>, Failure> {
+    let (recipient, scheme) = FED;
+    let request = pb::GetFeedRequest {
+        scheme: scheme.to_owned(),
+        recipient: recipient.to_owned(),
+        catch_up_only: true,
+        ..pb::GetFeedRequest::default()
+    };
+    feed::read(auditor, request).await
 }
 
 async fn read(

@@ -5,35 +5,43 @@ use crate::{cli::tables, pb};
 /// What the screen shows.
 #[derive(Debug)]
 pub(super) struct Screen {
-    /// The letter as it stands.
-    pub(super) now: pb::Assessment,
-    /// What was known of it before.
-    pub(super) earlier: pb::Assessment,
-    /// When that was.
-    pub(super) earlier_day: String,
+    /// The letter as it was published, and on which day.
+    pub(super) letter: (String, pb::Assessment),
+    /// What was known before, and on which day.
+    pub(super) earlier: (String, pb::Assessment),
     /// How one area's grade came about.
     pub(super) history: Vec<pb::AuditRow>,
     /// What is graded, and how levels are called.
     pub(super) framework: pb::Framework,
+    /// What a consumer was told from the letter on.
+    pub(super) scores: Vec<pb::FeedUpdate>,
 }
 
 impl Screen {
     /// The screen, line by line.
     pub(super) fn lines(&self, width: u16) -> Vec<String> {
-        let mut lines = tables::summary(width, &self.now, Some(&self.framework));
+        let ((day, letter), (earlier_day, earlier)) = (&self.letter, &self.earlier);
+        let mut lines = tables::summary(width, letter, Some(&self.framework));
         lines.extend([
             String::new(),
             "Who changed which grade, when, why, on whose decision".into(),
         ]);
         lines.extend(tables::timelines(width, &self.history));
-        let day = &self.earlier_day;
-        lines.extend([String::new(), format!("What was known on {day}, beside what is known now")]);
-        let known = format!("Known on {day}");
-        let earlier = (known.as_str(), &self.earlier);
-        lines.extend(tables::beside(width, earlier, ("Known now", &self.now)));
+        let known = "What was known on";
+        lines
+            .extend([String::new(), format!("{known} {earlier_day}, beside what the letter says")]);
+        let names = [format!("Known on {earlier_day}"), format!("Letter of {day}")];
+        let [before, after] = names.each_ref().map(String::as_str);
+        lines.extend(tables::beside(width, (before, earlier), (after, letter)));
+        lines.extend([String::new(), AFTERWARDS.into()]);
+        lines.extend(self.scores.iter().flat_map(tables::scores));
         lines
     }
 }
+
+/// What comes after the letter.
+const AFTERWARDS: &str =
+    "After publication (invented): a representation is upheld, and the score is corrected";
 
 #[cfg(test)]
 mod tests {
@@ -45,9 +53,9 @@ mod tests {
         let mut earlier = sample::assessment();
         earlier.judgements[1].award = Some(sample::worded("good"));
         let screen = Screen {
-            now: sample::assessment(),
-            earlier,
-            earlier_day: "2006-10-11".to_owned(),
+            letter: ("2006-11-01".to_owned(), sample::assessment()),
+            earlier: ("2006-10-11".to_owned(), earlier),
+            scores: vec![sample::score(), sample::score()],
             history: sample::moderated(),
             framework: sample::framework(),
         };

@@ -20,8 +20,8 @@ use crate::{
 const LEICESTER: &str = include_str!("leicester-2006.json");
 /// How messages call the script.
 const ORIGIN: &str = "leicester-2006.json";
-/// The scenes last two months by the demonstration clock, and credentials with them.
-const VALID: Duration = Duration::from_hours(100 * 24);
+/// The scenes last some months by the demonstration clock, and credentials with them.
+const VALID: Duration = Duration::from_hours(200 * 24);
 
 /// Who plays, and what happens when.
 #[derive(Debug)]
@@ -174,10 +174,19 @@ mod tests {
         assert_eq!(cast, sends);
     }
 
-    #[test]
-    fn the_last_grade_of_each_area_is_the_letters() {
+    /// What is ordered until an edition is published, that order included.
+    fn until(edition: u32) -> Vec<Order> {
+        let mut orders: Vec<_> = orders().into_iter().map(|(_, order)| order).collect();
+        let published = orders.iter().position(
+            |order| matches!(order, Order::PublishAssessment(order) if order.edition == edition),
+        );
+        orders.truncate(published.unwrap().saturating_add(1));
+        orders
+    }
+
+    fn grades(orders: Vec<Order>) -> BTreeMap<String, String> {
         let mut grades = BTreeMap::new();
-        for (_, order) in orders() {
+        for order in orders {
             let Order::SetGrade(order) = order else { continue };
             let grade = order.grade.unwrap();
             let qualifier = grade.qualifier;
@@ -188,6 +197,11 @@ mod tests {
             };
             grades.insert(order.area, format!("{award} {qualifier}").trim().to_owned());
         }
+        grades
+    }
+
+    #[test]
+    fn the_last_grade_of_each_area_is_the_letters_and_one_is_raised_after_it() {
         let letter = [
             ("achieving-economic-well-being", "adequate with an overall improving trend"),
             ("being-healthy", "good"),
@@ -199,7 +213,10 @@ mod tests {
             ("staying-safe", "good"),
         ];
         let letter = letter.map(|(area, grade)| (area.to_owned(), grade.to_owned()));
-        assert_eq!(grades, BTreeMap::from(letter));
+        let mut expected = BTreeMap::from(letter);
+        assert_eq!(grades(until(1)), expected);
+        expected.insert("childrens-services".to_owned(), "4".to_owned());
+        assert_eq!(grades(until(2)), expected);
     }
 
     #[test]
@@ -237,19 +254,19 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_is_signed_by_both_and_published_on_its_day() {
-        let last: Vec<_> = orders().into_iter().rev().take(3).map(|(_, order)| order).collect();
-        let Order::PublishAssessment(published) = &last[0] else { panic!("published last") };
-        let day = published.letter_date.unwrap();
-        assert_eq!((day.year, day.month, day.day), (2006, 11, 1));
-        let mut signers: Vec<_> = last[1..]
-            .iter()
-            .map(|order| {
+    fn each_edition_is_signed_by_both_and_published_on_its_day() {
+        for (edition, expected) in [(1, (2006, 11, 1)), (2, (2006, 12, 18))] {
+            let mut last = until(edition).into_iter().rev();
+            let Some(Order::PublishAssessment(published)) = last.next() else { panic!("last") };
+            let day = published.letter_date.unwrap();
+            assert_eq!((day.year, day.month, day.day), expected);
+            let signers = last.take(2).map(|order| {
                 let Order::SignOffAssessment(order) = order else { panic!("signed before") };
-                order.organisation.as_str()
-            })
-            .collect();
-        signers.sort_unstable();
-        assert_eq!(signers, ["csci", "ofsted"]);
+                assert_eq!(order.edition, edition);
+                order.organisation
+            });
+            assert_eq!(signers.collect::<BTreeSet<_>>(), ["csci", "ofsted"].map(Into::into).into());
+        }
+        assert_eq!(until(2).len(), orders().len(), "nothing comes after");
     }
 }

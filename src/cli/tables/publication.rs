@@ -1,6 +1,6 @@
 //! What leaves the ledger: disclosures as a table, scores as lines.
 
-use super::{at_least, keep, lines, listing};
+use super::{at_least, audit::stream, keep, lines, listing};
 use crate::{
     cli::wording::{NOTHING, award, date, label},
     pb::{self, feed_item::Kind},
@@ -45,28 +45,34 @@ pub(in crate::cli) fn disclosure(width: u16, it: &pb::Disclosure) -> Vec<String>
     out
 }
 
-/// What one publication brought about, a line per item.
+/// What one publication brought about: of each item the score, and where it comes from.
 pub(in crate::cli) fn scores(update: &pb::FeedUpdate) -> Vec<String> {
     let score = |it: &pb::FeedItem| {
         let block = if it.block.is_empty() { &it.scheme } else { &it.block };
         let given = value(it.kind(), it.award.as_ref());
+        let fallback = if it.fallback { " (fallback)" } else { "" };
+        let (subject, assessment) = (stream(&it.subject), stream(&it.assessment));
+        let from = match it.position {
+            0 => String::new(),
+            position => format!(", record {position}"),
+        };
         let corrected = it.corrects.as_ref().map(|was| {
             let before = Kind::try_from(was.kind).unwrap_or(Kind::Unspecified);
             let former = value(before, was.award.as_ref());
-            format!("; corrects {former} of edition {} of {}", was.edition, was.assessment)
+            let elsewhere = if was.assessment == it.assessment {
+                String::new()
+            } else {
+                format!(" of {}", stream(&was.assessment))
+            };
+            format!("; corrects {former} of edition {}{elsewhere}", was.edition)
         });
-        let fallback = if it.fallback { " (fallback)" } else { "" };
-        format!(
-            "{:>6}  {}  {block}: {given}{fallback}  edition {} of {}, record {}{}",
-            update.position,
-            it.subject,
-            it.edition,
-            it.assessment,
-            it.position,
-            corrected.unwrap_or_default()
-        )
+        let corrected = corrected.unwrap_or_default();
+        [
+            format!("{:>6}  {subject}  {block}: {given}{fallback}", update.position),
+            format!("        edition {} of {assessment}{from}{corrected}", it.edition),
+        ]
     };
-    update.items.iter().map(score).collect()
+    update.items.iter().flat_map(score).collect()
 }
 
 /// The value as its consumer writes it.
@@ -83,7 +89,7 @@ fn value(kind: Kind, given: Option<&pb::Award>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pb::google::r#type::Date;
+    use crate::{cli::tables::sample, pb::google::r#type::Date};
 
     fn three() -> pb::Award {
         pb::Award { scale: "apa-1-4".to_owned(), level: "3".to_owned(), ..pb::Award::default() }
@@ -128,32 +134,27 @@ It is fed childrens-services as the whole of CPA.
     }
 
     #[test]
-    fn a_score_says_what_it_corrects() {
-        let correction = pb::FeedCorrection {
-            assessment: "subjects/leicester-city/assessments/apa-2006".to_owned(),
-            edition: 1,
-            kind: Kind::SubjectToReview.into(),
-            ..pb::FeedCorrection::default()
-        };
-        let item = pb::FeedItem {
-            kind: Kind::Score.into(),
-            scheme: "CPA".to_owned(),
-            block: "children".to_owned(),
-            subject: "subjects/leicester-city".to_owned(),
-            assessment: "subjects/leicester-city/assessments/apa-2006".to_owned(),
-            edition: 2,
-            award: Some(three()),
-            position: 70,
-            fallback: true,
-            corrects: Some(correction),
-            ..pb::FeedItem::default()
-        };
-        let update = pb::FeedUpdate { position: 82, record_id: String::new(), items: vec![item] };
+    fn a_score_says_where_it_comes_from_and_what_it_corrects() {
+        let mut update = sample::score();
         assert_eq!(
             scores(&update),
-            ["    82  subjects/leicester-city  children: 3 (fallback)  edition 2 of \
-              subjects/leicester-city/assessments/apa-2006, record 70; corrects S/R of edition 1 of \
-              subjects/leicester-city/assessments/apa-2006"]
+            [
+                "    82  leicester-city  children: 4",
+                "        edition 2 of leicester-city/apa-2006, record 77; corrects 3 of edition 1"
+            ]
+        );
+        let item = &mut update.items[0];
+        (item.kind, item.position, item.fallback) = (Kind::NotRated.into(), 0, true);
+        let corrects = item.corrects.as_mut().unwrap();
+        corrects.kind = Kind::SubjectToReview.into();
+        corrects.assessment = "subjects/leicester-city/assessments/apa-2005".to_owned();
+        assert_eq!(
+            scores(&update),
+            [
+                "    82  leicester-city  children: not rated (fallback)",
+                "        edition 2 of leicester-city/apa-2006; corrects S/R of edition 1 of \
+                 leicester-city/apa-2005"
+            ]
         );
     }
 }

@@ -39,6 +39,20 @@ pub(in crate::cli) fn framework() -> pb::Framework {
     )
 }
 
+/// A score that corrects another.
+pub(in crate::cli) fn score() -> pb::FeedUpdate {
+    read(
+        r#"{"position": "82", "items": [{
+            "kind": "KIND_SCORE", "scheme": "CPA", "block": "children",
+            "subject": "subjects/leicester-city",
+            "assessment": "subjects/leicester-city/assessments/apa-2006", "edition": 2,
+            "award": {"scale": "apa-1-4", "level": "4"}, "position": "77",
+            "corrects": {
+                "assessment": "subjects/leicester-city/assessments/apa-2006", "edition": 1,
+                "kind": "KIND_SCORE", "award": {"scale": "apa-1-4", "level": "3"}}}]}"#,
+    )
+}
+
 pub(in crate::cli) fn assessment() -> pb::Assessment {
     read(
         r#"{
