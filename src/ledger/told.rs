@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use super::{Condition, Test, topics};
 use crate::{
     judgement::{
-        AreaId, Correction, Decider, Event, GradeSet, Label, OrganisationId, PersonId, Role,
-        Standing, StreamId,
+        AreaId, Correction, Decider, Event, GradeSet, Label, OrganisationId, PersonId, ReasonCode,
+        Role, Standing, StreamId,
     },
     record::{Commitment, Record},
     views::days_late,
@@ -50,13 +50,15 @@ pub(super) fn by(record: &Record, test: &Test) -> Option<bool> {
         Test::DecidedBy(persons) => deciders(record).iter().any(|it| persons.contains(it)),
         Test::Organisation(id) => organisations(record).contains(&Some(id)),
         Test::Role(role) => roles(record).contains(&Some(*role)),
-        Test::Reason(code) => record.act.reason.as_ref() == Some(code),
+        Test::Reason(code) => reasons(record).contains(&Some(code)),
         Test::Basis(basis) => record.act.basis == Some(*basis),
         Test::Change(kind) => grade(record).is_some_and(|grade| grade.change == *kind),
         Test::Event(name) => record.event.name() == *name,
         Test::LevelBefore(name) => is_named(grade(record).and_then(|it| it.before.as_ref()), name),
         Test::LevelAfter(name) => is_named(grade(record).map(|it| &it.award.standing), name),
-        Test::EffectiveOn(within) => within.contains(effective_on(record)),
+        Test::EffectiveOn(within) => {
+            effective(record).into_iter().flatten().any(|day| within.contains(day))
+        }
         Test::RecordedAt(within) => within.contains(record.recorded_at),
         Test::BackdatedDays(within) => {
             within.contains(days_late(record.recorded_on, effective_on(record)))
@@ -76,23 +78,37 @@ fn is_named(standing: Option<&Standing>, name: &Label) -> bool {
     standing.is_some_and(|standing| standing.names().any(|it| it == *name))
 }
 
-/// Who decided instead of whom another record says, if this one puts that right.
-fn put_right(record: &Record) -> Option<&Decider<Commitment>> {
-    let Event::RecordCorrected(event) = &record.event else { return None };
-    match &event.to {
-        Correction::DecidedBy(decider) => Some(decider),
-        Correction::DecidedOn(_)
-        | Correction::EffectiveOn(_)
-        | Correction::Reason(_)
-        | Correction::Transcription(_) => None,
-    }
+/// What holds instead of what another record says, if this one puts that right.
+fn put_right(record: &Record) -> Option<&Correction<Commitment>> {
+    if let Event::RecordCorrected(event) = &record.event { Some(&event.to) } else { None }
+}
+
+/// Who decided, instead of whom another record says.
+fn decider_put_right(record: &Record) -> Option<&Decider<Commitment>> {
+    if let Correction::DecidedBy(decider) = put_right(record)? { Some(decider) } else { None }
+}
+
+/// Why; and why by what a record puts right.
+fn reasons(record: &Record) -> [Option<&ReasonCode>; 2] {
+    let corrected = put_right(record).and_then(|correction| {
+        if let Correction::Reason(code) = correction { Some(code) } else { None }
+    });
+    [record.act.reason.as_ref(), corrected]
+}
+
+/// From which day it holds; and from which day what it puts right does.
+fn effective(record: &Record) -> [Option<Date>; 2] {
+    let corrected = put_right(record).and_then(|correction| {
+        if let Correction::EffectiveOn(day) = correction { Some(*day) } else { None }
+    });
+    [Some(effective_on(record)), corrected]
 }
 
 /// Who decided: see [`Fact::deciders`](crate::judgement::Fact::deciders); and who is said to have
 /// by a record that puts another right.
 fn deciders(record: &Record) -> Vec<PersonId> {
     let mut deciders = deciders_of(record);
-    deciders.extend(put_right(record).map(Decider::persons).unwrap_or_default());
+    deciders.extend(decider_put_right(record).map(Decider::persons).unwrap_or_default());
     deciders
 }
 
@@ -114,7 +130,7 @@ fn organisations(record: &Record) -> [Option<&OrganisationId>; 5] {
     } else {
         None
     };
-    let put_right = put_right(record).map(|decider| &decider.organisation);
+    let put_right = decider_put_right(record).map(|decider| &decider.organisation);
     [Some(&record.recorded_by.organisation), decided_for, signed_for, refused_for, put_right]
 }
 

@@ -8,7 +8,7 @@ use crate::{
         Event, FrameworkId, Label, Milestone, OrganisationId, PersonId, ReasonCode, Role, Standing,
         StreamId, SubjectId,
     },
-    record::Record,
+    record::{Commitment, Record},
 };
 
 use super::days::{self, Days, Lateness};
@@ -325,13 +325,7 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
             if let About::Entry(entry) = &event.about {
                 terms.push(Term::Entry(assessment.clone(), entry.clone()));
             }
-            // Who asks for a decider finds what was put down to another by mistake.
-            if let Correction::DecidedBy(decider) = &event.to {
-                for person in decider.persons() {
-                    push_once(terms, Term::DecidedBy(*person));
-                }
-                push_once(terms, Term::Organisation(decider.organisation.clone()));
-            }
+            push_correction(terms, &event.to);
         }
         Event::EntryRecorded(event) => {
             terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
@@ -359,6 +353,26 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
     }
 }
 
+/// Who asks for a decider, a reason or a day finds what was put right to it.
+fn push_correction(terms: &mut Vec<Term>, to: &Correction<Commitment>) {
+    match to {
+        Correction::DecidedBy(decider) => {
+            for person in decider.persons() {
+                push_once(terms, Term::DecidedBy(*person));
+            }
+            push_once(terms, Term::Organisation(decider.organisation.clone()));
+        }
+        Correction::EffectiveOn(day) => push_effective(terms, *day),
+        Correction::Reason(code) => push_once(terms, Term::Reason(code.clone())),
+        Correction::DecidedOn(_) | Correction::Transcription(_) => {}
+    }
+}
+
+fn push_effective(terms: &mut Vec<Term>, day: Date) {
+    push_once(terms, Term::EffectiveOn(day));
+    days::around(day).map(Term::EffectiveWithin).for_each(|term| push_once(terms, term));
+}
+
 /// Who, why, on what basis and from when.
 fn push_act(terms: &mut Vec<Term>, record: &Record) {
     let (act, recorder) = (&record.act, &record.recorded_by);
@@ -383,11 +397,10 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
     if let Event::SignedOff(event) = &record.event {
         push_once(terms, Term::Organisation(event.organisation.clone()));
     }
-    terms.extend(act.reason.clone().map(Term::Reason));
+    act.reason.iter().for_each(|code| push_once(terms, Term::Reason(code.clone())));
     terms.extend(act.basis.map(Term::Basis));
     let effective_on = act.effective_on.unwrap_or(record.recorded_on);
-    terms.push(Term::EffectiveOn(effective_on));
-    terms.extend(days::around(effective_on).map(Term::EffectiveWithin));
+    push_effective(terms, effective_on);
     terms.extend(Lateness::of(record.recorded_on, effective_on).map(Term::Backdated));
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use judgement_ledger::pb::{self, record::Event};
+use judgement_ledger::pb::{self, corrected_value::Value, record::Event, stated_correction::Field};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -32,6 +32,8 @@ struct Known {
     framework: String,
     recorded_at: Timestamp,
     effective_on: Date,
+    /// What it puts in the place of another record's mistake.
+    put_right: Option<Value>,
     /// When the next edition of its assessment was published, by which record.
     published: Option<(u64, Timestamp)>,
     changes: bool,
@@ -93,6 +95,40 @@ impl Tree {
             Self::And(each) => each.iter().all(|it| it.holds(atoms, known, at)),
             Self::Or(each) => each.iter().any(|it| it.holds(atoms, known, at)),
         }
+    }
+}
+
+impl Known {
+    /// Who decided as it was recorded, and who is put in the place of a mistake.
+    fn deciders(&self) -> Vec<pb::Decider> {
+        let formers = self.row.corrections.iter().filter_map(|it| it.former.clone()?.value);
+        let mut formers = formers.filter_map(|it| match it {
+            Value::DecidedBy(decider) => Some(decider),
+            _ => None,
+        });
+        let first = formers.next().or_else(|| self.row.decided_by.clone());
+        let put_right = match &self.put_right {
+            Some(Value::DecidedBy(decider)) => Some(decider.clone()),
+            _ => None,
+        };
+        first.into_iter().chain(put_right).collect()
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = vec![self.record.reason.clone()];
+        if let Some(Value::Reason(code)) = &self.put_right {
+            reasons.push(code.clone());
+        }
+        reasons
+    }
+
+    /// Whether a day from which it holds, or what it puts right, is such.
+    fn is_effective(&self, such: impl Fn(Date) -> bool) -> bool {
+        let put_right = match &self.put_right {
+            Some(Value::EffectiveOn(day)) => Some(civil(Some(day))),
+            _ => None,
+        };
+        such(self.effective_on) || put_right.is_some_and(such)
     }
 }
 
@@ -192,7 +228,8 @@ async fn known(served: &Served) -> Vec<Known> {
             after_draft,
             after_signature,
             framework: frameworks.get(&record.stream).cloned().unwrap_or_default(),
-            effective_on: civil(row.effective_on.as_ref()),
+            effective_on: civil(record.effective_on.as_ref().or(record.recorded_on.as_ref())),
+            put_right: row.correction.clone().and_then(|it| it.corrected?.value),
             row,
             record,
             areas,
@@ -204,9 +241,9 @@ async fn known(served: &Served) -> Vec<Known> {
     known
 }
 
-fn persons(decider: Option<&pb::Decider>) -> Vec<String> {
+fn persons(decider: &pb::Decider) -> Vec<String> {
     let name = |person: &pb::Person| crate::served::text(&person.name).to_owned();
-    match decider.and_then(|it| it.who.as_ref()) {
+    match decider.who.as_ref() {
         Some(pb::decider::Who::Person(person)) => vec![name(person)],
         Some(pb::decider::Who::Panel(panel)) => panel.members.iter().map(name).collect(),
         None => Vec::new(),
@@ -264,23 +301,23 @@ fn atoms(all: &[Known]) -> Vec<Atom> {
         let name = it.row.recorded_by.as_ref().unwrap();
         vec![crate::served::text(&name.name).to_owned()]
     });
-    each!("decider", ["moderator@ofsted", "inspector@ofsted", "nobody"], |it: &Known| {
-        persons(it.row.decided_by.as_ref())
-    });
+    each!(
+        "decider",
+        ["moderator@ofsted", "inspector@ofsted", "chief@ofsted", "nobody"],
+        |it: &Known| { it.deciders().iter().flat_map(persons).collect::<Vec<_>>() }
+    );
     each!("organisation", ["csci", "ofsted"], |it: &Known| {
-        let decided = it.row.decided_by.as_ref().map(|it| it.organisation.clone());
+        let decided = it.deciders().into_iter().map(|it| it.organisation);
         let mut all = vec![it.row.recorder_organisation.clone(), it.row.signed_for.clone()];
         all.extend(decided);
         all
     });
     each!("role", ["MODERATOR", "RECORDS_OFFICER", "SERVICE"], |it: &Known| {
-        let decided = it.row.decided_by.as_ref().map(pb::Decider::role);
-        let roles = [Some(it.row.recorder_role()), decided].into_iter().flatten();
+        let decided = it.deciders().into_iter().take(1).map(|it| it.role());
+        let roles = [it.row.recorder_role()].into_iter().chain(decided);
         roles.map(|it| it.as_str_name().replace("ROLE_", "")).collect::<Vec<_>>()
     });
-    each!("reason", ["MODERATION", "CLERICAL_ERROR", "NEVER"], |it: &Known| {
-        vec![it.row.reason.clone()]
-    });
+    each!("reason", ["MODERATION", "CLERICAL_ERROR", "NEVER"], Known::reasons);
     each!("basis", ["SAME_EVIDENCE", "ERROR"], |it: &Known| {
         vec![it.row.basis().as_str_name().replace("BASIS_", "")]
     });
@@ -300,9 +337,9 @@ fn atoms(all: &[Known]) -> Vec<Atom> {
             let recorded = TimeZone::UTC.to_datetime(it.recorded_at).date();
             recorded.since(it.effective_on).unwrap().get_days()
         };
-        add(format!("effective >= {day}"), Box::new(move |it, _| it.effective_on >= day));
-        add(format!("effective < {day}"), Box::new(move |it, _| it.effective_on < day));
-        add(format!("effective != {day}"), Box::new(move |it, _| it.effective_on != day));
+        add(format!("effective >= {day}"), Box::new(move |it, _| it.is_effective(|it| it >= day)));
+        add(format!("effective < {day}"), Box::new(move |it, _| it.is_effective(|it| it < day)));
+        add(format!("effective != {day}"), Box::new(move |it, _| !it.is_effective(|it| it == day)));
         add(format!("recorded > \"{time}\""), Box::new(move |it, _| it.recorded_at > time));
         add(format!("recorded <= \"{time}\""), Box::new(move |it, _| it.recorded_at <= time));
         let recorded = TimeZone::UTC.to_datetime(time).date();
@@ -373,6 +410,12 @@ async fn world(ground: Ground, random: &mut Seeded) -> Served {
             lasts.insert((name.clone(), area), receipt.position);
         }
         match step {
+            20 | 50 | 80 | 110 => {
+                let of_name = lasts.iter().filter(|((of, _), _)| of == name);
+                let positions: Vec<u64> = of_name.map(|(_, at)| *at).collect();
+                let at = positions[random.next() as usize % positions.len()];
+                correct(&served, random, (name, at)).await;
+            }
             30 => share_draft(&served, &editing.name).await,
             60 => {
                 // Signed once, and then open again.
@@ -388,6 +431,27 @@ async fn world(ground: Ground, random: &mut Seeded) -> Served {
         }
     }
     served
+}
+
+/// Puts right what a record of a grade says of who decided it, from when it holds, or why.
+async fn correct(served: &Served, random: &mut Seeded, (name, position): (&str, u64)) {
+    let person = pb::stated_decider::Who::Person("chief@ofsted".to_owned());
+    let decider = pb::StatedDecider { who: Some(person), ..pb::StatedDecider::default() };
+    for field in [
+        Field::DecidedBy(decider),
+        Field::EffectiveOn(date(2006, 8, 1 + (random.next() % 30) as i32)),
+        Field::Reason("MODERATION".to_owned()),
+    ] {
+        let request = pb::CorrectRecordRequest {
+            assessment: name.to_owned(),
+            act: Some(explained("CLERICAL_ERROR")),
+            position,
+            to: Some(pb::StatedCorrection { field: Some(field) }),
+            expected: Some(pb::Expectation { last: Some(pb::expectation::Last::Any(true)) }),
+            ..pb::CorrectRecordRequest::default()
+        };
+        served.assessments("officer").correct_record(request).await.unwrap();
+    }
 }
 
 async fn share_draft(served: &Served, name: &str) {
