@@ -1,4 +1,4 @@
-//! `letter`: a published edition as the letter.
+//! `letter`: a published edition, or a draft that was shared, as the letter.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,15 @@ use clap::{Args, ValueEnum};
 use super::{
     client::Client,
     failure::Failure,
-    flags::{self, ClientFlags, ServerFlags},
+    flags::{self, ClientFlags, KnownAt, KnownFlags, ServerFlags},
     json,
     output::{self, Format, Output},
+    wording,
 };
-use crate::{judgement::AssessmentId, pb};
+use crate::{
+    judgement::AssessmentId,
+    pb::{self, render_letter_request},
+};
 
 /// What `letter` is told.
 #[derive(Debug, Clone, Args)]
@@ -23,6 +27,13 @@ pub struct LetterFlags {
     /// The edition published under this number. Default: the latest.
     #[arg(long, env = "JUDGEMENT_LEDGER_EDITION", value_parser = clap::value_parser!(u32).range(1..))]
     pub edition: Option<u32>,
+    /// The draft shared under this number, as its recipient was shown it.
+    #[arg(long, env = "JUDGEMENT_LEDGER_DRAFT", conflicts_with_all = ["edition", "recipient"],
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub draft: Option<u32>,
+    /// What was known, and when.
+    #[command(flatten)]
+    pub known: KnownFlags,
     /// The letter as this recipient gets it: an organisation, `addressee` or `public`. Default: as
     /// the caller may see it.
     #[arg(long, env = "JUDGEMENT_LEDGER_RECIPIENT")]
@@ -64,7 +75,9 @@ pub(super) async fn run(flags: &LetterFlags, output: &mut Output) -> Result<(), 
         edition: flags.edition.unwrap_or_default(),
         format: format.into(),
         recipient: flags.recipient.clone().unwrap_or_default(),
-        min_position: 0,
+        min_position: flags.known.min_position.unwrap_or_default(),
+        draft: flags.draft.unwrap_or_default(),
+        known_at: flags.known.known_at.map(known_at),
     };
     let answer = client.assessments().render_letter(request).await;
     let doing = || format!("the letter of {}", flags.name);
@@ -76,5 +89,14 @@ pub(super) async fn run(flags: &LetterFlags, output: &mut Output) -> Result<(), 
     match flags.format {
         LetterFormat::Json => output.line(&json::line(&letter)?),
         LetterFormat::Markdown | LetterFormat::Html => output.line(letter.text.trim_end()),
+    }
+}
+
+fn known_at(moment: KnownAt) -> render_letter_request::KnownAt {
+    match moment {
+        KnownAt::Position(position) => render_letter_request::KnownAt::KnownAtPosition(position),
+        KnownAt::Time(time) => {
+            render_letter_request::KnownAt::KnownAtTime(wording::timestamp(time))
+        }
     }
 }

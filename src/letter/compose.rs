@@ -42,13 +42,13 @@ impl Source<'_> {
     }
 
     fn words(&self, section: &SectionId, printed: Printed) -> Vec<String> {
-        self.printed(section, printed).map(|piece| piece.words.print()).collect()
+        self.printed(section, printed).map(Piece::print).collect()
     }
 
     /// How the assessment words a part of the letter, in its order.
     fn parts(&self, part: LetterPart) -> Vec<String> {
         let parts = self.pieces.iter().filter(|piece| piece.printed == Printed::Part(part));
-        parts.map(|piece| piece.words.print()).collect()
+        parts.map(Piece::print).collect()
     }
 
     /// How the assessment words a part of which the letter has one.
@@ -137,7 +137,7 @@ fn findings(source: &Source<'_>, section: &SectionId) -> Option<Findings> {
     let areas = source.framework.areas.iter().map(|area| (Some(&area.id), area.label.as_str()));
     let of = |area: Option<&AreaId>, printed| -> Vec<String> {
         let pieces = source.printed(section, printed).filter(|it| it.area.as_ref() == area);
-        pieces.map(|piece| piece.words.print()).collect()
+        pieces.map(Piece::print).collect()
     };
     let found = |(area, label): (Option<&AreaId>, &str)| FindingRow {
         label: runs(label),

@@ -16,7 +16,7 @@ pub fn to_markdown(letter: &Letter) -> String {
         page.lines(head.iter().map(line));
     }
     page.lines(letter.addressee.iter().map(|line| inline(line)));
-    page.block(letter.written_date());
+    page.lines(letter.written_date().into_iter());
     page.paragraphs(letter.salutation.as_slice());
     page.block(format!("# {}", heading(&letter.title)));
     page.paragraphs(&letter.opening);

@@ -1,4 +1,4 @@
-//! The letter: an edition as it is sent, in the order and layout of its framework. (Spec §5,
+//! The letter: an edition as it is sent, or a draft as it was shared, in the order and layout of its framework. (Spec §5,
 //! `RenderLetter`)
 //!
 //! Pure: what is said comes in as [`Source`], [`compose`] puts it in order, and the letter that
@@ -34,8 +34,8 @@ pub struct Letter {
     pub letterheads: Vec<Vec<Line>>,
     /// To whom: the lines of the address.
     pub addressee: Vec<String>,
-    /// The date on it.
-    pub date: Date,
+    /// The date on it; a draft has none.
+    pub date: Option<Date>,
     /// How the addressee is greeted.
     pub salutation: Option<String>,
     /// The title.
@@ -56,8 +56,8 @@ pub struct Letter {
 
 impl Letter {
     /// The date as letters write it: `1 November 2006`.
-    fn written_date(&self) -> String {
-        self.date.strftime("%-d %B %Y").to_string()
+    fn written_date(&self) -> Option<String> {
+        self.date.map(|date| date.strftime("%-d %B %Y").to_string())
     }
 }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::judgement::{
-    Addressee, AreaId, EntryKind, Framework, Layout, LetterPart, OrganisationId, SectionId,
-    Signature, Standing,
+    Addressee, AreaId, EntryKind, Framework, Layout, LetterPart, OrganisationId, Position,
+    SectionId, Signature, Standing,
 };
 
-/// An edition, as far as its reader may see it.
+/// An edition or a draft, as far as its reader may see it.
 #[derive(Debug)]
 pub struct Source<'a> {
     /// Its framework.
@@ -22,8 +22,8 @@ pub struct Source<'a> {
     pub subject: String,
     /// To whom it goes.
     pub addressee: Option<Addressee<Words>>,
-    /// The date on it.
-    pub date: Date,
+    /// The date on it; a draft has none.
+    pub date: Option<Date>,
     /// The judgements in sight.
     pub judgements: BTreeMap<AreaId, Judged>,
     /// What is written in it, in the order of the letter.
@@ -52,6 +52,20 @@ pub struct Piece {
     pub area: Option<AreaId>,
     /// What it says.
     pub words: Words,
+    /// The record that puts it right since, if it was a mistake.
+    pub corrected_by: Option<Position>,
+}
+
+impl Piece {
+    /// What is printed: a mistake stays as it was sent, and is marked.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let said = self.words.print();
+        match self.corrected_by {
+            Some(by) => format!("{said} [corrected by record {by}]"),
+            None => said,
+        }
+    }
 }
 
 /// As what an entry is printed.

@@ -6,7 +6,7 @@ use super::*;
 use crate::judgement::{
     Addressee, Area, AreaId, Descriptor, DescriptorSet, DescriptorSetId, Footnote, Framework,
     FrameworkId, GradeTable, Label, Layout, LetterPart, Letterhead, Level, LevelCode, NonGrade,
-    OrganisationId, PrintedSection, Scale, ScaleId, ScaleKind, SectionId, SelfModeration,
+    OrganisationId, Position, PrintedSection, Scale, ScaleId, ScaleKind, SectionId, SelfModeration,
     Signature, Standing,
 };
 
@@ -112,7 +112,8 @@ fn said(text: &str) -> Words {
 
 fn piece(printed: Printed, section: &str, area: Option<&str>, words: Words) -> Piece {
     let section = SectionId::parse(section).unwrap();
-    Piece { printed, section, area: area.map(|id| AreaId::parse(id).unwrap()), words }
+    let area = area.map(|id| AreaId::parse(id).unwrap());
+    Piece { printed, section, area, words, corrected_by: None }
 }
 
 fn part(part: LetterPart, section: &str, text: &str) -> Piece {
@@ -138,7 +139,7 @@ fn source<'a>(framework: &'a Framework, layout: &'a Layout) -> Source<'a> {
             organisation: None,
             lines: vec![said("38 Road"), Words::Erased],
         }),
-        date: Date::constant(2006, 11, 1),
+        date: Some(Date::constant(2006, 11, 1)),
         judgements: judgements.into(),
         pieces: vec![
             piece(Printed::Paragraph, "summary", None, said("All is well.")),
@@ -353,4 +354,19 @@ fn a_letter_says_first_that_another_took_its_place() {
     let html = to_html(&letter).unwrap();
     let body = html.split("<body>").nth(1).unwrap().trim_start();
     assert!(body.starts_with("<aside class=\"notice\" role=\"note\">"), "{body}");
+}
+
+#[test]
+fn a_draft_has_no_date_and_a_mistake_stays_and_is_marked() {
+    let (framework, layout) = (framework(), layout());
+    let mut source = source(&framework, &layout);
+    source.date = None;
+    source.pieces[0].corrected_by = Some(Position::new(99));
+    let letter = compose(&source);
+    let markdown = to_markdown(&letter);
+    assert!(!markdown.contains("2006"), "{markdown}");
+    assert!(markdown.contains("All is well. \\[corrected by record 99\\]"), "{markdown}");
+    let html = to_html(&letter).unwrap();
+    assert!(!html.contains("<time"), "{html}");
+    assert!(html.contains("All is well. [corrected by record 99]"), "{html}");
 }

@@ -21,17 +21,17 @@ pub(super) use disclosure::get_disclosure;
 pub(super) use feed::{Scores, get_feed};
 pub(super) use letter::render_letter;
 
-/// A published edition as it was when it was published; 0 means the one in force. It is read by
-/// `sight`, for a caller whose own sight is `own`: only who sees all learns that there is something
-/// that is not published, and reads by its number what was withdrawn.
+/// A published edition as it was when it was published, as far as that is known at a moment; 0 means
+/// the one in force. It is read by `sight`, for a caller whose own sight is `own`: only who sees all
+/// learns that there is something that is not published, and reads by its number what was withdrawn.
 async fn published(
     ledger: &Ledger,
     name: &AssessmentId,
-    edition: u32,
+    (edition, known): (u32, KnownAt),
     (own, sight): (&Sight, &Sight),
 ) -> Result<AssessmentRead, Status> {
     let view = if edition == 0 { View::Published } else { View::Edition(edition) };
-    let as_of = AsOf { view, known: KnownAt::Now, effective: None, stated: None };
+    let as_of = AsOf { view, known, effective: None, stated: None };
     let hidden = |read: &AssessmentRead| {
         read.holds == Holds::Withdrawn
             || (reads::is_public(sight) && reads::was_withdrawn(read, view))

@@ -21,7 +21,7 @@ use super::{
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AssessmentId, CorrectedField, EntryId, FrameworkId, PersonId, Position},
+    judgement::{AssessmentId, CorrectedField, Draft, EntryId, FrameworkId, PersonId, Position},
     ledger::{AsOf, AssessmentRead, Holds, KnownAt, Ledger, Moment, ReadError, ReadRecord, View},
     pb,
 };
@@ -252,6 +252,25 @@ pub(crate) async fn assessment(
     let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
     let read = opened(ledger, name, as_of).await?;
     read.ok_or_else(|| unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED))
+}
+
+/// The draft that was shared for the `number`th time, as known at a moment.
+pub(crate) async fn draft(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    number: u32,
+    known: Moment,
+) -> Result<Draft, Status> {
+    let read = assessment(ledger, name, known).await?;
+    let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let draft = place.and_then(|place| read.known.drafts.get(place));
+    draft.cloned().ok_or_else(|| no_draft(name, number))
+}
+
+fn no_draft(name: &AssessmentId, number: u32) -> Status {
+    let message = format!("{name} had no draft {number} shared at the moment read");
+    let problem = Problem::new(Reason::EditionNotFound, message);
+    problem.with("assessment", name).with("edition", format!("draft-{number}")).status()
 }
 
 /// An assessment as it is asked for; `None` if it was not opened by then, or has no such edition.

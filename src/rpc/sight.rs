@@ -72,6 +72,11 @@ impl Recipient {
         }
     }
 
+    /// As whom something was shown to an audience.
+    pub(crate) fn of_audience(audience: &AudienceId) -> Option<Self> {
+        OrganisationId::parse(audience.as_str()).ok().map(Self::named)
+    }
+
     /// The recipient that a request names: an organisation, or an audience that is none.
     fn named(organisation: OrganisationId) -> Self {
         match organisation.as_str() {

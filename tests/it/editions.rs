@@ -314,6 +314,38 @@ async fn scenario_10_who_has_signed_or_is_of_another_organisation_cannot_object(
 }
 
 #[tokio::test]
+async fn scenario_11_nobody_signs_for_another_organisation() {
+    let served = Served::start().await;
+    let editing = Editing::graded(&served).await;
+    editing.lock().await;
+    let head = served.head().await;
+    for (login, organisation) in [("ofsted", "csci"), ("csci", "ofsted")] {
+        let request = pb::SignOffAssessmentRequest {
+            assessment: editing.name.clone(),
+            act: Some(act()),
+            organisation: organisation.to_owned(),
+            edition: 1,
+            digest: editing.digest().await,
+            signature: Some(pb::Signature {
+                name: Some(present("FLO HADLEY")),
+                ..pb::Signature::default()
+            }),
+            ..pb::SignOffAssessmentRequest::default()
+        };
+        let status = served.assessments(login).sign_off_assessment(request).await.unwrap_err();
+        let (reason, metadata) = reason_of(&status);
+        assert_eq!(
+            (status.code(), reason.as_str()),
+            (Code::PermissionDenied, "WRONG_ORGANISATION")
+        );
+        assert_eq!(metadata["organisation"], organisation);
+    }
+    assert_eq!(served.head().await, head, "nothing was recorded");
+    editing.sign("ofsted", 1).await.unwrap();
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn editing_after_the_first_signature_needs_the_edition_to_be_opened_again() {
     let served = Served::start().await;
     let editing = Editing::graded(&served).await;

@@ -30,6 +30,7 @@ mod binary;
 mod cases;
 mod clock;
 mod differential;
+mod drafts;
 mod editions;
 mod engine_faults;
 mod face;

@@ -501,7 +501,8 @@ async fn the_verbs_show_what_the_calls_answer() {
 
     let (code, said, news) = verb(&served, "consumer", &["feed", "CPA", "--catch-up-only"]).await;
     assert_eq!(code, Some(0));
-    assert!(said.contains("children and young people service block: 3  edition 1 of"), "{said}");
+    let block = "leicester-city  children and young people service block: 3\n        edition 1 of";
+    assert!(said.contains(block), "{said}");
     assert!(news.starts_with("caught up at record "), "{news}");
     let json = ["feed", "CPA", "--catch-up-only", "--format", "json"];
     let (_, said, _) = verb(&served, "consumer", &json).await;
@@ -650,7 +651,7 @@ async fn scenario_14_the_feed_corrects_a_score_and_the_first_letter_can_be_rende
         ..pb::RenderLetterRequest::default()
     };
     let again = served.assessments("council").render_letter(request).await.unwrap().into_inner();
-    assert_eq!((again.edition, again.superseded_by), (1, 2));
+    assert_eq!((again.edition, again.draft, again.superseded_by), (1, 0, 2));
     let notice = "> This is edition 1 of the letter, as it was published. Edition 2 has taken its \
                   place.\n\n";
     assert_eq!(again.text, format!("{notice}{first_letter}"), "marked, and else as it was");

@@ -5,7 +5,7 @@ use tonic::Status;
 use super::{feeds, published};
 use crate::{
     judgement::{AssessmentId, Feed},
-    ledger::{AssessmentRead, Ledger},
+    ledger::{AssessmentRead, KnownAt, Ledger},
     pb,
     rpc::{
         asked::Asked,
@@ -35,7 +35,8 @@ pub(in crate::rpc) async fn get_disclosure(
 
     reads::reach(ledger, request.min_position).await?;
     let sight = Sight::Published(recipient.clone());
-    let read = published(ledger, &name, request.edition, (&Sight::of(who), &sight)).await?;
+    let read = published(ledger, &name, (request.edition, KnownAt::Now), (&Sight::of(who), &sight))
+        .await?;
     let edition = read.assessment.published.last().ok_or_else(status::defect)?;
     let (number, letter_date) = (edition.number, edition.letter_date);
     let framework = read.framework.framework.as_ref();

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use tonic::Status;
 
 use super::{layout, published};
 use crate::{
     judgement::{
-        Addressee, AssessmentId, Framework, Kind, OrganisationId, Position, Signature, Written,
+        Addressee, AssessmentId, CorrectedField, Correction, Event, Framework, Kind,
+        OrganisationId, Position, Signature, Wording, Written,
     },
-    ledger::{AssessmentRead, Ledger, Shown},
+    ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, ReadError, Shown, View},
     letter::{self, Judged, Piece, Printed, Source, Words},
-    pb::{self, text::State},
+    pb::{self, render_letter_request, text::State},
     rpc::{
         asked::Asked,
         caller::Identity,
-        reads,
+        reads::{self, known_at},
         show::{self, Detail, Scope},
         sight::{Recipient, Sight},
         status::{self, Problem, Reason},
@@ -32,7 +34,36 @@ enum Format {
     Html,
 }
 
-/// A published edition as the letter. (Spec §5, `RenderLetter`)
+/// Which letter is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// The edition published under this number; 0 means the one in force.
+    Edition(u32),
+    /// The draft shared for this time, from 1.
+    Draft(u32),
+}
+
+/// What is laid out: an edition, or a draft.
+struct Issue {
+    read: AssessmentRead,
+    /// As whom it is seen.
+    sight: Sight,
+    /// The edition, or the one that the draft was to become.
+    edition: u32,
+    /// 0 for an edition.
+    draft: u32,
+    /// The date on it.
+    date: Option<Date>,
+    /// The day by whose name the body judged is called.
+    named_on: Date,
+    /// The record that published or shared it.
+    position: Position,
+    superseded_by: u32,
+    /// What a reader has to know who takes it for the last word.
+    notices: Vec<String>,
+}
+
+/// A published edition, or a draft that was shared, as the letter. (Spec §5, `RenderLetter`)
 ///
 /// # Errors
 /// `NOT_PERMITTED`, `BadRequest`, `ASSESSMENT_NOT_FOUND`, `EDITION_NOT_FOUND`,
@@ -46,6 +77,13 @@ pub(in crate::rpc) async fn render_letter(
     let name = asked.required("name", AssessmentId::parse(&request.name));
     let format = format(&mut asked, request.format);
     let recipient = Recipient::take(&mut asked, who, &request.recipient);
+    let which = which(&mut asked, &request);
+    let (position, time) = match &request.known_at {
+        None => (None, None),
+        Some(render_letter_request::KnownAt::KnownAtPosition(at)) => (Some(*at), None),
+        Some(render_letter_request::KnownAt::KnownAtTime(time)) => (None, Some(time)),
+    };
+    let known = known_at(&mut asked, position, time);
     let (name, (format, recipient)) = asked.settle(name.zip(format.zip(recipient)))?;
     let own = Sight::of(who);
     let sight = if request.recipient.is_empty() {
@@ -54,23 +92,100 @@ pub(in crate::rpc) async fn render_letter(
         recipient.must_be_of(who)?;
         Sight::Published(recipient)
     };
+    if let Which::Draft(_) = which {
+        own.must_be_all("drafts")?;
+    }
 
     reads::reach(ledger, request.min_position).await?;
-    let read = published(ledger, &name, request.edition, (&own, &sight)).await?;
+    let moment = reads::moment(ledger, known).await?;
+    let issue = match which {
+        Which::Edition(edition) => {
+            let at = (edition, KnownAt::Position(moment.position));
+            Box::pin(edition_of(ledger, &name, at, (&own, sight))).await?
+        }
+        Which::Draft(number) => Box::pin(draft_of(ledger, &name, number, moment)).await?,
+    };
+    let text = Box::pin(text(ledger, &issue, format)).await?;
+    Ok(pb::RenderLetterResponse {
+        name: name.to_string(),
+        edition: issue.edition,
+        draft: issue.draft,
+        format: format.message().into(),
+        media_type: format.media_type().to_owned(),
+        text,
+        letter_date: issue.date.map(show::date),
+        position: issue.position.get(),
+        superseded_by: issue.superseded_by,
+        read: Some(show::moment(moment)),
+    })
+}
+
+fn which(asked: &mut Asked, request: &pb::RenderLetterRequest) -> Which {
+    if request.draft == 0 {
+        return Which::Edition(request.edition);
+    }
+    if request.edition > 0 {
+        asked.note("draft", "is not to be given together with edition");
+    }
+    if !request.recipient.is_empty() {
+        asked.note("recipient", "is not to be given together with draft, which has one");
+    }
+    Which::Draft(request.draft)
+}
+
+/// An edition as it was published.
+async fn edition_of(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    at: (u32, KnownAt),
+    (own, sight): (&Sight, Sight),
+) -> Result<Issue, Status> {
+    let read = published(ledger, name, at, (own, &sight)).await?;
     may_have_letter(&read, &sight)?;
     let edition = read.assessment.published.last().ok_or_else(status::defect)?;
     let latest = read.known.in_force().map_or(0, |current| current.number);
     let superseded_by = if latest > edition.number { latest } else { 0 };
-    let text = Box::pin(text(ledger, &read, (&sight, superseded_by), format)).await?;
-    Ok(pb::RenderLetterResponse {
-        name: name.to_string(),
+    Ok(Issue {
         edition: edition.number,
-        format: format.message().into(),
-        media_type: format.media_type().to_owned(),
-        text,
-        letter_date: Some(show::date(edition.letter_date)),
-        position: edition.item.at.get(),
+        draft: 0,
+        date: Some(edition.letter_date),
+        named_on: edition.letter_date,
+        position: edition.item.at,
         superseded_by,
+        notices: notices(&read, edition.number, superseded_by),
+        sight,
+        read,
+    })
+}
+
+/// A draft as its recipient was shown it: what its audience saw of the assessment as known then.
+async fn draft_of(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    number: u32,
+    moment: Moment,
+) -> Result<Issue, Status> {
+    let draft = reads::draft(ledger, name, number, moment).await?;
+    let shared = ledger.record(draft.item.at).await.map_err(|error| status::of_read(&error))?;
+    let Event::DraftShared(event) = &shared.event else { return Err(status::defect()) };
+    let known = KnownAt::Position(draft.position);
+    let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
+    let then = reads::opened(ledger, name, as_of).await?.ok_or_else(status::defect)?;
+    let now = reads::assessment(ledger, name, moment).await?;
+    let recipient = Recipient::of_audience(&draft.audience).ok_or_else(status::defect)?;
+    let (to, on) = (shown_words(&event.recipient).print(), shared.record.recorded_on);
+    let notice = format!("This is draft {number}, as it was shared with {to} on {on}.");
+    Ok(Issue {
+        edition: then.assessment.edition,
+        draft: number,
+        date: None,
+        named_on: on,
+        position: draft.item.at,
+        superseded_by: 0,
+        notices: vec![format!("{notice} It was not published.")],
+        sight: Sight::Published(recipient),
+        // What has become of it since is known now.
+        read: AssessmentRead { known: now.known, ..then },
     })
 }
 
@@ -111,27 +226,22 @@ fn may_have_letter(read: &AssessmentRead, sight: &Sight) -> Result<(), Status> {
 }
 
 /// The letter as it is written.
-async fn text(
-    ledger: &Ledger,
-    read: &AssessmentRead,
-    (sight, superseded_by): (&Sight, u32),
-    format: Format,
-) -> Result<String, Status> {
+async fn text(ledger: &Ledger, issue: &Issue, format: Format) -> Result<String, Status> {
+    let Issue { read, sight, .. } = issue;
     let layout = layout(read)?;
     let framework = read.framework.framework.as_ref();
     let scope = Scope { detail: Detail::Full, sight: sight.clone(), as_stated: false };
     let shown = reads::shown(ledger, read, &scope, Vec::new()).await?;
     let subject = ledger.subject(read.assessment.id.subject(), read.moment).await;
     let subject = subject.map_err(|error| status::of_read(&error))?;
-    let edition = read.assessment.published.last().ok_or_else(status::defect)?;
+    let named_on = Some(issue.named_on);
     let source = Source {
         framework,
         layout: &layout,
-        notices: notices(read, edition.number, superseded_by),
-        subject: subject
-            .map_or_else(String::new, |it| it.name_on(Some(edition.letter_date)).to_owned()),
+        notices: issue.notices.clone(),
+        subject: subject.map_or_else(String::new, |it| it.name_on(named_on).to_owned()),
         addressee: shown.addressee.as_ref().map(addressee),
-        date: edition.letter_date,
+        date: issue.date,
         judgements: judgements(read, &shown),
         pieces: pieces(ledger, read, sight).await?,
         signatures: signatures(&shown),
@@ -186,30 +296,62 @@ async fn pieces(
     let framework = read.framework.framework.as_ref();
     let mut pieces = Vec::new();
     let mut bytes = 0_usize;
-    for at in printed(read, framework, sight) {
-        let record = ledger.record(at).await.map_err(|error| status::of_read(&error))?;
-        let content = show::wording(&record).map_err(|error| status::of_read(&error))?;
-        let (Some(printed), Some(text)) = (Printed::of(&content.kind), &content.text) else {
-            continue;
-        };
-        let words = shown_words(text);
-        bytes = bytes.saturating_add(words.print().len());
+    for written in printed(read, framework, sight) {
+        let piece = Box::pin(piece(ledger, read, written)).await;
+        let Some(piece) = piece.map_err(|error| status::of_read(&error))? else { continue };
+        bytes = bytes.saturating_add(piece.print().len());
         if bytes > LETTER_BYTES_MAX {
             return Err(too_large());
         }
-        let (section, area) = (content.section.clone(), content.area.clone());
-        pieces.push(Piece { printed, section, area, words });
+        pieces.push(piece);
     }
     Ok(pieces)
 }
 
-/// The records of the entries that are printed and in sight.
-fn printed(read: &AssessmentRead, framework: &Framework, sight: &Sight) -> Vec<Position> {
+/// An entry as the state that is read words it, and whether that has been put right since.
+async fn piece(
+    ledger: &Ledger,
+    read: &AssessmentRead,
+    written: &Written,
+) -> Result<Option<Piece>, ReadError> {
+    let at = written.item.at;
+    let record = ledger.record(at).await?;
+    let content = show::wording(&record)?;
+    let corrected = match written.corrected {
+        Some(item) => Some(ledger.record(item.at).await?),
+        None => None,
+    };
+    let text = match corrected.as_ref().and_then(|by| reworded(&by.event)) {
+        Some(wording) => &wording.text,
+        None => &content.text,
+    };
+    let (Some(printed), Some(text)) = (Printed::of(&content.kind), text) else { return Ok(None) };
+    let last = read.known.last_correction(at, CorrectedField::Transcription);
+    Ok(Some(Piece {
+        printed,
+        section: content.section.clone(),
+        area: content.area.clone(),
+        words: shown_words(text),
+        corrected_by: last.filter(|last| Some(*last) != written.corrected).map(|item| item.at),
+    }))
+}
+
+/// What a correction says instead of the words of an entry.
+fn reworded(event: &Event<Shown>) -> Option<&Wording<Shown>> {
+    let Event::RecordCorrected(event) = event else { return None };
+    if let Correction::Transcription(wording) = &event.to { Some(wording) } else { None }
+}
+
+/// The entries that are printed and in sight. Who gets no letter sees none.
+fn printed<'a>(read: &'a AssessmentRead, framework: &Framework, sight: &Sight) -> Vec<&'a Written> {
     let subject = read.assessment.id.subject();
+    if !sight.takes_in_letter(framework, subject) {
+        return Vec::new();
+    }
     let in_sight = |it: &Written| framework.shows(it, |area| sight.takes_in(area, subject));
     let entries = read.assessment.entries_in_letter_order(framework).into_iter();
     let printed = entries.filter(|(_, it)| is_printed(it.kind) && in_sight(it));
-    printed.map(|(_, it)| it.item.at).collect()
+    printed.map(|(_, it)| it).collect()
 }
 
 const fn is_printed(kind: Kind) -> bool {

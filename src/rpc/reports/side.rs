@@ -3,14 +3,13 @@
 use tonic::Status;
 
 use crate::{
-    judgement::{AssessmentId, Position},
+    judgement::AssessmentId,
     ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, View},
     pb::{self, compared_state},
     rpc::{
         asked::Asked,
         reads::{self, known_at},
         sight::Sight,
-        status::{Problem, Reason},
     },
 };
 
@@ -94,7 +93,8 @@ impl Side {
         let (view, known) = match self.state {
             State::View(view) => (view, known),
             State::Draft(number) => {
-                (View::Working, KnownAt::Position(self.draft(ledger, number, now).await?))
+                let draft = reads::draft(ledger, &self.assessment, number, now).await?;
+                (View::Working, KnownAt::Position(draft.position))
             }
         };
         let as_of = AsOf { view, known, ..self.as_of };
@@ -108,20 +108,6 @@ impl Side {
             None => Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, sight)).await),
         }
     }
-
-    /// What a draft showed that was shared for the `number`th time: the assessment as known there.
-    async fn draft(&self, ledger: &Ledger, number: u32, now: Moment) -> Result<Position, Status> {
-        let read = reads::assessment(ledger, &self.assessment, now).await?;
-        let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        let draft = place.and_then(|place| read.known.drafts.get(place));
-        draft.map(|draft| draft.position).ok_or_else(|| no_draft(&self.assessment, number))
-    }
-}
-
-fn no_draft(assessment: &AssessmentId, number: u32) -> Status {
-    let message = format!("{assessment} had no draft {number} shared at the moment read");
-    let problem = Problem::new(Reason::EditionNotFound, message);
-    problem.with("assessment", assessment).with("edition", format!("draft-{number}")).status()
 }
 
 fn named(given: &str) -> Option<State> {
