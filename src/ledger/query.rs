@@ -71,7 +71,7 @@ impl Ledger {
         let mut records = Vec::new();
         let (mut work, mut bytes) = (0_usize, 0_usize);
         while !span.is_empty() && !filter.is_contradictory() {
-            let (positions, next) = self.candidates(&terms, span, order, limit)?;
+            let (positions, next) = self.candidates(&terms, span, order, limit).await?;
             for position in positions {
                 span = span.beyond(order, position);
                 work = work.saturating_add(1);
@@ -112,7 +112,7 @@ impl Ledger {
     }
 
     /// The next positions to look at, and where the search goes on if it has not come to the end.
-    fn candidates(
+    async fn candidates(
         &self,
         terms: &[Term],
         span: Span,
@@ -125,7 +125,7 @@ impl Ledger {
         };
         let range = Range { after: span.after, before: span.until.next() };
         let search = Search { terms, range, towards, limit, steps_max: WORK_MAX };
-        let page = self.shared.views.load().search(&search)?;
+        let page = self.shared.views().await?.search(&search)?;
         Ok((page.positions, page.next))
     }
 }
