@@ -135,7 +135,7 @@ impl Follower {
         if !is_near(at, shared.head().position) {
             shared.standing.is_far();
         }
-        let mut replay = Replay::into(Arc::clone(&views));
+        let mut replay = Replay::onto(Arc::clone(&views));
         let mut decoding = Decoding::begin().map_err(OpenError::Thread)?;
         let mut read = at;
         while !self.is_closed() {

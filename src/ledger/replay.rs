@@ -34,7 +34,7 @@ pub(super) struct Replay {
 
 impl Replay {
     /// Goes on where the views end.
-    pub(super) fn into(views: Arc<Views>) -> Self {
+    pub(super) fn onto(views: Arc<Views>) -> Self {
         Self { views, pending: Vec::new(), assessments: LruCache::new(STREAMS_KEPT) }
     }
 

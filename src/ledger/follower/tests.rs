@@ -1,3 +1,5 @@
+//! What becomes of commands and readers while the views are not there.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{Timestamp, tz::TimeZone};
