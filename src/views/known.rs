@@ -192,8 +192,8 @@ mod tests {
         note(&views).write(views.path(), &part(7, &[(&one, 501), (&two, 500)])).unwrap();
         let known = noted(&views, LEDGER).unwrap();
         assert_eq!((known.position.get(), known.hash), (7, leaf_hash(&7_u64.to_be_bytes())));
-        let states = |known: &Known| -> Vec<_> {
-            known.states.iter().map(|it| (it.id.clone(), it.revision.get())).collect()
+        let states = |of: &Known| -> Vec<_> {
+            of.states.iter().map(|it| (it.id.clone(), it.revision.get())).collect()
         };
         assert_eq!(states(&known), [(one.id.clone(), 501)], "short streams need no state");
         assert_eq!(noted(&views, b"another"), None);
@@ -201,9 +201,9 @@ mod tests {
         note(&views).write(views.path(), &part(9, &[(&three, 900)])).unwrap();
         let mut again = note(&views);
         again.write(views.path(), &part(12, &[(&one, 503)])).unwrap();
-        let known = noted(&views, LEDGER).unwrap();
-        assert_eq!(known.position.get(), 12);
-        assert_eq!(states(&known), [(three.id.clone(), 900), (one.id.clone(), 503)]);
+        let later = noted(&views, LEDGER).unwrap();
+        assert_eq!(later.position.get(), 12);
+        assert_eq!(states(&later), [(three.id.clone(), 900), (one.id.clone(), 503)]);
     }
 
     #[test]

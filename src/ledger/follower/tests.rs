@@ -235,8 +235,8 @@ async fn a_journal_that_lacks_what_the_views_know_is_refused_before_anything_is_
     let OpenError::RolledBack { head, known: found } = refused else { panic!("{refused:?}") };
     assert_eq!((head, found), (known.position, farther));
     let exchanged = Known { hash: leaf_hash(b"another record"), ..known.clone() };
-    let refused = ground.try_open(Some(exchanged)).await.err().unwrap();
-    let OpenError::Exchanged { position } = refused else { panic!("{refused:?}") };
+    let not_taken = ground.try_open(Some(exchanged)).await.err().unwrap();
+    let OpenError::Exchanged { position } = not_taken else { panic!("{not_taken:?}") };
     assert_eq!(position, known.position);
     ground.open(Some(known)).await.end().await;
 }
@@ -283,8 +283,8 @@ async fn registrations_that_an_earlier_version_filed_are_found() {
     // The next one is registered by a version of today.
     old.store(false, Ordering::Relaxed);
     for _ in 0..2 {
-        let open = ground.open(None).await;
-        let (ledger, head) = (&open.ledger, open.ledger.head());
+        let later = ground.open(None).await;
+        let (ledger, head) = (&later.ledger, later.ledger.head());
         assert_eq!((ledger.frameworks().len(), admin(ledger)), (frameworks, Some(before)));
         let organisation = OrganisationId::parse("csci").unwrap();
         let mut submission = register(ledger, "haringey");
@@ -295,7 +295,7 @@ async fn registrations_that_an_earlier_version_filed_are_found() {
         submission.introductions = introductions.into_new();
         drop(ledger.submit(submission).await);
         assert!(ledger.person(&organisation, "admin").is_some(), "after {head:?}");
-        open.end().await;
+        later.end().await;
     }
 }
 

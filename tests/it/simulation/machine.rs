@@ -229,8 +229,8 @@ impl Machine {
         let served = rpc::serve_connections(incoming, ledger.clone(), options, told).await;
         ledger.close();
         let why = sequencer.await.map_err(|error| error.to_string())?;
-        let followed = follower.await.map_err(|error| error.to_string())?;
-        followed.map_err(|error| format!("following: {error}"))?;
+        let views = follower.await.map_err(|error| error.to_string())?;
+        views.map_err(|error| format!("following: {error}"))?;
         ledger.close_views().map_err(|error| format!("closing the views: {error}"))?;
         match why {
             Stop::Closed => at_once(journal.close()).map_err(|error| error.to_string())?,
