@@ -176,10 +176,12 @@ pub(super) fn close(store: Arc<Store>) -> bool {
 
 /// Writes part after part until the views stop or the store breaks; then clears the store away.
 pub(super) fn run(shared: &Shared, mut saved: Saved) {
-    let views = shared.database.parent();
-    let noted = views.unwrap_or(&shared.database);
-    let mut note = Note::in_directory(noted, &shared.ledger, shared.codec);
+    let views = shared.database.parent().unwrap_or(&shared.database);
+    let mut note = Note::in_directory(views, &shared.ledger, shared.codec);
     while let Some((store, part)) = next(shared) {
+        if let Err(error) = note.write(views, &part) {
+            tracing::warn!(%error, "how far the views go is not noted: a start waits for them");
+        }
         match write(shared, &store, &part, saved) {
             Ok(Some(now)) => saved = now,
             Ok(None) => break,
@@ -195,12 +197,6 @@ pub(super) fn run(shared: &Shared, mut saved: Saved) {
         shared.change(Memory::retire);
         drop(cache);
         shared.tell();
-        // An older note is as true, only less.
-        if let Some(views) = views
-            && let Err(error) = note.write(views, &part)
-        {
-            tracing::warn!(%error, "how far the views go is not noted");
-        }
         tracing::debug!(written = %part.last, terms = part.postings.len(), "wrote a part");
     }
     if let Some(store) = shared.change(Memory::take_condemned) {

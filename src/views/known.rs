@@ -3,20 +3,21 @@
 //!
 //! ```text
 //! views/
-//!   known     the last record of the last part written, its leaf hash, whose record it is, and
-//!             the states of the assessments with the longest streams
+//!   known     the last record of a part, its leaf hash, whose ledger it is of, and the states of
+//!             the assessments with the longest streams
 //! ```
 //!
-//! Whatever the note says was once true of the journal: a part holds durable records only. So it
-//! need not be flushed and may be older than the database; if it is damaged or gone, opening waits
-//! for the database.
+//! Whatever the note says was once true of the journal: a part holds durable records only. It is on
+//! the disk before the part is in the database, so that the database never knows more, and it says
+//! nothing of what the database has: that may have to be folded anew, and the note goes no step
+//! back for it. If it is damaged or gone, opening waits for the database.
 //!
 //! An assessment is folded from the journal where the views cannot be asked, which takes some tens
 //! of microseconds a record. So the note keeps the states of those whose streams are longer than
 //! [`SHORT_REVISION`], and folding goes on from there.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Write as _},
     num::NonZeroUsize,
     path::Path,
@@ -82,6 +83,8 @@ impl Known {
 pub(super) struct Note {
     codec: SnapshotCodec,
     ledger: Arc<[u8]>,
+    /// How far it goes.
+    position: Position,
     /// States as encoded.
     states: LruCache<AssessmentId, Vec<u8>>,
     bytes: usize,
@@ -91,15 +94,23 @@ impl Note {
     /// Goes on with what is noted in the directory `views`.
     pub(super) fn in_directory(views: &Path, ledger: &Arc<[u8]>, codec: SnapshotCodec) -> Self {
         let states = LruCache::new(STATES_MAX);
-        let mut note = Self { codec, ledger: Arc::clone(ledger), states, bytes: 0 };
-        let noted = Known::noted(views, ledger, codec);
-        noted.into_iter().flat_map(|known| known.states).for_each(|state| note.keep(&state));
+        let position = Position::START;
+        let mut note = Self { codec, ledger: Arc::clone(ledger), position, states, bytes: 0 };
+        if let Some(known) = Known::noted(views, ledger, codec) {
+            note.position = known.position;
+            known.states.iter().for_each(|state| note.keep(state));
+        }
         note
     }
 
-    /// Notes a part that is all in, in place of what was noted before.
+    /// Notes a part that is about to be written, unless the note goes as far. Where it cannot be
+    /// noted there is no note: an older one would be less than the database knows.
     pub(super) fn write(&mut self, views: &Path, part: &Part) -> io::Result<()> {
-        let Some(hash) = part.hash else { return Ok(()) };
+        let Some(hash) = part.hash.filter(|_| part.last > self.position) else { return Ok(()) };
+        self.replace(views, part, hash).inspect_err(|_| remove(views))
+    }
+
+    fn replace(&mut self, views: &Path, part: &Part, hash: Hash) -> io::Result<()> {
         part.assessments.values().for_each(|(_, state)| self.keep(state));
         let mut body = part.last.get().to_be_bytes().to_vec();
         body.extend(hash.as_bytes());
@@ -107,8 +118,13 @@ impl Note {
         // The longest untouched first, so that reading them keeps their order.
         self.states.iter().rev().for_each(|(_, state)| push(&mut body, state));
         let motion = views.join(NOTE_IN_MOTION);
-        fs::File::create(&motion)?.write_all(&frame::seal(TITLE, &body))?;
-        fs::rename(&motion, views.join(NOTE))
+        let mut file = File::create(&motion)?;
+        file.write_all(&frame::seal(TITLE, &body))?;
+        file.sync_all()?;
+        fs::rename(&motion, views.join(NOTE))?;
+        File::open(views)?.sync_all()?;
+        self.position = part.last;
+        Ok(())
     }
 
     fn keep(&mut self, state: &Assessment) {
@@ -128,6 +144,15 @@ impl Note {
     fn forget(&mut self, state: Option<(AssessmentId, Vec<u8>)>) {
         let bytes = state.map_or(0, |(_, encoded)| encoded.len());
         self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// Without a note opening waits for the database.
+fn remove(views: &Path) {
+    if let Err(error) = fs::remove_file(views.join(NOTE))
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "an old note of how far the views go stays on the disk");
     }
 }
 
@@ -204,6 +229,37 @@ mod tests {
         let later = noted(&views, LEDGER).unwrap();
         assert_eq!(later.position.get(), 12);
         assert_eq!(states(&later), [(three.id.clone(), 900), (one.id.clone(), 503)]);
+    }
+
+    /// As where the database was lost and is folded anew.
+    #[test]
+    fn a_note_goes_no_step_back() {
+        let views = TempDir::new().unwrap();
+        let [one, ..] = some_assessments();
+        note(&views).write(views.path(), &part(12, &[(&one, 503)])).unwrap();
+        let before = noted(&views, LEDGER).unwrap();
+        let mut again = note(&views);
+        for last in [7, 12] {
+            again.write(views.path(), &part(last, &[(&one, 501)])).unwrap();
+            assert_eq!(noted(&views, LEDGER).unwrap(), before);
+        }
+        again.write(views.path(), &part(13, &[])).unwrap();
+        let after = noted(&views, LEDGER).unwrap();
+        assert_eq!((after.position.get(), after.states), (13, before.states));
+    }
+
+    #[test]
+    fn what_cannot_be_noted_leaves_no_note() {
+        let views = TempDir::new().unwrap();
+        let mut note = note(&views);
+        note.write(views.path(), &part(7, &[])).unwrap();
+        // In its place the next note cannot be made.
+        fs::create_dir(views.path().join(NOTE_IN_MOTION)).unwrap();
+        note.write(views.path(), &part(8, &[])).unwrap_err();
+        assert_eq!(noted(&views, LEDGER), None);
+        fs::remove_dir(views.path().join(NOTE_IN_MOTION)).unwrap();
+        note.write(views.path(), &part(9, &[])).unwrap();
+        assert_eq!(noted(&views, LEDGER).unwrap().position.get(), 9);
     }
 
     #[test]
