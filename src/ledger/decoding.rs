@@ -47,10 +47,9 @@ impl Decoding {
 
     /// Hands in a page; the caller has seen that there is room.
     pub(super) fn put(&mut self, page: Vec<Stored>) {
+        self.under_way = self.under_way.saturating_add(1);
         // A thread that is gone shows when the page is asked for.
-        if self.stored.send(page).is_ok() {
-            self.under_way = self.under_way.saturating_add(1);
-        }
+        drop(self.stored.send(page));
     }
 
     /// The page that was handed in first, decoded; nothing if there is none under way. Blocks.

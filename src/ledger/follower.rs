@@ -25,7 +25,7 @@ use crate::{
     journal::{Journal, Stored},
     judgement::Position,
     merkle::Hash,
-    views::{Health, Views},
+    views::{Health, Views, ViewsError},
 };
 
 /// How often it looks whether the views are well: readers are refused about so long at most until
@@ -55,13 +55,18 @@ pub(super) enum End {
 }
 
 impl Follower {
-    /// Follows until the ledger is closed. If the views cannot be had after a start, the ledger is
-    /// closed: it would have refused to open, had it waited for them.
+    /// Follows until the ledger is closed. Where the views show that the journal is not theirs, or
+    /// cannot be folded from it, the ledger is closed: it would have refused to open, had it waited
+    /// for them. What may pass, such as a full disk, is tried again, and readers are refused
+    /// meanwhile.
     ///
     /// # Errors
     /// [`OpenError`]: why.
     pub async fn run(self) -> Result<(), OpenError> {
+        // Apart, since opening the views blocks.
+        let patience = tokio::spawn(self.shared.standing.patience());
         let ended = self.follow().await;
+        patience.abort();
         if let Err(error) = &ended {
             tracing::error!(%error, "the ledger is closed");
             self.shared.closing.cancel();
@@ -85,8 +90,7 @@ impl Follower {
             }
             match self.bring_up(&|_, _| {}).await {
                 Ok(_) => {}
-                // It could not be had for now, as on a full disk; or it went well once before.
-                Err(error) if was_whole || matches!(error, OpenError::Views(_)) => {
+                Err(error) if may_pass(&error, was_whole) => {
                     tracing::error!(%error, "the views cannot be folded anew yet");
                     self.shared.standing.is_far();
                     tokio::select! {
@@ -170,6 +174,23 @@ impl Follower {
     }
 }
 
+/// Whether it may go well another time, of which one went well if the views were once whole.
+fn may_pass(error: &OpenError, was_whole: bool) -> bool {
+    match error {
+        // As on a full disk, or where a store that broke is not closed yet.
+        OpenError::Views(ViewsError::Lag | ViewsError::Broken(_) | ViewsError::Unopened(_)) => true,
+        // As where descriptors or threads are short.
+        OpenError::Read(_) | OpenError::Thread(_) => was_whole,
+        OpenError::Views(ViewsError::OutOfOrder { .. })
+        | OpenError::RolledBack { .. }
+        | OpenError::Exchanged { .. }
+        | OpenError::Mark(_)
+        | OpenError::Entropy(_)
+        | OpenError::Name { .. }
+        | OpenError::Framework { .. } => false,
+    }
+}
+
 /// Whether readers wait for views that end there, or are refused.
 fn is_near(end: Position, head: Position) -> bool {
     head.since(end) <= NEAR_RECORDS
@@ -227,4 +248,5 @@ fn ended() -> io::Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::shadow_unrelated, reason = "a ledger is opened again under its old name")]
 mod tests;

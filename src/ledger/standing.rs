@@ -57,12 +57,15 @@ impl Standing {
         if let Some(views) = self.whole() {
             return Some(views);
         }
-        let mut reads = self.reads.subscribe();
-        let decided = reads.wait_for(|reads| *reads != Reads::Waiting);
-        if tokio::time::timeout(READERS_WAIT, decided).await.is_err() {
-            self.is_far();
-        }
+        near(&self.reads).await;
         self.whole()
+    }
+
+    /// Turns readers away once they would have waited in vain, though nobody reads: so that health
+    /// says what is true. Holds nothing of the views.
+    pub(super) fn patience(&self) -> impl Future<Output = ()> + Send + use<> {
+        let reads = self.reads.clone();
+        async move { near(&reads).await }
     }
 
     /// Follows what becomes of readers.
@@ -103,13 +106,7 @@ impl Standing {
 
     /// The views take long: readers are refused meanwhile, unless they are whole by now.
     pub(super) fn is_far(&self) {
-        self.reads.send_if_modified(|reads| {
-            let waiting = *reads == Reads::Waiting;
-            if waiting {
-                *reads = Reads::Refused;
-            }
-            waiting
-        });
+        turn_away(&self.reads);
     }
 
     /// Gives up views that broke.
@@ -123,6 +120,25 @@ impl Standing {
     pub(super) fn into_views(self) -> Option<Arc<Views>> {
         self.whole.into_inner()
     }
+}
+
+/// Waits until it is decided what becomes of readers: they are turned away if that takes long.
+async fn near(reads: &watch::Sender<Reads>) {
+    let mut told = reads.subscribe();
+    let decided = told.wait_for(|it| *it != Reads::Waiting);
+    if tokio::time::timeout(READERS_WAIT, decided).await.is_err() {
+        turn_away(reads);
+    }
+}
+
+fn turn_away(reads: &watch::Sender<Reads>) {
+    reads.send_if_modified(|it| {
+        let waiting = *it == Reads::Waiting;
+        if waiting {
+            *it = Reads::Refused;
+        }
+        waiting
+    });
 }
 
 #[cfg(test)]
@@ -140,5 +156,20 @@ mod tests {
         let before = tokio::time::Instant::now();
         assert!(standing.soon().await.is_none());
         assert_eq!(tokio::time::Instant::now(), before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readers_are_turned_away_in_time_though_nobody_reads() {
+        let standing = Standing::behind();
+        let before = tokio::time::Instant::now();
+        standing.patience().await;
+        assert_eq!(*standing.follow().borrow(), Reads::Refused);
+        assert_eq!(before.elapsed(), READERS_WAIT);
+        // What is decided in time stays so.
+        let whole = Standing::behind();
+        let patience = tokio::spawn(whole.patience());
+        whole.reads.send_replace(Reads::Answered);
+        patience.await.unwrap();
+        assert_eq!(*whole.follow().borrow(), Reads::Answered);
     }
 }

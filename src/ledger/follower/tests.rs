@@ -12,17 +12,18 @@ use crate::{
     journal::{Filing, MemoryJournal},
     judgement::{
         Act, AreaId, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Caller, Command,
-        Cycle, FrameworkId, Grade, Item, Label, LevelCode, Order, OrganisationId, RegisterSubject,
-        RequestId, Role, SetGrade, StreamId, SubjectId, Text,
+        Cycle, Expected, ExpectedRevision, FrameworkId, Grade, Item, Label, LevelCode, Order,
+        OrganisationId, ReasonCode, RegisterSubject, RequestId, Role, SetGrade, StreamId,
+        SubjectId, Text, WithdrawAssessment,
     },
     ledger::{
-        Filter, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop, Submission, filing,
-        standing::Standing,
+        Filter, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop, Submission,
+        SubmitError, filing, standing::Standing,
     },
     merkle::leaf_hash,
     record::{read_snapshot, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
-    views::{Known, SnapshotCodec, ViewsOptions},
+    views::{Known, Reason, SnapshotCodec, ViewsOptions},
 };
 
 /// Far longer than anything here takes.
@@ -129,12 +130,35 @@ fn register(ledger: &Ledger, subject: &str) -> Submission {
     ordered(ledger, Order::RegisterSubject(order))
 }
 
+fn assessment(name: &str) -> AssessmentId {
+    AssessmentId::parse(&format!("subjects/leicester-city/assessments/{name}")).unwrap()
+}
+
+fn opening() -> AssessmentOrder<Text> {
+    AssessmentOrder::Open(AssessmentOpened {
+        framework: FrameworkId::new("apa", "2006").unwrap(),
+        cycle: Cycle::parse("2006").unwrap(),
+        periods: Vec::new(),
+        addressee: None,
+        earlier: Vec::new(),
+    })
+}
+
+fn grading(area: &str, expected: Option<Expected>) -> AssessmentOrder<Text> {
+    AssessmentOrder::SetGrade(SetGrade {
+        area: AreaId::parse(area).unwrap(),
+        grade: Grade::Level(None, LevelCode::parse("3").unwrap()),
+        qualifier: None,
+        expected,
+    })
+}
+
 /// A command of somebody who may do anything.
 fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
     let organisation = OrganisationId::parse("ofsted").unwrap();
     let mut introductions = ledger.introductions();
     let person = introductions.person(&organisation, &Text::parse("admin").unwrap());
-    let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector];
+    let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector, Role::Publisher];
     let command = Command {
         caller: Caller { person, organisation, roles },
         act: Act::of_service(RequestId::new(uuid::Uuid::new_v4())),
@@ -196,6 +220,114 @@ async fn commands_are_taken_before_the_views_are_there_and_readers_wait_for_them
     let second = ledger.submit(register(&ledger, "haringey")).await.unwrap();
     let found = recorded(&ledger, "SubjectRegistered").await.unwrap();
     assert_eq!(found, [first[0].position, second[0].position]);
+    end(ledger, sequencer, Some(follower)).await;
+}
+
+/// What a submission is answered, in words: of receipts only what became of the command, since
+/// whatever is only validated draws another id each time.
+async fn answered(ledger: &Ledger, submission: Submission) -> String {
+    match ledger.submit(submission).await {
+        Ok(receipts) => format!("{:?}", receipts[0].outcome),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// The journal says who and what was registered, which requests there were and what stands.
+#[tokio::test]
+async fn what_is_decided_before_the_views_are_there_is_decided_as_after() {
+    let ground = Ground::new(filing());
+    let Open { ledger, sequencer, follower } = ground.open(None).await;
+    drop(follower);
+    let id = assessment("apa-2006");
+    ledger.submit(register(&ledger, "leicester-city")).await.unwrap();
+    ledger.submit(ordered(&ledger, Order::Assess(id.clone(), opening()))).await.unwrap();
+    let graded = ordered(&ledger, Order::Assess(id.clone(), grading("social-care", None)));
+    let first = ledger.submit(graded.clone()).await.unwrap()[0].position;
+    let head = ledger.head().position;
+    end(ledger, sequencer, None).await;
+    let known = Known::noted(&ground.files.path().join("views"), LEDGER, CODEC);
+
+    let Open { ledger, sequencer, follower } = ground.open(known).await;
+    assert_eq!(ledger.head().position, head, "no framework is registered again");
+    let checked = |order| {
+        let mut submission = Submission { mode: Mode::Validate, ..ordered(&ledger, order) };
+        let act = &mut submission.commands[0].act;
+        act.reason = Some(ReasonCode::parse("COURT_ORDER").unwrap());
+        act.rationale = Some(Text::parse("So it was ordered.").unwrap());
+        submission
+    };
+    let grade = |expected| Order::Assess(id.clone(), grading("social-care", Some(expected)));
+    let mut other = graded.clone();
+    other.commands[0].order = Order::Assess(id.clone(), grading("capacity-to-improve", None));
+    let same_cycle = Order::Assess(assessment("another"), opening());
+    let never = Order::Assess(assessment("never"), grading("social-care", None));
+    let cases = [
+        (graded, "Replayed"),
+        (other, "KeyReused"),
+        (Submission { mode: Mode::Validate, ..register(&ledger, "leicester-city") }, "Exists"),
+        (Submission { mode: Mode::Validate, ..register(&ledger, "haringey") }, "Validated"),
+        (checked(Order::Assess(id.clone(), opening())), "Exists"),
+        (checked(same_cycle), "assessments/apa-2006"),
+        (checked(never), "UnknownAssessment"),
+        (checked(grade(Expected::NoneYet)), "Stale"),
+        (checked(grade(Expected::At(Position::new(first.get() - 1)))), "Stale"),
+        (checked(grade(Expected::At(first))), "Validated"),
+    ];
+    let mut before = Vec::new();
+    for (submission, expected) in &cases {
+        let answer = answered(&ledger, submission.clone()).await;
+        assert!(answer.contains(expected), "{answer}, not {expected}");
+        before.push(answer);
+    }
+    assert!(ledger.shared.standing.whole().is_none());
+    let follower = tokio::spawn(follower.run());
+    recorded_once_whole(&ledger, "GradeSet").await;
+    for ((submission, _), before) in cases.into_iter().zip(before) {
+        assert_eq!(answered(&ledger, submission).await, before);
+    }
+    assert_eq!(ledger.head().position, head);
+    end(ledger, sequencer, Some(follower)).await;
+}
+
+/// What a withdrawal falls back to, earlier versions filed nowhere: only the views know.
+#[tokio::test]
+async fn a_withdrawal_is_refused_until_the_views_are_there_and_then_decided() {
+    let ground = Ground::new(filing());
+    let known = ground.lived().await;
+    let Open { ledger, sequencer, follower } = ground.open(Some(known)).await;
+    let id = assessment("apa-2006");
+    ledger.submit(register(&ledger, "leicester-city")).await.unwrap();
+    ledger.submit(ordered(&ledger, Order::Assess(id.clone(), opening()))).await.unwrap();
+    let withdrawal =
+        WithdrawAssessment { edition: 1, fallback: None, expected: Some(ExpectedRevision::Any) };
+    let withdraw = ordered(&ledger, Order::Assess(id, AssessmentOrder::Withdraw(withdrawal)));
+    let refused = ledger.submit(withdraw.clone()).await;
+    assert!(matches!(refused, Err(SubmitError::Unavailable)), "{refused:?}");
+    let follower = tokio::spawn(follower.run());
+    recorded_once_whole(&ledger, "AssessmentOpened").await;
+    let decided = ledger.submit(withdraw).await;
+    assert!(matches!(decided, Err(SubmitError::Refused { .. })), "{decided:?}");
+    end(ledger, sequencer, Some(follower)).await;
+}
+
+/// As on a disk that is full: a file lies where their directory would be made.
+#[tokio::test]
+async fn views_that_cannot_be_opened_are_opened_once_they_can() {
+    let ground = Ground::new(filing());
+    let known = ground.lived().await;
+    let views = ground.files.path().join("views");
+    std::fs::remove_dir_all(&views).unwrap();
+    std::fs::write(&views, "in the way").unwrap();
+    let Open { ledger, sequencer, follower } = ground.open(Some(known)).await;
+    let follower = tokio::spawn(follower.run());
+    let mut reads = ledger.reads();
+    reads.wait_for(|reads| *reads == Reads::Refused).await.unwrap();
+    let refused = recorded(&ledger, "SubjectRegistered").await;
+    assert!(matches!(refused, Err(ReadError::Rebuilding)), "{refused:?}");
+    let receipts = ledger.submit(register(&ledger, "leicester-city")).await.unwrap();
+    std::fs::remove_file(&views).unwrap();
+    let found = recorded_once_whole(&ledger, "SubjectRegistered").await;
+    assert_eq!(found, [receipts[0].position]);
     end(ledger, sequencer, Some(follower)).await;
 }
 
@@ -305,23 +437,11 @@ async fn an_assessment_goes_on_from_a_state_that_its_records_confirm() {
     let ground = Ground::new(filing());
     let Open { ledger, sequencer, follower } = ground.open(None).await;
     drop(follower);
-    let id = AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap();
+    let id = assessment("apa-2006");
     ledger.submit(register(&ledger, "leicester-city")).await.unwrap();
-    let opened = AssessmentOpened {
-        framework: FrameworkId::new("apa", "2006").unwrap(),
-        cycle: Cycle::parse("2006").unwrap(),
-        periods: Vec::new(),
-        addressee: None,
-        earlier: Vec::new(),
-    };
-    let mut orders = vec![AssessmentOrder::Open(opened)];
+    let mut orders = vec![opening()];
     for area in ["capacity-to-improve", "social-care", "childrens-services"] {
-        orders.push(AssessmentOrder::SetGrade(SetGrade {
-            area: AreaId::parse(area).unwrap(),
-            grade: Grade::Level(None, LevelCode::parse("3").unwrap()),
-            qualifier: None,
-            expected: None,
-        }));
+        orders.push(grading(area, None));
     }
     let mut states = Vec::new();
     for order in orders {
@@ -349,6 +469,25 @@ async fn an_assessment_goes_on_from_a_state_that_its_records_confirm() {
         assert_eq!(folded(other).await, **last);
     }
     end(ledger, sequencer, None).await;
+}
+
+#[test]
+fn what_cannot_pass_closes_the_ledger_and_what_may_is_tried_again() {
+    let (at, broken) = (Position::new(7), || Reason::Discarded);
+    let unread = || OpenError::Read(ReadError::NoRecord(at));
+    let out_of_order = ViewsError::OutOfOrder { expected: at, given: at.next() };
+    for (error, at_first, later) in [
+        (OpenError::Views(ViewsError::Lag), true, true),
+        (OpenError::Views(ViewsError::Broken(broken())), true, true),
+        (OpenError::Views(ViewsError::Unopened(broken())), true, true),
+        (OpenError::Thread(ended()), false, true),
+        (unread(), false, true),
+        (OpenError::Views(out_of_order), false, false),
+        (OpenError::RolledBack { head: at, known: at.next() }, false, false),
+        (OpenError::Exchanged { position: at }, false, false),
+    ] {
+        assert_eq!((may_pass(&error, false), may_pass(&error, true)), (at_first, later), "{error}");
+    }
 }
 
 #[test]
