@@ -256,7 +256,10 @@ impl Place {
         let grade = |seat: &Seat| {
             Order::SetGrade(pb::SetGradeRequest { expected: Some(any), ..seat.request() })
         };
-        self.bulk(Role::Inspector, grade).await;
+        let receipts = self.bulk(Role::Inspector, grade).await;
+        for (seat, receipt) in self.seats.iter().zip(receipts) {
+            seat.last.store(receipt.position, Relaxed);
+        }
     }
 
     /// Reads the grades that [`Self::grade_once`] sets one of.

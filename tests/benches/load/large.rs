@@ -108,13 +108,17 @@ async fn fill_anew(directory: &Path, records: u64, add: Add<'_>) {
 /// How often a server is killed: where in its segment and in a part of its views it is differs.
 const KILLS: usize = 5;
 
-/// Kills the server after some records, and asks how soon the next one records and reads.
+/// After so many records it is killed: more than its views have in memory.
+const KILLED_AFTER: u64 = 100_000;
+
+/// Kills the server after many records, and asks how soon the next one records and reads.
 async fn kill(directory: &Path, add: Add<'_>) {
     let (mut graded, mut read) = (Vec::new(), Vec::new());
     let mut server = Child::start("serve-ledger", directory);
     for _ in 0..KILLS {
         let place = Place::again(server.address, server.process).await;
         place.grade_all().await;
+        fill(&place, place.head() + KILLED_AFTER).await;
         server.kill();
         let began = Instant::now();
         server = Child::start("serve-ledger", directory);
