@@ -321,7 +321,8 @@ async fn views_that_cannot_be_opened_are_opened_once_they_can() {
     let Open { ledger, sequencer, follower } = ground.open(Some(known)).await;
     let follower = tokio::spawn(follower.run());
     let mut reads = ledger.reads();
-    reads.wait_for(|reads| *reads == Reads::Refused).await.unwrap();
+    let refused = reads.wait_for(|reads| *reads == Reads::Refused);
+    tokio::time::timeout(PATIENCE, refused).await.unwrap().unwrap();
     let refused = recorded(&ledger, "SubjectRegistered").await;
     assert!(matches!(refused, Err(ReadError::Rebuilding)), "{refused:?}");
     let receipts = ledger.submit(register(&ledger, "leicester-city")).await.unwrap();
