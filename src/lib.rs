@@ -49,8 +49,9 @@
 //! 3. The tree's edge, the persons and the frameworks are found in the journal. From here on
 //!    commands are taken and receipts given; none of it takes longer the more records there are.
 //! 4. The [`ledger::Follower`] opens the views, checks them and folds in what they lack. Readings
-//!    of them wait for that, five seconds at most; views that lack more than a second's folding
-//!    refuse them, and health says `NOT_SERVING`. Streams of records need no views and wait for
+//!    of them wait for that, five seconds at most; after that, and where more than a second's
+//!    folding is missing, they are refused, and health says `NOT_SERVING`. Where it shows now that
+//!    the journal is another, the ledger is closed. Streams of records need no views and wait for
 //!    nothing. Without the note the views are brought up before anything is served.
 //!
 //! # Invariants
