@@ -24,10 +24,12 @@ use crate::{
         file::{self, FileJournal, FileOptions},
     },
     judgement::Position,
-    ledger::{BuiltInError, Clock, Ledger, Parts, Progress, Stop, filing},
+    ledger::{
+        self, BuiltInError, Clock, Follower, Ledger, Parts, Progress, Sequencer, Stop, filing,
+    },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
-    views::{SnapshotCodec, Views, ViewsError, ViewsOptions},
+    views::{Known, SnapshotCodec, Views, ViewsError, ViewsOptions},
 };
 
 /// What a ledger is opened with.
@@ -74,7 +76,7 @@ pub enum EngineError {
     Views(#[from] ViewsError),
     /// The ledger cannot be opened.
     #[error("the ledger cannot be opened")]
-    Ledger(#[from] crate::ledger::OpenError),
+    Ledger(#[from] ledger::OpenError),
     /// The built-in frameworks cannot be registered.
     #[error("the built-in frameworks cannot be registered")]
     BuiltIn(#[from] BuiltInError),
@@ -87,8 +89,34 @@ pub enum EngineError {
 pub struct Engine {
     ledger: Ledger,
     journal: Arc<FileJournal>,
-    sequencer: JoinHandle<Stop>,
+    threads: Threads,
     _watch: Watch,
+}
+
+/// The threads of a ledger. Appends block the thread that awaits them, and so does what the views
+/// do: each has one of its own.
+struct Threads {
+    sequencer: JoinHandle<Stop>,
+    follower: JoinHandle<Result<(), ledger::OpenError>>,
+}
+
+impl Threads {
+    fn start(sequencer: Sequencer, follower: Follower) -> Result<Self, EngineError> {
+        let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let (runtime, other) = (Handle::current(), Handle::current());
+        let sequencer = named("sequencer").spawn(move || runtime.block_on(sequencer.run()));
+        let sequencer = sequencer.map_err(|_| EngineError::Thread)?;
+        let follower = named("views-follower").spawn(move || other.block_on(follower.run()));
+        let follower = follower.map_err(|_| EngineError::Thread)?;
+        Ok(Self { sequencer, follower })
+    }
+
+    /// Waits until both have ended, which they do once the ledger is closed. Blocks.
+    fn join(self) -> Result<Stop, EngineError> {
+        let stop = self.sequencer.join().map_err(|_| EngineError::Thread)?;
+        self.follower.join().map_err(|_| EngineError::Thread)??;
+        Ok(stop)
+    }
 }
 
 impl Engine {
@@ -125,24 +153,27 @@ impl Engine {
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
         let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
-        let views = move || Views::open(&path, &views_options(id, cache_bytes));
+        let views_options = views_options(id, cache_bytes);
+        let known = Known::noted(&path, id.as_bytes(), views_options.codec);
+        let views = move || Views::open(&path, &views_options);
         let parts = Parts {
             journal: Arc::<FileJournal>::clone(&journal),
             vault: Arc::new(vault),
             views: Box::new(views),
+            known,
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             zone: zone.clone(),
         };
-        let (ledger, sequencer) = Ledger::open(parts, progress).await?;
-        // Appends block the thread that awaits them: the sequencer has one of its own.
-        let runtime = Handle::current();
-        let thread = std::thread::Builder::new().name("sequencer".to_owned());
-        let sequencer = thread
-            .spawn(move || runtime.block_on(sequencer.run()))
-            .map_err(|_| EngineError::Thread)?;
-        ledger.register_built_in().await?;
-        Ok(Self { ledger, journal, sequencer, _watch: watch })
+        let (ledger, sequencer, follower) = Ledger::open(parts, progress).await?;
+        let threads = Threads::start(sequencer, follower)?;
+        if let Err(error) = ledger.register_built_in().await {
+            ledger.close();
+            // Why the views cannot be had says more than that the ledger was closed for it.
+            blocking(|| threads.join()).await??;
+            return Err(error.into());
+        }
+        Ok(Self { ledger, journal, threads, _watch: watch })
     }
 
     /// The ledger.
@@ -157,9 +188,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; nothing that was answered is lost by it.
     pub async fn close(self) -> Result<Stop, EngineError> {
-        let Self { ledger, journal, sequencer, _watch } = self;
+        let Self { ledger, journal, threads, _watch } = self;
         ledger.close();
-        let stop = blocking(move || sequencer.join()).await?.map_err(|_| EngineError::Thread)?;
+        let stop = blocking(|| threads.join()).await??;
         if let Err(error) = blocking(move || ledger.close_views()).await? {
             tracing::warn!(%error, "the views are not whole: the next start mends them");
         }

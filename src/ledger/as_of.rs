@@ -34,7 +34,8 @@ impl Ledger {
         let now = as_of.known == KnownAt::Now;
         let moment = self.moment(as_of.known).await?;
         // What reads the journal is apart, so that the future of most reads is small.
-        let known = if now { self.current(id)? } else { Box::pin(self.known(id, moment)).await? };
+        let known =
+            if now { self.current(id).await? } else { Box::pin(self.known(id, moment)).await? };
         let Some(known) = known else { return Ok(None) };
         // The views may already hold a group that is durable and about to be published.
         let moment = if known.last.at > moment.position {
@@ -81,8 +82,8 @@ impl Ledger {
     }
 
     /// An assessment as of its last record.
-    fn current(&self, id: &AssessmentId) -> Result<Option<Arc<Assessment>>, ReadError> {
-        Ok(self.shared.views.load().assessment(id)?)
+    async fn current(&self, id: &AssessmentId) -> Result<Option<Arc<Assessment>>, ReadError> {
+        Ok(self.shared.views().await?.assessment(id)?)
     }
 
     async fn known(
@@ -90,7 +91,7 @@ impl Ledger {
         id: &AssessmentId,
         moment: Moment,
     ) -> Result<Option<Arc<Assessment>>, ReadError> {
-        let current = self.current(id)?;
+        let current = self.current(id).await?;
         if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
             return Ok(Some(current));
         }
@@ -104,7 +105,7 @@ impl Ledger {
         let meant = |record: &Record| record.stream == stream;
         let key = filing::of_stream(&stream);
         match fold::latest(&*self.shared.journal, key, until, meant).await? {
-            Some(last) => fold::trail(&*self.shared.journal, last).await,
+            Some(last) => fold::trail(&*self.shared.journal, last, None).await,
             None => Ok(Vec::new()),
         }
     }

@@ -1,4 +1,5 @@
-//! Under which keys the journal files a record: its stream, its request, its cycle, its subject.
+//! Under which keys the journal files a record: its stream, its request, its cycle, its subject, and
+//! whether it registers somebody or something that commands are decided with.
 //!
 //! What decides is found through these keys, which the journal keeps in its checksummed footers,
 //! and never through a view alone. A key is a short hash and may collide: whoever finds a record
@@ -15,6 +16,7 @@ const STREAM: &[u8] = b"judgement-ledger/key/stream\0";
 const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
 const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
 const OPENED: &[u8] = b"judgement-ledger/key/opened\0";
+const REGISTRATIONS: &[u8] = b"judgement-ledger/key/registrations\0";
 
 /// The key of a stream: every record of it is filed there.
 pub(super) fn of_stream(stream: &StreamId) -> Key {
@@ -37,6 +39,11 @@ pub(super) fn of_opened(subject: &SubjectId) -> Key {
     key(&[OPENED, format!("subjects/{subject}").as_bytes()])
 }
 
+/// The key of all records that register a person or a framework.
+pub(super) fn of_registrations() -> Key {
+    key(&[REGISTRATIONS])
+}
+
 /// The keys of a stored record; none if its header cannot be read.
 pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     let Some(headline) = Headline::of(record) else { return Vec::new() };
@@ -48,6 +55,9 @@ pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
         let cycle = format!("{}\0{}\0{}", opened.subject, opened.framework, opened.cycle);
         keys.push(key(&[CYCLE, cycle.as_bytes()]));
         keys.push(key(&[OPENED, opened.subject.as_bytes()]));
+    }
+    if headline.registers() {
+        keys.push(of_registrations());
     }
     keys
 }

@@ -8,7 +8,7 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use lru::LruCache;
 
-use super::{Keep, ReadError, filing};
+use super::{Keep, ReadError, filing, standing::Standing};
 use crate::{
     journal::{Entry, Journal, Key, Page, Stored},
     judgement::{
@@ -16,8 +16,8 @@ use crate::{
         Revision, StreamId, SubjectId, Text,
     },
     merkle::leaf_hash,
-    record::{Record, Unreadable},
-    views::{Direction, Range, Search, Term, Views},
+    record::{Previous, Record, Unreadable},
+    views::{Direction, Range, Search, Term},
 };
 
 /// A stream as its records make it.
@@ -47,18 +47,19 @@ const OPENINGS_STEPS_MAX: usize = 10_000;
 /// Loads streams and remembers some.
 pub(super) struct Fold {
     journal: Arc<dyn Journal>,
-    views: Arc<Views>,
+    standing: Arc<Standing>,
+    /// Assessments as they once were, until the views are there.
+    states: Vec<Arc<Assessment>>,
     cache: LruCache<StreamId, Stream>,
 }
 
 impl Fold {
-    pub(super) fn new(journal: Arc<dyn Journal>, views: Arc<Views>) -> Self {
-        Self { journal, views, cache: LruCache::new(STREAMS_KEPT) }
-    }
-
-    /// From now on these views are asked.
-    pub(super) fn ask(&mut self, views: Arc<Views>) {
-        self.views = views;
+    pub(super) fn new(
+        journal: Arc<dyn Journal>,
+        standing: Arc<Standing>,
+        states: Vec<Arc<Assessment>>,
+    ) -> Self {
+        Self { journal, standing, states, cache: LruCache::new(STREAMS_KEPT) }
     }
 
     /// The stream as of all records up to `head`; `None` if it has none.
@@ -162,6 +163,8 @@ impl Fold {
         subject: &SubjectId,
         head: Position,
     ) -> Result<Vec<Position>, ReadError> {
+        // Refused rather than waited for: nobody else shall wait for it too.
+        let views = self.standing.whole().ok_or(ReadError::Rebuilding)?;
         let terms = [Term::Subject(subject.clone()), Term::Event("AssessmentOpened")];
         let clauses = terms.map(|term| vec![term]);
         let mut range = Range { after: Position::START, before: head.next() };
@@ -169,7 +172,7 @@ impl Fold {
         let mut found = Vec::new();
         loop {
             let search = Search { clauses: &clauses, range, towards, limit, steps_max };
-            let page = self.views.search(&search)?;
+            let page = views.search(&search)?;
             found.extend(page.positions);
             match page.next {
                 Some(edge) => range.after = edge,
@@ -187,7 +190,7 @@ impl Fold {
         let Some(last) = self.last_of(&StreamId::Assessment(id.clone()), until).await? else {
             return Ok(None);
         };
-        let records = trail(&*self.journal, last).await?;
+        let records = trail(&*self.journal, last, None).await?;
         Ok(fold(id, records.iter()))
     }
 
@@ -204,7 +207,7 @@ impl Fold {
         latest(&*self.journal, key, head, meant).await
     }
 
-    async fn load(&self, id: &StreamId, last: Keep) -> Result<Stream, ReadError> {
+    async fn load(&mut self, id: &StreamId, last: Keep) -> Result<Stream, ReadError> {
         let (revision, item) = (last.record.revision, last.item());
         let assessment = match id {
             StreamId::Assessment(id) => Some(self.assessment(id, last).await?),
@@ -213,23 +216,44 @@ impl Fold {
         Ok(Stream { revision, last: item, assessment })
     }
 
-    /// An assessment whose last record is known: from the views where they agree, else from the
-    /// journal.
+    /// An assessment whose last record is known: from the views, as far as the journal confirms
+    /// them, and the records after.
     async fn assessment(
-        &self,
+        &mut self,
         id: &AssessmentId,
         last: Keep,
     ) -> Result<Arc<Assessment>, ReadError> {
-        let viewed = self.views.assessment(id).ok().flatten();
-        if let Some(assessment) = viewed.filter(|it| it.last == last.item()) {
-            return Ok(assessment);
+        let viewed = self.viewed(id);
+        if let Some(assessment) = viewed.as_ref().filter(|it| it.last == last.item()) {
+            return Ok(Arc::clone(assessment));
         }
-        let records = trail(&*self.journal, last).await?;
-        fold(id, records.iter()).map(Arc::new).ok_or_else(|| ReadError::Unreadable {
+        let records = trail(&*self.journal, last, viewed.as_ref().map(|it| it.last)).await?;
+        let first = records.first().and_then(|keep| keep.record.previous);
+        let begun = viewed.filter(|it| first.is_some_and(|first| follows(first, &it.last)));
+        let begun = begun.map(|it| it.as_ref().clone());
+        let after =
+            |before, keep: &Keep| Assessment::after(before, id, &keep.record.fact(keep.hash));
+        records.iter().fold(begun, after).map(Arc::new).ok_or_else(|| ReadError::Unreadable {
             position: records.first().map_or(Position::START, |keep| keep.record.position),
             what: "the first record of an assessment does not open it".to_owned(),
         })
     }
+
+    /// An assessment as the views have it, or once had it.
+    fn viewed(&mut self, id: &AssessmentId) -> Option<Arc<Assessment>> {
+        match self.standing.whole() {
+            Some(views) => {
+                self.states = Vec::new();
+                views.assessment(id).ok().flatten()
+            }
+            None => self.states.iter().find(|it| it.id == *id).cloned(),
+        }
+    }
+}
+
+/// Whether a record that names `previous` is the next one of its stream after `item`.
+fn follows(previous: Previous, item: &Item) -> bool {
+    (previous.position, previous.hash) == (item.at, item.hash)
 }
 
 /// The newest record up to `head` under `key` that is meant: keys may collide.
@@ -258,10 +282,18 @@ pub(super) fn fold<'a>(
     records.fold(None, |before, keep| Assessment::after(before, id, &keep.record.fact(keep.hash)))
 }
 
-/// A stream's records up to `last`, oldest first: each names the one before, and its hash.
-pub(super) async fn trail(journal: &dyn Journal, last: Keep) -> Result<Vec<Keep>, ReadError> {
+/// A stream's records up to `last`, oldest first: each names the one before, and its hash. If one
+/// names `known` so, only those after that.
+pub(super) async fn trail(
+    journal: &dyn Journal,
+    last: Keep,
+    known: Option<Item>,
+) -> Result<Vec<Keep>, ReadError> {
     let mut records = vec![last];
     while let Some(previous) = records.last().and_then(|keep| keep.record.previous) {
+        if known.is_some_and(|known| follows(previous, &known)) {
+            break;
+        }
         let found = keep(journal, previous.position).await?;
         if found.hash != previous.hash {
             let what = "its hash is not the one that the next record of its stream names";

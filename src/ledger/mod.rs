@@ -9,21 +9,22 @@
 //! - A refused command appends nothing and burns no position. (Spec §4.6)
 //! - When an append has an unknown outcome or a flush has failed, the sequencer stops for good;
 //!   opening the ledger again tells what became of it.
-//! - Views that break are folded anew while the ledger runs: they are never the only copy of
-//!   anything, so their loss is nobody's end.
+//! - The sequencer never waits for the views. A [`Follower`] brings them up to the journal after a
+//!   start, and anew where they break; who reads them waits meanwhile, or is refused.
 
 mod as_of;
 mod built_in;
 mod catalogue;
 mod clock;
 mod condition;
+mod decoding;
 mod directory;
 mod earlier;
 mod errors;
 mod filing;
 mod fold;
+mod follower;
 mod found;
-mod healing;
 mod mark;
 mod moment;
 mod passing_on;
@@ -33,9 +34,12 @@ mod random;
 mod reading;
 mod receipt;
 mod recovery;
+mod registry;
+mod replay;
 mod sequencer;
 mod sieve;
 mod staging;
+mod standing;
 mod subject;
 mod texts;
 mod told;
@@ -56,12 +60,15 @@ use crate::{
     views::{Views, ViewsError},
 };
 
+use standing::Standing;
+
 pub use built_in::BuiltInError;
 pub use catalogue::Registered;
 pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use condition::{Condition, Test, Within};
 pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
+pub use follower::Follower;
 pub use mark::BadMark;
 pub use moment::Moment;
 pub use passing_on::{PassedOn, PassedText, Streamed};
@@ -72,6 +79,7 @@ pub use reading::{
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};
 pub use sequencer::{Sequencer, Stop};
+pub use standing::Reads;
 
 /// A handle on the ledger: cheap to clone, used from any task.
 #[derive(Clone)]
@@ -90,8 +98,8 @@ struct Shared {
     persons: Arc<directory::PersonIds>,
     journal: Arc<dyn Journal>,
     vault: Arc<Vault>,
-    /// Exchanged for new ones when they break.
-    views: ArcSwap<Views>,
+    /// The views, once they are whole.
+    standing: Arc<Standing>,
 }
 
 /// A record, decoded, with its hash and its bytes as stored.
@@ -160,8 +168,15 @@ impl Ledger {
     /// [`ViewsError`] if not everything could be written.
     pub fn close_views(self) -> Result<(), ViewsError> {
         let shared = Arc::into_inner(self.shared);
-        let views = shared.and_then(|shared| Arc::into_inner(shared.views.into_inner()));
+        let standing = shared.and_then(|shared| Arc::into_inner(shared.standing));
+        let views = standing.and_then(Standing::into_views).and_then(Arc::into_inner);
         views.map_or(Ok(()), Views::close)
+    }
+
+    /// Follows what becomes of readings that need the views.
+    #[must_use]
+    pub fn reads(&self) -> watch::Receiver<Reads> {
+        self.shared.standing.follow()
     }
 
     /// Tells the sequencer to stop after the group in hand. What waits in the queue is surely not
@@ -174,5 +189,13 @@ impl Ledger {
 impl Shared {
     fn head(&self) -> Moment {
         *self.head.borrow()
+    }
+
+    /// The views, waited for as long as they are near.
+    async fn views(&self) -> Result<Arc<Views>, ReadError> {
+        match self.standing.whole() {
+            Some(views) => Ok(views),
+            None => Box::pin(self.standing.soon()).await.ok_or(ReadError::Rebuilding),
+        }
     }
 }

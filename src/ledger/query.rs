@@ -72,7 +72,7 @@ impl Ledger {
         if let Some(from) = from {
             span = span.beyond(order, from);
         }
-        let views = self.shared.views.load_full();
+        let views = self.shared.views().await?;
         let clauses = condition.clauses();
         let mut sieve = Sieve::new(condition, &views, order.towards(), moment);
         let mut records = Vec::new();

@@ -8,17 +8,13 @@ use std::{collections::VecDeque, sync::Arc};
 
 use foldhash::HashMap;
 use jiff::tz::TimeZone;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Interval,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Keep, Moment, Receipt, Shared, Submission, SubmitError,
     clock::{Clock, Now, RecordedTime},
     fold::Stream,
     mark::Summary,
-    recovery::OpenViews,
     staging::{Desk, Outlook, Stage, Staged, Taken},
 };
 use crate::{
@@ -59,8 +55,8 @@ pub enum Stop {
     /// A flush of the keyring failed: what was recorded is whole, but no key can be had any more.
     #[error("a flush of the keyring failed: open the ledger again")]
     Keys(#[source] VaultError),
-    /// The views cannot take what was recorded: opening the ledger again rebuilds them.
-    #[error("the views must be rebuilt: open the ledger again")]
+    /// The views are not where the journal is: opening the ledger again brings them up to it.
+    #[error("the views are not where the journal is: open the ledger again")]
     Views(#[source] ViewsError),
     /// Another process appended to a journal that this one believed to own.
     #[error("another process appended to the journal: it is at {found}, not at {expected}")]
@@ -84,20 +80,6 @@ pub struct Sequencer {
     pub(super) time: RecordedTime,
     pub(super) desk: Desk,
     pub(super) frontier: Frontier,
-    /// Opens new views when these break.
-    pub(super) open_views: OpenViews,
-    /// When an idle sequencer looks after the views.
-    pub(super) look: Interval,
-}
-
-/// What a sequencer does next.
-enum Next {
-    /// A group that begins with this submission.
-    Group(Pending),
-    /// A look after the views.
-    Look,
-    /// Nothing any more.
-    End,
 }
 
 /// A submission whose records are in the group, waiting for the flush.
@@ -137,36 +119,28 @@ impl Sequencer {
     /// Takes submissions until the ledger is closed or an append has an unknown outcome.
     pub async fn run(mut self) -> Stop {
         let stop = loop {
-            let done = match self.next().await {
-                Next::Group(first) => self.group(first).await,
-                Next::Look => self.look_after_views().await,
-                Next::End => Err(Stop::Closed),
-            };
-            match done {
-                Ok(()) => {}
-                Err(Stop::Closed) => break Stop::Closed,
-                Err(stop) => {
-                    tracing::error!(error = %stop, "the sequencer stops");
-                    break stop;
-                }
+            let Some(first) = self.next().await else { break Stop::Closed };
+            if let Err(stop) = self.group(first).await {
+                tracing::error!(error = %stop, "the sequencer stops");
+                break stop;
             }
         };
         self.shared.stopped.cancel();
         stop
     }
 
-    async fn next(&mut self) -> Next {
+    /// The submission that the next group begins with; nothing when there are to be no more.
+    async fn next(&mut self) -> Option<Pending> {
         if self.shared.closing.is_cancelled() {
-            return Next::End;
+            return None;
         }
         if let Some(held) = self.held.pop_front() {
-            return Next::Group(held);
+            return Some(held);
         }
         tokio::select! {
             biased;
-            first = self.queue.recv() => first.map_or(Next::End, Next::Group),
-            () = self.shared.closing.cancelled() => Next::End,
-            _ = self.look.tick() => Next::Look,
+            first = self.queue.recv() => first,
+            () = self.shared.closing.cancelled() => None,
         }
     }
 
@@ -254,15 +228,11 @@ impl Sequencer {
         match turn.append(group).await {
             Ok(head) => {
                 self.time.recorded(now.recorded_at);
-                let shown = super::recovery::apply(&self.shared.views.load(), &applied);
-                if let Err(broken) = shown {
-                    // Recorded, but no reader sees it yet: a retry may say so.
+                if let Err(wrong) = self.publish(outlook, summary, head.position, &applied) {
+                    // Recorded, but no reader here will see it: a retry elsewhere says so.
                     Decided::fail(waiting, supposed, &|| SubmitError::OutcomeUnknown);
-                    self.heal(broken).await?;
-                    self.publish(outlook, summary, head.position);
-                    return Ok(());
+                    return Err(Stop::Views(wrong));
                 }
-                self.publish(outlook, summary, head.position);
                 for Waiting { receipts, answer } in waiting {
                     reply(answer, Ok(receipts));
                 }
@@ -288,10 +258,21 @@ impl Sequencer {
         }
     }
 
-    /// Lets readers see a group that is in the views: so that whoever sees the head finds all that
-    /// is under it.
-    fn publish(&mut self, outlook: Outlook, summary: Summary, head: Position) {
+    /// Lets readers see a group that is in the views, if there are any yet: so that whoever sees
+    /// the head and finds views finds all that is under it.
+    ///
+    /// # Errors
+    /// `OutOfOrder` if the views do not go on with this group; nothing is published.
+    fn publish(
+        &mut self,
+        outlook: Outlook,
+        summary: Summary,
+        head: Position,
+        applied: &[Applied],
+    ) -> Result<(), ViewsError> {
         let Outlook { directory, catalogue, streams, bytes: _ } = outlook;
+        let _turn = self.shared.standing.turn();
+        self.shared.standing.take(applied)?;
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
@@ -300,6 +281,7 @@ impl Sequencer {
         self.shared.catalogue.store(Arc::new(catalogue));
         let moment = Moment { position: head, recorded_at: summary.recorded_at };
         self.shared.head.send_replace(moment);
+        Ok(())
     }
 }
 

@@ -30,7 +30,7 @@ impl Ledger {
         let key = filing::of_stream(&stream);
         let last = fold::latest(&*self.shared.journal, key, head, meant).await?;
         let records = match last {
-            Some(last) => fold::trail(&*self.shared.journal, last).await?,
+            Some(last) => fold::trail(&*self.shared.journal, last, None).await?,
             None => Vec::new(),
         };
         Ok(records.first().and_then(registered).map(|read| {

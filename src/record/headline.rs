@@ -10,6 +10,8 @@ mod number {
     pub(super) const REQUEST_ID: u32 = 9;
     /// Every event ever has an arm from here on; provenance stays below.
     pub(super) const FIRST_EVENT: u32 = 32;
+    pub(super) const PERSON_REGISTERED: u32 = 32;
+    pub(super) const FRAMEWORK_REGISTERED: u32 = 33;
     pub(super) const ASSESSMENT_OPENED: u32 = 35;
     pub(super) const OPENED_FRAMEWORK: u32 = 1;
     pub(super) const OPENED_CYCLE: u32 = 2;
@@ -42,6 +44,12 @@ pub struct Opened<'a> {
 }
 
 impl<'a> Headline<'a> {
+    /// Whether a person or a framework was registered, which commands are decided with.
+    #[must_use]
+    pub fn registers(&self) -> bool {
+        matches!(self.event, number::PERSON_REGISTERED | number::FRAMEWORK_REGISTERED)
+    }
+
     /// The headline of a record; `None` if the bytes are no record of this or a newer ledger.
     #[must_use]
     pub fn of(record: &'a [u8]) -> Option<Self> {
@@ -130,6 +138,9 @@ mod tests {
             prop_assert_eq!(headline.request, *record.act.request.uuid().as_bytes());
             let opens = matches!(record.event, Event::AssessmentOpened(_));
             prop_assert_eq!(headline.event == number::ASSESSMENT_OPENED, opens);
+            let name = record.event.name();
+            let registers = ["PersonRegistered", "FrameworkRegistered"].contains(&name);
+            prop_assert_eq!(headline.registers(), registers);
             if let (Event::AssessmentOpened(opened), Some(said)) =
                 (&record.event, headline.opened)
             {

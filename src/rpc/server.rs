@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::watch,
 };
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ use super::{
     submit::COMMAND_BYTES_MAX,
 };
 use crate::{
-    ledger::Ledger,
+    ledger::{Ledger, Reads},
     pb::{DESCRIPTORS, report_service_server::ReportServiceServer},
 };
 
@@ -127,7 +128,7 @@ where
     let draining = CancellationToken::new();
     let routes = routes(&ledger, &draining, &options.limits);
     let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
-    let ledger_stopped = ledger.stopped();
+    let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -136,7 +137,8 @@ where
     ];
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
-    let serving = Serving { options, draining, ledger_stopped, services: &services, find };
+    let services = &services;
+    let serving = Serving { options, draining, ledger_stopped, reads, services, find };
     serving.run(incoming, routes, shutdown).await
 }
 
@@ -194,6 +196,8 @@ pub(super) struct Serving<'s> {
     pub(super) draining: CancellationToken,
     /// Whether the ledger has stopped taking commands: reads go on, health says so.
     pub(super) ledger_stopped: CancellationToken,
+    /// Whether readings are answered: where they are refused, health says so.
+    pub(super) reads: watch::Receiver<Reads>,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
@@ -213,7 +217,8 @@ impl Serving<'_> {
     {
         let (reporter, health_service) = health_reporter();
         let health = Health { reporter, services: self.services };
-        health.set(ServingStatus::Serving).await;
+        let mut reads = self.reads;
+        health.tell(&mut reads).await;
         let mut routes = routes.add_service(compressed!(health_service));
         match self.options.reflection {
             Reflection::Offered => routes = with_reflection(routes)?,
@@ -222,15 +227,25 @@ impl Serving<'_> {
 
         let limits = self.options.limits;
         let draining = &self.draining;
+        let going_down = CancellationToken::new();
         let goes_down = async {
             shutdown.await;
+            going_down.cancel();
             health.set(ServingStatus::NotServing).await;
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
         let ledger_stopped = self.ledger_stopped;
-        let ledger_stops = async {
-            ledger_stopped.cancelled().await;
+        let ledger_turns = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = going_down.cancelled() => break,
+                    () = ledger_stopped.cancelled() => break,
+                    Ok(()) = reads.changed() => health.tell(&mut reads).await,
+                    else => break,
+                }
+            }
             health.set(ServingStatus::NotServing).await;
             std::future::pending::<Infallible>().await
         };
@@ -258,7 +273,7 @@ impl Serving<'_> {
         tokio::select! {
             served = serving => Ok(served?),
             () = time_is_up => Err(ServeError::Cut { after_s: limits.drain_max.as_secs() }),
-            never = ledger_stops => match never {},
+            never = ledger_turns => match never {},
         }
     }
 }
@@ -330,6 +345,17 @@ struct Health<'s> {
 }
 
 impl Health<'_> {
+    /// Says whether commands and readings are served. Readings that wait for views which are near
+    /// are served: they wait a moment.
+    async fn tell(&self, reads: &mut watch::Receiver<Reads>) {
+        let reads = *reads.borrow_and_update();
+        self.set(match reads {
+            Reads::Answered | Reads::Waiting => ServingStatus::Serving,
+            Reads::Refused => ServingStatus::NotServing,
+        })
+        .await;
+    }
+
     /// Says the same of the server and of each of its services.
     async fn set(&self, status: ServingStatus) {
         self.reporter.set_service_status("", status).await;

@@ -5,6 +5,7 @@
 //! views/
 //!   sled-7/   the database; a rebuilt one gets the next number
 //!   seal      after a clean stop: the size and checksum of every file of the database
+//!   known     how far the database goes at most; see [`Known`](super::Known)
 //! ```
 //!
 //! A number is never used twice in a process: a broken database whose threads cannot be ended

@@ -8,9 +8,10 @@ use std::{
 };
 
 use super::{
-    Applied, Reason, SnapshotCodec, ViewsError,
+    Applied, Reason, SnapshotCodec, ViewsError, ViewsOptions,
     cache::Cache,
     contain, directory,
+    known::Note,
     memory::Memory,
     part::{Keys, Part},
     store::{Saved, Store},
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     /// Told when a part was sealed or retired, when the store broke and when the views stop.
     moved: Condvar,
     pub(super) codec: SnapshotCodec,
+    /// Whose views these are.
+    ledger: Arc<[u8]>,
     /// Where the store lies.
     pub(super) database: PathBuf,
 }
@@ -46,7 +49,7 @@ impl Shared {
     pub(super) fn new(
         memory: Memory,
         cache: Cache,
-        codec: SnapshotCodec,
+        options: &ViewsOptions,
         database: PathBuf,
     ) -> Self {
         Self {
@@ -54,7 +57,8 @@ impl Shared {
             cache: Mutex::new(cache),
             stopping: Mutex::new(false),
             moved: Condvar::new(),
-            codec,
+            codec: options.codec,
+            ledger: Arc::clone(&options.ledger),
             database,
         }
     }
@@ -172,7 +176,12 @@ pub(super) fn close(store: Arc<Store>) -> bool {
 
 /// Writes part after part until the views stop or the store breaks; then clears the store away.
 pub(super) fn run(shared: &Shared, mut saved: Saved) {
+    let views = shared.database.parent().unwrap_or(&shared.database);
+    let mut note = Note::in_directory(views, &shared.ledger, shared.codec);
     while let Some((store, part)) = next(shared) {
+        if let Err(error) = note.write(views, &part) {
+            tracing::warn!(%error, "how far the views go is not noted: a start waits for them");
+        }
         match write(shared, &store, &part, saved) {
             Ok(Some(now)) => saved = now,
             Ok(None) => break,

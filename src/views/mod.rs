@@ -27,6 +27,9 @@
 //! store that breaks is deleted, and from then on every call answers [`ViewsError::Broken`]: the
 //! views would rather know nothing than something wrong.
 //!
+//! All that takes the longer the more there is. So beside the database lies a small note of how far
+//! it goes, [`Known`], by which a journal that was put back or exchanged shows at once.
+//!
 //! # What bounds the memory
 //!
 //! | structure | bound |
@@ -47,6 +50,7 @@ mod days;
 mod directory;
 mod frame;
 mod indexer;
+mod known;
 mod memory;
 mod opening;
 mod part;
@@ -80,6 +84,7 @@ use opening::Open;
 use store::{In, Store};
 
 pub use days::{Days, Lateness, days_late, effective_within};
+pub use known::Known;
 pub use postings::{Postings, Range};
 pub use search::{Page, Search};
 pub use term::{Term, Topic, Topics, terms_of};
@@ -279,7 +284,7 @@ impl Views {
         let opened = Opened { applied: saved.written, hash: saved.hash, rebuilt };
         let memory = Memory::new(Arc::new(store), saved.written, options.part_records.max(1));
         let cache = Cache::new(options.assessments_bytes, saved.written);
-        let shared = Arc::new(Shared::new(memory, cache, options.codec, database));
+        let shared = Arc::new(Shared::new(memory, cache, options, database));
         let indexer = {
             let shared = Arc::clone(&shared);
             let thread = thread::Builder::new().name("views-indexer".to_owned());

@@ -34,12 +34,12 @@ use judgement_ledger::{
         Role, SectionId, SetGrade, SubjectId, Text,
     },
     ledger::{
-        AsOf, Condition, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading, Stop, Submission,
-        Test, View, filing,
+        self, AsOf, Condition, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading, Stop,
+        Submission, Test, View, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
-    views::{SnapshotCodec, Views, ViewsOptions},
+    views::{Known, SnapshotCodec, Views, ViewsOptions},
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -125,6 +125,7 @@ struct Life {
     journal: Arc<dyn Journal>,
     files: Option<Arc<FileJournal>>,
     sequencer: JoinHandle<Stop>,
+    follower: JoinHandle<Result<(), ledger::OpenError>>,
 }
 
 impl Ground {
@@ -180,11 +181,13 @@ impl Ground {
         let keys = self.disk.directory("keys/");
         let vault = Vault::open(keys, master, Arc::clone(&entropy), setup).unwrap();
         let views = self.views();
+        let known = Known::noted(&views, &LEDGER, codec());
         let wall = Arc::clone(&self.wall);
         let parts = Parts {
             journal: Arc::clone(&journal),
             vault: Arc::new(vault),
             views: Box::new(move || open_views(&views)),
+            known,
             clock: Arc::new(move || {
                 let micros = wall.load(Ordering::Relaxed);
                 let monotonic = Duration::from_micros(micros.unsigned_abs());
@@ -193,24 +196,27 @@ impl Ground {
             entropy,
             zone: TimeZone::UTC,
         };
-        let (ledger, sequencer) = Ledger::open(parts, &|_, _| {}).await.unwrap();
+        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await.unwrap();
         let sequencer = tokio::spawn(sequencer.run());
+        let follower = tokio::spawn(follower.run());
         ledger.register_built_in().await.unwrap();
-        Life { ledger, journal, files, sequencer }
+        Life { ledger, journal, files, sequencer, follower }
     }
 
     /// Ends a life as this store does.
     async fn end(&mut self, life: Life) {
-        let Life { ledger, journal, files, sequencer } = life;
+        let Life { ledger, journal, files, sequencer, follower } = life;
         drop(journal);
         if let Store::Files { killed: true, .. } = self.store {
             sequencer.abort();
-            drop(sequencer.await);
+            follower.abort();
+            drop((sequencer.await, follower.await));
             drop((ledger, files));
             self.disk = self.disk.after_kill();
         } else {
             ledger.close();
             assert!(matches!(sequencer.await.unwrap(), Stop::Closed));
+            follower.await.unwrap().unwrap();
             tokio::task::spawn_blocking(move || ledger.close_views()).await.unwrap().unwrap();
             if let Some(files) = files {
                 files.close().await.unwrap();
@@ -221,14 +227,17 @@ impl Ground {
     }
 }
 
+fn codec() -> SnapshotCodec {
+    SnapshotCodec { encode: snapshot_of, decode: read_snapshot }
+}
+
 fn open_views(
     path: &Path,
 ) -> Result<(Views, judgement_ledger::views::Opened), judgement_ledger::views::ViewsError> {
-    let codec = SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
     let options = ViewsOptions {
         part_records: 16,
         pages_bytes: 1 << 20,
-        ..ViewsOptions::new(Arc::from(LEDGER.as_slice()), codec)
+        ..ViewsOptions::new(Arc::from(LEDGER.as_slice()), codec())
     };
     Views::open(path, &options)
 }

@@ -100,6 +100,7 @@ struct Engine {
     ledger: Ledger,
     journal: Arc<FileJournal>,
     sequencer: JoinHandle<Stop>,
+    follower: JoinHandle<Result<(), ledger::OpenError>>,
 }
 
 impl Engine {
@@ -121,6 +122,8 @@ impl Engine {
             journal: Arc::<FileJournal>::clone(&journal),
             vault: Arc::new(vault),
             views: Box::new(move || Views::open(&views, &options)),
+            // The views are brought up first, so that every run makes its calls in one order.
+            known: None,
             clock: Arc::new(|| Reading {
                 wall: Timestamp::from_second(1_161_000_000).unwrap(),
                 monotonic: Duration::ZERO,
@@ -128,9 +131,10 @@ impl Engine {
             entropy,
             zone: TimeZone::UTC,
         };
-        let (ledger, sequencer) = Ledger::open(parts, &|_, _| {}).await?;
+        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await?;
         let sequencer = tokio::spawn(sequencer.run());
-        let engine = Self { ledger, journal, sequencer };
+        let follower = tokio::spawn(follower.run());
+        let engine = Self { ledger, journal, sequencer, follower };
         engine.register_built_in().await?;
         Ok(engine)
     }
@@ -154,6 +158,7 @@ impl Engine {
     async fn close(self) -> Result<(), Stopped> {
         self.ledger.close();
         drop(self.sequencer.await.unwrap());
+        drop(self.follower.await.unwrap());
         drop(tokio::task::spawn_blocking(|| self.ledger.close_views()).await.unwrap());
         match self.journal.close().await {
             Ok(()) | Err(JournalError::NotApplied(_)) => Ok(()),
@@ -166,7 +171,8 @@ impl Engine {
     /// caches may still reach the views.)
     async fn vanish(self) {
         self.sequencer.abort();
-        drop(self.sequencer.await);
+        self.follower.abort();
+        drop((self.sequencer.await, self.follower.await));
     }
 }
 

@@ -56,11 +56,14 @@ async fn ledger(files: &TempDir) -> (Ledger, Sequencer) {
         journal: Arc::new(MemoryJournal::new(filing())),
         vault: Arc::new(vault),
         views: Box::new(move || Views::open(&views, &options)),
+        known: None,
         clock: Arc::new(|| Reading { wall: now(), monotonic: Duration::ZERO }),
         entropy: system_entropy(),
         zone: TimeZone::UTC,
     };
-    Ledger::open(parts, &|_, _| {}).await.unwrap()
+    // Opened from nothing, the views are whole; nobody follows them here.
+    let (ledger, sequencer, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();
+    (ledger, sequencer)
 }
 
 impl Face {

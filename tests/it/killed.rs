@@ -39,7 +39,9 @@ async fn what_was_acknowledged_survives_a_kill() {
 
     let binary = home.start();
     prepare(&binary.channel()).await.unwrap();
-    binary.kill();
+    // In order, so that the starts after it go by what the views note, and commands are taken before
+    // these are there.
+    assert!(binary.stop().success());
     for round in 1..=kills {
         let binary = home.start();
         let channel = binary.channel();

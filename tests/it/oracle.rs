@@ -381,7 +381,8 @@ pub async fn check_replay(home: &Home, binary: Binary) -> Result<(), String> {
     fs::remove_dir_all(home.data().join("views")).unwrap();
     let binary = home.start();
     let replayed = answers(&binary.channel()).await.map_err(failed)?;
-    binary.kill();
+    // In order, so that the next start goes by what the views note.
+    assert!(binary.stop().success());
     let differs = found.iter().zip(&replayed).find(|(found, replayed)| found != replayed);
     differs.map_or(Ok(()), |(found, replayed)| Err(format!("{found}\nis not\n{replayed}")))
 }

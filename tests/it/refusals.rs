@@ -233,3 +233,37 @@ async fn an_older_journal_beside_its_views_is_refused() {
     fs::remove_dir_all(home.path("data/views")).unwrap();
     Running::start(home.serve()).kill();
 }
+
+/// What only the database of the views tells, it tells once it is open: by then commands are taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchanged_journal_that_shows_late_ends_the_server() {
+    let home = Home::new();
+    let (data, views) = (home.path("data"), home.path("data/views"));
+    let telling = || Telling { long_text_bytes: 100, evidence: 1 };
+    let live = async |lives: &[usize]| {
+        for life in lives {
+            let served = Served::on(home.ground()).await.unwrap();
+            tell(&served.clients(), *life, telling()).await;
+            served.stop().await;
+        }
+    };
+    live(&[0]).await;
+    crate::binary::copy(&data, &home.path("before"));
+    live(&[1]).await;
+    crate::binary::copy(&views, &home.path("other"));
+    fs::remove_dir_all(&data).unwrap();
+    crate::binary::copy(&home.path("before"), &data);
+    live(&[1, 2]).await;
+    // The negative control: with its own views it starts.
+    Running::start(home.serve()).kill();
+    let known = fs::read(views.join("known")).unwrap();
+    fs::remove_dir_all(&views).unwrap();
+    crate::binary::copy(&home.path("other"), &views);
+    fs::write(views.join("known"), known).unwrap();
+
+    let ended = ended(home.serve());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the ledger is closed"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the journal was exchanged"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}

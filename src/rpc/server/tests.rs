@@ -220,6 +220,28 @@ async fn health_is_told_to_anybody_in_gzip_for_each_service() {
 }
 
 #[tokio::test]
+async fn health_says_whether_readings_are_served() {
+    let server = running(LIMITS).await;
+    for (reads, expected) in [
+        (Reads::Refused, Answered::NotServing),
+        (Reads::Waiting, Answered::Serving),
+        (Reads::Refused, Answered::NotServing),
+        (Reads::Answered, Answered::Serving),
+    ] {
+        server.reads.send_replace(reads);
+        // Turned by another task: health itself says when.
+        while health(&server, "").await != Ok(expected) {}
+        assert_eq!(server.get("").await.unwrap(), "j.smith", "calls are answered all the same");
+    }
+    server.ledger_stopped.cancel();
+    while health(&server, "").await == Ok(Answered::Serving) {}
+    // What stopped serves no more, whatever becomes of readings.
+    server.reads.send_replace(Reads::Waiting);
+    server.get("").await.unwrap();
+    assert_eq!(health(&server, "").await, Ok(Answered::NotServing));
+}
+
+#[tokio::test]
 async fn reflection_is_told_to_anybody_in_gzip() {
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;

@@ -18,6 +18,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() { files.extend(self::files(&path)) } else { files.push(path) }
     }
+    // The note says nothing of what is in the database; its own tests change it.
+    files.retain(|path| !path.ends_with("known"));
     files.sort();
     files
 }

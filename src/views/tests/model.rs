@@ -154,7 +154,7 @@ fn three_parts_fill_the_memory_and_then_the_ledger_waits() {
     let (_, open) = opening::open(directory.path(), &options(10)).unwrap();
     let memory = Memory::new(Arc::new(open.store), open.saved.written, 10);
     let cache = Cache::new(0, open.saved.written);
-    let shared = Shared::new(memory, cache, codec(), open.database);
+    let shared = Shared::new(memory, cache, &options(10), open.database);
     for record in &world.records[..30] {
         shared.apply(std::slice::from_ref(record)).unwrap();
     }

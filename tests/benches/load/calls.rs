@@ -107,14 +107,19 @@ impl Place {
         Self { process, connections, seats, recorded: Mutex::default() }
     }
 
-    /// Registers the subjects, opens their assessments and grades every area.
-    pub async fn set_up(address: SocketAddr, process: u32) -> Arc<Self> {
+    /// A server where this was set up before. What was the last record of anything is not known.
+    pub async fn again(address: SocketAddr, process: u32) -> Arc<Self> {
         let seat = |number| Seat {
             assessment: format!("subjects/authority-{number:03}/assessments/apa-2006"),
             last: AtomicU64::new(0),
             turn: AtomicU64::new(0),
         };
-        let place = Self::new(address, process, (0..ASSESSMENTS).map(seat).collect()).await;
+        Arc::new(Self::new(address, process, (0..ASSESSMENTS).map(seat).collect()).await)
+    }
+
+    /// Registers the subjects, opens their assessments and grades every area.
+    pub async fn set_up(address: SocketAddr, process: u32) -> Arc<Self> {
+        let place = Self::again(address, process).await;
         let mut frameworks = FrameworkServiceClient::with_interceptor(
             place.connections[0].clone(),
             Bearer::of(Role::FrameworkAdmin),
@@ -155,7 +160,7 @@ impl Place {
                 seat.last.store(receipt.position, Relaxed); // AREA comes last
             }
         }
-        Arc::new(place)
+        place
     }
 
     async fn bulk(&self, role: Role, order: impl Fn(&Seat) -> Order) -> Vec<pb::Receipt> {
@@ -243,6 +248,23 @@ impl Place {
         let any = pb::Expectation { last: Some(pb::expectation::Last::Any(true)) };
         let request = pb::SetGradeRequest { expected: Some(any), ..self.seats[0].request() };
         self.assessments(0, Role::Inspector).set_grade(request).await.unwrap();
+    }
+
+    /// Sets a grade of every assessment that was last set by anybody.
+    pub async fn grade_all(&self) {
+        let any = pb::Expectation { last: Some(pb::expectation::Last::Any(true)) };
+        let grade = |seat: &Seat| {
+            Order::SetGrade(pb::SetGradeRequest { expected: Some(any), ..seat.request() })
+        };
+        let receipts = self.bulk(Role::Inspector, grade).await;
+        for (seat, receipt) in self.seats.iter().zip(receipts) {
+            seat.last.store(receipt.position, Relaxed);
+        }
+    }
+
+    /// Reads the grades that [`Self::grade_once`] sets one of.
+    pub async fn read_once(self: &Arc<Self>) {
+        Read::new(self, 0, 1).await.call().await;
     }
 
     /// How many rows an audit query answers.

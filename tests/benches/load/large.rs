@@ -39,17 +39,58 @@ pub struct Finding {
     pub unit: &'static str,
 }
 
-/// Fills a ledger in `directory` to some `records` and measures what depends on their number.
-pub async fn measure(directory: &Path, records: u64) -> Vec<Finding> {
+/// Fills a ledger in `directory` to some `records`, unless there is one, and measures what depends
+/// on their number. Of what it measures only that whose name contains `only`.
+pub async fn measure(directory: &Path, records: u64, only: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut add = |what, value, unit| {
         println!("{what:<58}{value:>14.3} {unit}");
         found.push(Finding { what, value, unit });
     };
-    let mut server = Child::start("serve-ledger", directory);
-    let mut place = Place::set_up(server.address, server.process).await;
-    add("GetAssessment among few records, p50", read_ms(&place).await, "ms");
+    let wanted = |what: &str| what.contains(only);
+    if !directory.join("data").exists() {
+        fill_anew(directory, records, &mut add).await;
+    }
+    if wanted("asking") {
+        let server = Child::start("serve-ledger", directory);
+        let place = Place::again(server.address, server.process).await;
+        add("GetAssessment, p50", read_ms(&place).await, "ms");
+        ask(&place, &mut add).await;
+        ask_expressions(&place, &mut add).await;
+        add("memory (RSS)", memory_mib(server.process, "VmRSS"), "MiB");
+        add("memory at most (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
+        server.stop();
+    }
+    if wanted("killing") {
+        kill(directory, &mut add).await;
+    }
+    let data = directory.join("data");
+    let (head, payload) = payload(&data.join("journal")).await;
+    if wanted("sizes") {
+        let journal = used_bytes(&data.join("journal"));
+        let views = used_bytes(&data.join("views"));
+        add("payload of a record", payload / head, "bytes");
+        add("journal, of the payload", journal / payload, "times");
+        add("journal and views, of the payload", (journal + views) / payload, "times");
+    }
+    if wanted("rebuilding") {
+        fs::remove_dir_all(data.join("views")).unwrap();
+        let began = Instant::now();
+        let server = Child::start("serve-ledger", directory);
+        add("all views rebuilt", head / began.elapsed().as_secs_f64(), "records/s");
+        add("memory at most while rebuilding (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
+        server.stop();
+    }
+    found
+}
 
+type Add<'a> = &'a mut dyn FnMut(&'static str, f64, &'static str);
+
+/// Fills a new ledger.
+async fn fill_anew(directory: &Path, records: u64, add: Add<'_>) {
+    let server = Child::start("serve-ledger", directory);
+    let place = Place::set_up(server.address, server.process).await;
+    add("GetAssessment among few records, p50", read_ms(&place).await, "ms");
     let began = Instant::now();
     let head = fill(&place, records).await;
     add("records", head as f64, "");
@@ -59,37 +100,45 @@ pub async fn measure(directory: &Path, records: u64) -> Vec<Finding> {
         "records/s",
     );
     place.seldom(RARE_REASON, RARE).await;
-    add("GetAssessment, p50", read_ms(&place).await, "ms");
-    ask(&place, &mut add).await;
-    ask_expressions(&place, &mut add).await;
-    add("memory (RSS)", memory_mib(server.process, "VmRSS"), "MiB");
-    add("memory at most (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
-
-    server.kill();
-    let began = Instant::now();
-    server = Child::start("serve-ledger", directory);
-    place = place.elsewhere(server.address, server.process).await;
-    place.grade_once().await;
-    add("kill -9, then a grade is durable again after", began.elapsed().as_secs_f64(), "s");
+    add("memory after filling (RSS)", memory_mib(server.process, "VmRSS"), "MiB");
+    add("memory at most while filling (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
     drop(place);
     server.stop();
-
-    let data = directory.join("data");
-    let journal = used_bytes(&data.join("journal"));
-    let views = used_bytes(&data.join("views"));
-    let payload = payload_bytes(&data.join("journal")).await;
-    add("payload of a record", payload / head as f64, "bytes");
-    add("journal, of the payload", journal / payload, "times");
-    add("journal and views, of the payload", (journal + views) / payload, "times");
-
-    fs::remove_dir_all(data.join("views")).unwrap();
-    let began = Instant::now();
-    let server = Child::start("serve-ledger", directory);
-    add("all views rebuilt", head as f64 / began.elapsed().as_secs_f64(), "records/s");
-    add("memory at most while rebuilding (HWM)", memory_mib(server.process, "VmHWM"), "MiB");
-    server.stop();
-    found
 }
+
+/// How often a server is killed: where in its segment and in a part of its views it is differs.
+const KILLS: usize = 5;
+
+/// After so many records it is killed: more than its views have in memory.
+const KILLED_AFTER: u64 = 100_000;
+
+/// Kills the server after many records, and asks how soon the next one records and reads.
+async fn kill(directory: &Path, add: Add<'_>) {
+    let (mut graded, mut read) = (Vec::new(), Vec::new());
+    let mut server = Child::start("serve-ledger", directory);
+    for _ in 0..KILLS {
+        let place = Place::again(server.address, server.process).await;
+        place.grade_all().await;
+        fill(&place, place.head() + KILLED_AFTER).await;
+        server.kill();
+        let began = Instant::now();
+        server = Child::start("serve-ledger", directory);
+        let again = Place::again(server.address, server.process).await;
+        again.grade_once().await;
+        graded.push(began.elapsed().as_secs_f64());
+        again.read_once().await;
+        read.push(began.elapsed().as_secs_f64());
+    }
+    server.stop();
+    for (took, what) in [(graded, "a grade is durable again"), (read, "it is read as well")] {
+        let most = took.iter().copied().fold(0.0, f64::max);
+        println!("  {what} after {took:.3?} s");
+        add(if what.starts_with("it") { READ_AGAIN } else { GRADED_AGAIN }, most, "s");
+    }
+}
+
+const GRADED_AGAIN: &str = "kill -9, then a grade is durable again after, at most";
+const READ_AGAIN: &str = "and then it is read after, at most";
 
 /// Grades over several streams until there are so many records; the head.
 async fn fill(place: &Arc<Place>, records: u64) -> u64 {
@@ -117,7 +166,7 @@ async fn read_ms(place: &Arc<Place>) -> f64 {
 }
 
 /// Asks what must hardly depend on the number of records.
-async fn ask(place: &Place, add: &mut impl FnMut(&'static str, f64, &'static str)) {
+async fn ask(place: &Place, add: Add<'_>) {
     let by_actor =
         pb::AuditFilter { recorded_by: "inspector@ofsted".to_owned(), ..Default::default() };
     let query = request(by_actor, 1_000);
@@ -229,8 +278,9 @@ fn used_bytes(directory: &Path) -> f64 {
     bytes
 }
 
-/// What was given to the journal to keep: the records and what lies sealed beside them.
-async fn payload_bytes(journal: &Path) -> f64 {
+/// How many records there are, and what was given to the journal to keep, in bytes: the records and
+/// what lies sealed beside them.
+async fn payload(journal: &Path) -> (f64, f64) {
     let disk = Arc::new(RealDisk::at(journal).unwrap());
     let journal = FileJournal::open(disk, filing(), FileOptions::new([0; 16])).unwrap();
     let (mut at, mut bytes) = (Position::START, 0_usize);
@@ -242,5 +292,5 @@ async fn payload_bytes(journal: &Path) -> f64 {
         bytes += read.iter().map(|it| it.entry.record.len() + it.entry.sealed.len()).sum::<usize>();
     }
     journal.close().await.unwrap();
-    bytes as f64
+    (at.get() as f64, bytes as f64)
 }

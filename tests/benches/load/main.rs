@@ -1,7 +1,7 @@
 //! Load: what the server carries, beside what an empty server of the same messages would.
 //!
-//! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--records N] [--json FILE]`;
-//! see `tests/benches/README.md`.
+//! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--records N] [--keep DIR]
+//! [--json FILE]`; see `tests/benches/README.md`.
 #![allow(
     clippy::unchecked_time_subtraction,
     clippy::too_many_arguments,
@@ -76,12 +76,14 @@ struct Asked {
     json: Option<PathBuf>,
     /// Measure what depends on the size of the ledger, on one of so many records.
     records: Option<u64>,
+    /// Where that ledger is kept for the next time, or was.
+    keep: Option<PathBuf>,
 }
 
 impl Asked {
     fn of(arguments: &[String]) -> Self {
-        let mut asked =
-            Self { time: Duration::from_secs(2), only: String::new(), json: None, records: None };
+        let time = Duration::from_secs(2);
+        let mut asked = Self { time, only: String::new(), json: None, records: None, keep: None };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -97,9 +99,8 @@ impl Asked {
                     let records = arguments.next().and_then(|given| given.parse().ok());
                     asked.records = Some(records.expect("--records N"));
                 }
-                other => {
-                    panic!("{other}? --seconds N, --quick, --only WHAT, --records N, --json FILE")
-                }
+                "--keep" => asked.keep = Some(arguments.next().expect("--keep DIR").into()),
+                other => panic!("{other}? See tests/benches/README.md"),
             }
         }
         asked
@@ -115,8 +116,9 @@ fn directory() -> tempfile::TempDir {
 }
 
 async fn measure_large(asked: &Asked, records: u64) {
-    let directory = directory();
-    let found = large::measure(directory.path(), records).await;
+    let passing = directory();
+    let kept = asked.keep.as_deref();
+    let found = large::measure(kept.unwrap_or(passing.path()), records, &asked.only).await;
     if let Some(path) = &asked.json {
         let found = found
             .iter()

@@ -16,11 +16,11 @@ use judgement_ledger::{
         file::{self, FileJournal, FileOptions},
     },
     judgement::Position,
-    ledger::{Ledger, Parts, Reading, Sequencer, Stop, filing},
+    ledger::{Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
     record::{Beside, read_snapshot, snapshot_of},
     rpc::{self, Credentials, Limits, Reflection, ServeOptions},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
-    views::{SnapshotCodec, Views, ViewsOptions},
+    views::{Known, SnapshotCodec, Views, ViewsOptions},
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -201,8 +201,9 @@ impl Machine {
     }
 
     async fn serve(&self, stop: CancellationToken) -> Result<(), String> {
-        let (ledger, sequencer, journal) = self.open().await?;
+        let (ledger, sequencer, follower, journal) = self.open().await?;
         let sequencer = tokio::spawn(sequencer.run());
+        let follower = tokio::spawn(follower.run());
         ledger.register_built_in().await.map_err(|error| format!("built-in: {error}"))?;
         let now = self.clone();
         let options = ServeOptions {
@@ -228,6 +229,8 @@ impl Machine {
         let served = rpc::serve_connections(incoming, ledger.clone(), options, told).await;
         ledger.close();
         let why = sequencer.await.map_err(|error| error.to_string())?;
+        let views = follower.await.map_err(|error| error.to_string())?;
+        views.map_err(|error| format!("following: {error}"))?;
         ledger.close_views().map_err(|error| format!("closing the views: {error}"))?;
         match why {
             Stop::Closed => at_once(journal.close()).map_err(|error| error.to_string())?,
@@ -238,7 +241,7 @@ impl Machine {
         served.map_err(|error| error.to_string())
     }
 
-    async fn open(&self) -> Result<(Ledger, Sequencer, Arc<FileJournal>), String> {
+    async fn open(&self) -> Result<(Ledger, Sequencer, Follower, Arc<FileJournal>), String> {
         let (disks, power, syncs, slowness, views) = {
             let state = self.state();
             let views = state.views.path().join("views");
@@ -269,18 +272,20 @@ impl Machine {
             assessments_bytes: 1 << 16,
             ..ViewsOptions::new(Arc::from(id.as_bytes().as_slice()), codec)
         };
+        let known = Known::noted(&views, id.as_bytes(), codec);
         let now = self.clone();
         let parts = Parts {
             journal: Arc::new(slow),
             vault: Arc::new(vault),
             views: Box::new(move || Views::open(&views, &options)),
+            known,
             clock: Arc::new(move || Reading { wall: now.now(), monotonic: elapsed() }),
             entropy,
             zone: TimeZone::UTC,
         };
         let opened = Ledger::open(parts, &|_, _| {}).await;
-        let (ledger, sequencer) = opened.map_err(|error| format!("opening: {error}"))?;
-        Ok((ledger, sequencer, inner))
+        let (ledger, sequencer, follower) = opened.map_err(|error| format!("opening: {error}"))?;
+        Ok((ledger, sequencer, follower, inner))
     }
 
     /// Randomness that a seed decides. No byte comes twice, not even after a restart.

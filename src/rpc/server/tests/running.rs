@@ -137,6 +137,7 @@ pub(super) struct Running {
     pub(super) channel: Channel,
     pub(super) token: String,
     pub(super) ledger_stopped: CancellationToken,
+    pub(super) reads: watch::Sender<Reads>,
     pub(super) shutdown: CancellationToken,
     pub(super) ended: JoinHandle<Result<(), ServeError>>,
 }
@@ -164,6 +165,7 @@ pub(super) async fn running(limits: Limits) -> Running {
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
+    let (reads, told) = watch::channel(Reads::Answered);
     let options = ServeOptions {
         credentials: Arc::new(credentials),
         now,
@@ -182,6 +184,7 @@ pub(super) async fn running(limits: Limits) -> Running {
             options,
             draining: CancellationToken::new(),
             ledger_stopped: stopped,
+            reads: told,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
         };
@@ -189,7 +192,7 @@ pub(super) async fn running(limits: Limits) -> Running {
     });
     let channel =
         Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    Running { address, channel, token, ledger_stopped, shutdown, ended }
+    Running { address, channel, token, ledger_stopped, reads, shutdown, ended }
 }
 
 impl Running {
