@@ -54,9 +54,9 @@ fn next_step(code: Code) -> Option<&'static str> {
         Code::NotFound => Some("check the name; with --known-at, whether it was known by then"),
         Code::Aborted => Some("read it again, then decide anew"),
         Code::Unavailable => Some("try again: the same request id records nothing twice"),
-        Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => Some(
-            "a command may or may not have been recorded: repeat it with the same request id to learn which",
-        ),
+        Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
+            Some("ask again; of a command, with the same request id: that records nothing twice")
+        }
         Code::Unimplemented => Some("the server is of another version: compare `--version`"),
         Code::Ok
         | Code::InvalidArgument

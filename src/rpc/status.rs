@@ -152,8 +152,8 @@ pub(crate) fn too_many_calls() -> Status {
 
 /// The deadline of a call passed.
 pub(crate) fn deadline_exceeded() -> Status {
-    let message = "the deadline passed; a command may have been recorded: send it again with the \
-                   same request id";
+    let message = "the deadline passed; a command may have been recorded all the same: send it \
+                   again with the same request id; a question can be asked again";
     Problem::new(Reason::DeadlineExceeded, message).status()
 }
 

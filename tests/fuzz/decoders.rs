@@ -3,6 +3,7 @@
 //! bytes that are kept in `tests/fuzz/corpus` (`tests/it/fuzzed.rs`).
 
 use std::{
+    borrow::Cow,
     pin::pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
@@ -16,7 +17,7 @@ use judgement_ledger::{
         file::{FileJournal, FileOptions, Prepare},
     },
     judgement::Position,
-    record::{Record, framework_from_json, framework_of, framework_to_json},
+    record::{Outline, Record, framework_from_json, framework_of, framework_to_json},
     rpc::Credentials,
 };
 
@@ -38,10 +39,21 @@ pub const DECODERS: [(&str, Decoder); 9] = [
     ("credential", credential),
 ];
 
-/// No two byte strings are the same record.
+/// No two byte strings are the same record, and what is passed on undecoded is what is decoded.
 pub fn record(bytes: &[u8]) {
-    let Ok(record) = Record::decode(bytes) else { return };
-    assert_eq!(record.encode().unwrap(), bytes, "another record was written than was read");
+    let outline = Outline::of(bytes);
+    match Record::decode(bytes) {
+        Ok(record) => {
+            assert_eq!(record.encode().unwrap(), bytes, "another record was written than was read");
+            let outline = outline.expect("what is decoded has an outline");
+            assert_eq!(outline.stream, record.stream.to_string());
+            assert_eq!((outline.id, outline.event), (record.id.uuid(), record.event.name()));
+            let fields = record.fields().into_iter();
+            let texts: Vec<_> = fields.map(|(field, of)| (Cow::Owned(field), of)).collect();
+            assert_eq!(outline.texts, texts);
+        }
+        Err(error) => assert_eq!(outline, Err(error)),
+    }
 }
 
 /// What was read is what is written again, with and without a checksum that fits.

@@ -147,3 +147,28 @@ async fn every_command_has_a_place_in_the_import_format() {
     imported(&served, "admin", &[rename]).await;
     served.stop().await;
 }
+
+#[tokio::test]
+async fn a_publication_day_is_one_step_of_which_all_is_recorded_or_nothing() {
+    let served = Served::start().await;
+    let first = crate::editions::Editing::graded(&served).await;
+    let second = crate::editions::Editing::of_2005(&served).await;
+    let publication = |name: &str| {
+        format!(
+            r#"{{"assessment": "{name}", "edition": 1, "expected": {{"any": true}},
+                "letterDate": {{"year": 2006, "month": 11, "day": 1}}}}"#
+        )
+    };
+    let day = [publication(&first.name), publication(&second.name)].join(", ");
+    let day = format!(r#"{{"publishAssessments": {{"publications": [{day}]}}}}"#);
+    served.at("2006-11-01T09:00:00Z");
+    first.signed(1).await;
+    let refused = import_as(&served, "publisher", &day, &[]).await;
+    assert_eq!(refused, (Some(1), "0 recorded, 0 replayed, 1 refused".to_owned()));
+    second.signed(1).await;
+    let published = import_as(&served, "publisher", &day, &[]).await;
+    assert_eq!(published, (Some(0), "2 recorded, 0 replayed, 0 refused".to_owned()));
+    let again = import_as(&served, "publisher", &day, &[]).await;
+    assert_eq!(again, (Some(0), "0 recorded, 2 replayed, 0 refused".to_owned()));
+    served.stop().await;
+}

@@ -45,7 +45,8 @@ impl Step {
             json::read(json).map_err(|error| malformed(origin, line, &error))?;
         let step = Self { number, line, message };
         if step.kind().is_none() {
-            let what = "a step says registerFramework, registerSubject, or command with one order";
+            let what = "a step says registerFramework, registerSubject, renameSubject, \
+                        publishAssessments, or command with one order";
             return Err(Failure::Malformed { origin: origin.into(), line, what: what.into() });
         }
         Ok(step)
@@ -72,6 +73,10 @@ impl Step {
             }
             import_step::Step::RegisterSubject(it) => ("registerSubject", it.subject.as_str()),
             import_step::Step::RenameSubject(it) => ("renameSubject", it.subject.as_str()),
+            import_step::Step::PublishAssessments(it) => {
+                let first = it.publications.first();
+                ("publishAssessments", first.map_or("", |first| first.assessment.as_str()))
+            }
             import_step::Step::Command(command) => match command.order.as_ref()? {
                 Order::OpenAssessment(it) => ("openAssessment", it.assessment.as_str()),
                 Order::SetAddressee(it) => ("setAddressee", it.assessment.as_str()),
@@ -94,33 +99,43 @@ impl Step {
         })
     }
 
-    /// The circumstances of what is sent.
-    pub(super) fn act_mut(&mut self) -> Option<&mut pb::Act> {
-        let act = match self.message.step.as_mut()? {
-            import_step::Step::RegisterFramework(it) => &mut it.act,
-            import_step::Step::RegisterSubject(it) => &mut it.act,
-            import_step::Step::RenameSubject(it) => &mut it.act,
-            import_step::Step::Command(command) => match command.order.as_mut()? {
-                Order::OpenAssessment(it) => &mut it.act,
-                Order::SetAddressee(it) => &mut it.act,
-                Order::SetGrade(it) => &mut it.act,
-                Order::RecordEntry(it) => &mut it.act,
-                Order::ReviseEntry(it) => &mut it.act,
-                Order::LockAssessment(it) => &mut it.act,
-                Order::SignOffAssessment(it) => &mut it.act,
-                Order::PublishAssessment(it) => &mut it.act,
-                Order::RefuseSignOff(it) => &mut it.act,
-                Order::ReopenAssessment(it) => &mut it.act,
-                Order::WithdrawAssessment(it) => &mut it.act,
-                Order::PlaceHold(it) => &mut it.act,
-                Order::ReleaseHold(it) => &mut it.act,
-                Order::ReceiveChallenge(it) => &mut it.act,
-                Order::DecideChallenge(it) => &mut it.act,
-                Order::ShareDraft(it) => &mut it.act,
-                Order::CorrectRecord(it) => &mut it.act,
-            },
+    /// The circumstances of what is sent: one, but of several publications.
+    pub(super) fn acts_mut(&mut self) -> Vec<&mut pb::Act> {
+        let acts: Vec<&mut Option<pb::Act>> = match self.message.step.as_mut() {
+            None => Vec::new(),
+            Some(import_step::Step::RegisterFramework(it)) => vec![&mut it.act],
+            Some(import_step::Step::RegisterSubject(it)) => vec![&mut it.act],
+            Some(import_step::Step::RenameSubject(it)) => vec![&mut it.act],
+            Some(import_step::Step::PublishAssessments(it)) => {
+                it.publications.iter_mut().map(|it| &mut it.act).collect()
+            }
+            Some(import_step::Step::Command(command)) => {
+                command.order.as_mut().map(act_of).into_iter().collect()
+            }
         };
-        Some(act.get_or_insert_default())
+        acts.into_iter().map(Option::get_or_insert_default).collect()
+    }
+}
+
+fn act_of(order: &mut Order) -> &mut Option<pb::Act> {
+    match order {
+        Order::OpenAssessment(it) => &mut it.act,
+        Order::SetAddressee(it) => &mut it.act,
+        Order::SetGrade(it) => &mut it.act,
+        Order::RecordEntry(it) => &mut it.act,
+        Order::ReviseEntry(it) => &mut it.act,
+        Order::LockAssessment(it) => &mut it.act,
+        Order::SignOffAssessment(it) => &mut it.act,
+        Order::PublishAssessment(it) => &mut it.act,
+        Order::RefuseSignOff(it) => &mut it.act,
+        Order::ReopenAssessment(it) => &mut it.act,
+        Order::WithdrawAssessment(it) => &mut it.act,
+        Order::PlaceHold(it) => &mut it.act,
+        Order::ReleaseHold(it) => &mut it.act,
+        Order::ReceiveChallenge(it) => &mut it.act,
+        Order::DecideChallenge(it) => &mut it.act,
+        Order::ShareDraft(it) => &mut it.act,
+        Order::CorrectRecord(it) => &mut it.act,
     }
 }
 

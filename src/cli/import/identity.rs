@@ -39,12 +39,20 @@ pub(in crate::cli) fn identify(steps: &mut [Step], name: Option<&str>) {
                 sha256(&[NAMED, name.as_bytes(), &times.to_be_bytes(), &content])
             }
         };
-        let id = Uuid::new_v5(&NAMESPACE, hash.as_bytes());
-        if let Some(act) = step.act_mut()
-            && act.request_id.is_empty()
-        {
-            act.request_id = id.to_string();
+        for (index, act) in step.acts_mut().into_iter().enumerate() {
+            if act.request_id.is_empty() {
+                act.request_id = id(hash, index).to_string();
+            }
         }
+    }
+}
+
+/// The id of the act with this index, from 0, of a step.
+fn id(step: Hash, index: usize) -> Uuid {
+    let first = Uuid::new_v5(&NAMESPACE, step.as_bytes());
+    match index {
+        0 => first,
+        _ => Uuid::new_v5(&first, index.to_string().as_bytes()),
     }
 }
 
@@ -60,7 +68,8 @@ mod tests {
     fn ids_under(name: Option<&str>, text: &str) -> Vec<String> {
         let mut steps = parse(text, "test").unwrap();
         identify(&mut steps, name);
-        steps.iter_mut().map(|step| step.act_mut().unwrap().request_id.clone()).collect()
+        let acts = steps.iter_mut().flat_map(Step::acts_mut);
+        acts.map(|act| act.request_id.clone()).collect()
     }
 
     fn grade(area: &str) -> String {
@@ -100,6 +109,17 @@ mod tests {
         assert_eq!(before[0], after[0]);
         assert_ne!(before[1], after[1]);
         assert_ne!(before[2], after[2]);
+    }
+
+    #[test]
+    fn publications_at_once_have_an_id_each() {
+        let publication = |name: &str| format!(r#"{{"assessment": "{name}"}}"#);
+        let both = [publication("a"), publication("a")].join(", ");
+        let step = format!(r#"{{"publishAssessments": {{"publications": [{both}]}}}}"#);
+        let made = ids(&step);
+        assert_eq!(made.len(), 2);
+        assert_ne!(made[0], made[1]);
+        assert_eq!(ids(&step), made);
     }
 
     #[test]

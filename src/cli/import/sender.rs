@@ -75,16 +75,17 @@ impl<'a> Sender<'a> {
                 Some(
                     import_step::Step::RegisterFramework(_)
                     | import_step::Step::RegisterSubject(_)
-                    | import_step::Step::RenameSubject(_),
+                    | import_step::Step::RenameSubject(_)
+                    | import_step::Step::PublishAssessments(_),
                 )
-                | None => self.register(caller, first).await?,
+                | None => self.call(caller, first).await?,
             }
         }
         Ok(())
     }
 
-    /// Registers a framework or a subject, or renames one.
-    async fn register(&mut self, caller: &Client, step: &Step) -> Result<(), Failure> {
+    /// Sends what has a call of its own.
+    async fn call(&mut self, caller: &Client, step: &Step) -> Result<(), Failure> {
         let answer = match step.message.step.clone() {
             Some(import_step::Step::RegisterFramework(request)) => {
                 caller.frameworks().register_framework(request).await
@@ -95,10 +96,29 @@ impl<'a> Sender<'a> {
             Some(import_step::Step::RenameSubject(request)) => {
                 caller.frameworks().rename_subject(request).await
             }
+            Some(import_step::Step::PublishAssessments(request)) => {
+                return self.publish(caller, step, request).await;
+            }
             Some(import_step::Step::Command(_)) | None => return Ok(()),
         };
         match answer {
             Ok(receipt) => self.tally.receipt(receipt.get_ref(), self.output),
+            Err(status) => self.refused(step, status),
+        }
+    }
+
+    /// Sends several publications, of which all are recorded or none is.
+    async fn publish(
+        &mut self,
+        caller: &Client,
+        step: &Step,
+        request: pb::PublishAssessmentsRequest,
+    ) -> Result<(), Failure> {
+        match caller.assessments().publish_assessments(request).await {
+            Ok(answer) => {
+                let mut receipts = answer.get_ref().receipts.iter();
+                receipts.try_for_each(|receipt| self.tally.receipt(receipt, self.output))
+            }
             Err(status) => self.refused(step, status),
         }
     }
@@ -171,7 +191,8 @@ fn command(step: &Step) -> Option<pb::ApplyStreamRequest> {
         Some(
             import_step::Step::RegisterFramework(_)
             | import_step::Step::RegisterSubject(_)
-            | import_step::Step::RenameSubject(_),
+            | import_step::Step::RenameSubject(_)
+            | import_step::Step::PublishAssessments(_),
         )
         | None => None,
     }
