@@ -255,7 +255,8 @@ mod tests {
         );
         assert_eq!(
             refused("{\"credential\": \"a\"}"),
-            "test, line 1: a step says registerFramework, registerSubject, or command with one order"
+            "test, line 1: a step says registerFramework, registerSubject, renameSubject, \
+             publishAssessments, or command with one order"
         );
         assert_eq!(refused("\n\n{"), "test, line 3: EOF while parsing an object");
         assert_eq!(
