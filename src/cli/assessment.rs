@@ -69,7 +69,10 @@ pub(super) async fn run(flags: &AssessmentFlags, output: &mut Output) -> Result<
         Format::Json => output.line(&json::line(&assessment)?),
         Format::Table => {
             let framework = framework(&client, &assessment.framework).await?;
-            output.lines(&tables::summary(output.width(), &assessment, Some(&framework)))?;
+            // Of what is published, an area without a grade may as well be hidden.
+            let is_working = flags.edition.is_none() && flags.view == View::Working;
+            let all = is_working.then_some(&framework);
+            output.lines(&tables::summary(output.width(), &assessment, all))?;
             let entries = &assessment.entries;
             output.lines(&tables::entries(output.width(), entries, Some(&framework)))
         }

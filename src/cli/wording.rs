@@ -3,7 +3,9 @@
 use prost_types::Timestamp;
 
 use crate::pb::{
-    self, decider, figure_value,
+    self,
+    corrected_value::Value,
+    decider, figure_value,
     google::r#type::{Date, Decimal},
     text,
 };
@@ -144,7 +146,36 @@ fn acting(acting: pb::Role, organisation: &str) -> String {
     if stated.is_empty() { String::new() } else { format!(" ({})", stated.join(", ")) }
 }
 
-/// What marks history entered later, which the ledger did not witness.
+/// What marks what another record put right.
+pub(super) fn corrected(by: u64) -> String {
+    if by == 0 { String::new() } else { format!(" (corrected by record {by})") }
+}
+
+/// What was put right in a row, a line each: the mistake, what is right, by which record, and why.
+pub(super) fn corrections(row: &pb::AuditRow) -> Vec<String> {
+    let one = |it: &pb::Correction| {
+        let field = words(it.field().as_str_name(), "CORRECTED_FIELD_");
+        let (former, right) = (value(it.former.as_ref()), value(it.corrected.as_ref()));
+        let by = person(it.recorded_by.as_ref());
+        let why = text(it.rationale.as_ref()).map(|why| format!(", {why}")).unwrap_or_default();
+        format!("{field}: not {former} but {right} (record {}, {by}{why})", it.position)
+    };
+    row.corrections.iter().map(one).collect()
+}
+
+/// What is said in a field that is corrected.
+pub(super) fn value(value: Option<&pb::CorrectedValue>) -> String {
+    let said = match value.and_then(|it| it.value.as_ref()) {
+        Some(Value::DecidedBy(by)) => decider(Some(by)),
+        Some(Value::DecidedOn(day) | Value::EffectiveOn(day)) => date(Some(day)),
+        Some(Value::Reason(code)) => Some(code.clone()),
+        Some(Value::Transcription(wording)) => text(wording.text.as_ref()),
+        None => None,
+    };
+    said.unwrap_or_else(|| NOTHING.to_owned())
+}
+
+/// What marks history entered later.
 pub(super) fn mark(transcribed: bool) -> &'static str {
     if transcribed { " (transcribed)" } else { "" }
 }

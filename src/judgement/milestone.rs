@@ -3,7 +3,7 @@
 //! (Spec §5, `after_draft` and `after_signature`.) What an assessment has passed is never taken
 //! back, neither by reopening nor by an objection: a change stays suspicious for ever.
 
-use super::{ChangeKind, Event};
+use super::{ChangeKind, Correction, Event};
 
 /// What an assessment passes once, and what a later change is suspicious after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,14 @@ impl<T> Event<T> {
             Self::AddresseeSet(_) | Self::EntryRecorded(_) | Self::EntryRevised(_) => {
                 Bearing::Changes
             }
+            // The words of a letter are changed by it; who decided a grade, and when, it does not say.
+            Self::RecordCorrected(event) => match event.to {
+                Correction::Transcription(_) => Bearing::Changes,
+                Correction::DecidedBy(_)
+                | Correction::DecidedOn(_)
+                | Correction::EffectiveOn(_)
+                | Correction::Reason(_) => Bearing::Nothing,
+            },
             Self::SignedOff(_) => Bearing::Passes(Milestone::Signed),
             Self::DraftShared(_) => Bearing::Passes(Milestone::DraftShared),
             Self::AssessmentPublished(_) => Bearing::Publishes,
@@ -58,7 +66,6 @@ impl<T> Event<T> {
             | Self::HoldReleased(_)
             | Self::ChallengeReceived(_)
             | Self::ChallengeDecided(_)
-            | Self::RecordCorrected(_)
             | Self::SubjectRenamed(_) => Bearing::Nothing,
         }
     }

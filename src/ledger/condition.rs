@@ -299,7 +299,8 @@ impl Test {
 }
 
 /// The events that may change what an edition says: see `Event::bearing`.
-const CHANGES: [&str; 4] = ["GradeSet", "EntryRecorded", "EntryRevised", "AddresseeSet"];
+const CHANGES: [&str; 5] =
+    ["GradeSet", "EntryRecorded", "EntryRevised", "AddresseeSet", "RecordCorrected"];
 
 #[cfg(test)]
 mod tests {

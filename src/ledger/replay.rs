@@ -48,12 +48,12 @@ impl Replay {
             StreamId::Assessment(id) => self.take_out(id)?,
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        let left = topics::left(&record.event, before.as_ref());
+        let meant = topics::meant(&record.event, before.as_ref());
         let after = match &record.stream {
             StreamId::Assessment(id) => Assessment::after(before, id, &record.fact(hash)),
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
-        let topics = topics::of(&record.event, left.as_ref(), after.as_ref(), catalogue);
+        let topics = topics::of(&record.event, &meant, after.as_ref(), catalogue);
         if let Some(assessment) = after {
             self.keep(State { assessment, pending: Some(self.pending.len()) });
         }

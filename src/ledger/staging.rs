@@ -353,7 +353,7 @@ impl<'a> Stage<'a> {
         }
         let (revision, last) = (keep.record.revision, keep.item());
         let assessment = before.and_then(|stream| stream.assessment);
-        let left = topics::left(&keep.record.event, assessment.as_deref());
+        let meant = topics::meant(&keep.record.event, assessment.as_deref());
         let assessment = assessment.map(Arc::unwrap_or_clone);
         let assessment = match &id {
             StreamId::Assessment(id) => {
@@ -362,8 +362,7 @@ impl<'a> Stage<'a> {
             StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
         };
         let catalogue = &self.outlook.catalogue;
-        let topics =
-            topics::of(&keep.record.event, left.as_ref(), assessment.as_deref(), catalogue);
+        let topics = topics::of(&keep.record.event, &meant, assessment.as_deref(), catalogue);
         let bytes = keep.entry.record.len().saturating_add(keep.entry.sealed.len());
         self.outlook.bytes = self.outlook.bytes.saturating_add(bytes);
         self.outlook.streams.insert(id, Stream { revision, last, assessment });

@@ -61,7 +61,8 @@ pub(super) fn by(record: &Record, test: &Test) -> Option<bool> {
         }
         Test::RecordedAt(within) => within.contains(record.recorded_at),
         Test::BackdatedDays(within) => {
-            within.contains(days_late(record.recorded_on, effective_on(record)))
+            let late = |day| within.contains(days_late(record.recorded_on, day));
+            effective(record).into_iter().flatten().any(late)
         }
         Test::Area(area) => return may_speak_of(record, area),
         Test::Framework(_) | Test::Concept(_) | Test::After(_) | Test::HoursToPublication(_) => {
@@ -134,23 +135,19 @@ fn organisations(record: &Record) -> [Option<&OrganisationId>; 5] {
     [Some(&record.recorded_by.organisation), decided_for, signed_for, refused_for, put_right]
 }
 
-fn roles(record: &Record) -> [Option<Role>; 2] {
+fn roles(record: &Record) -> [Option<Role>; 3] {
     let decided_in = record.act.decided_by.as_ref().and_then(|decider| decider.role);
-    [Some(record.recorded_by.role), decided_in]
+    let put_right = decider_put_right(record).and_then(|decider| decider.role);
+    [Some(record.recorded_by.role), decided_in, put_right]
 }
 
 fn effective_on(record: &Record) -> Date {
     record.act.effective_on.unwrap_or(record.recorded_on)
 }
 
-/// Whether a record speaks of an area. What a revised entry spoke of before stands in another
+/// Whether a record speaks of an area. What an entry or a challenge spoke of before stands in another
 /// record: only the views know.
 fn may_speak_of(record: &Record, area: &AreaId) -> Option<bool> {
     let says = topics::said(&record.event).contains(&area);
-    if let Event::EntryRevised(_) = &record.event
-        && !says
-    {
-        return None;
-    }
-    Some(says)
+    (says || !topics::may_mean_more(&record.event)).then_some(says)
 }

@@ -9,7 +9,11 @@ mod letter;
 
 use tonic::Status;
 
-use super::{reads, sight::Sight, status};
+use super::{
+    reads,
+    sight::Sight,
+    status::{self, Problem, Reason},
+};
 use crate::{
     judgement::AssessmentId,
     ledger::{AsOf, AssessmentRead, Holds, KnownAt, Ledger, View},
@@ -38,8 +42,25 @@ async fn published(
     };
     match reads::opened(ledger, name, as_of).await? {
         Some(read) if !hidden(&read) => Ok(read),
+        Some(read) if !reads::is_public(own) => Err(withdrawn(&read)),
         Some(_) | None => Err(Box::pin(reads::absent(ledger, name, as_of, own)).await),
     }
+}
+
+/// Nothing is in force, since what was has been withdrawn.
+fn withdrawn(read: &AssessmentRead) -> Status {
+    let id = &read.known.id;
+    let last = read.known.published.last();
+    let (number, by) = last.map_or((0, 0), |edition| {
+        let by = edition.withdrawn.as_ref().map_or(0, |withdrawn| withdrawn.item.at.get());
+        (edition.number, by)
+    });
+    let message = format!(
+        "edition {number} of {id} was withdrawn by record {by}: nothing is in force; ask for the \
+         edition by its number to see it as it was"
+    );
+    let problem = Problem::new(Reason::EditionNotFound, message);
+    problem.with("assessment", id).with("edition", number).status()
 }
 
 /// How the framework of an assessment lays out letters.

@@ -51,6 +51,7 @@ pub(crate) async fn get_assessment(
     if question.as_of.view == View::Working {
         sight.must_be_all("working views")?;
     }
+    dates_are_for_who_sees_all(question.as_of, &sight)?;
     let name = asked.required("name", AssessmentId::parse(&request.name));
     let paging = match question.detail {
         Detail::Full => entry_paging(&mut asked, &request).map(Some),
@@ -82,6 +83,15 @@ pub(crate) async fn get_assessment(
         return graded(ledger, folded_whole.then_some(grades), &read, &scope).await;
     };
     Box::pin(full(ledger, &read, &scope, &paging)).await.map(Into::into)
+}
+
+/// Refuses readings by the days of records to who may not see all: they show, of an edition too, what
+/// stood before it was published.
+pub(crate) fn dates_are_for_who_sees_all(as_of: AsOf, sight: &Sight) -> Result<(), Status> {
+    match (as_of.effective, as_of.stated) {
+        (None, None) => Ok(()),
+        (Some(_), _) | (_, Some(_)) => sight.must_be_all("readings by effective_at and stated_at"),
+    }
 }
 
 /// Whether only what is published is seen.
@@ -177,7 +187,7 @@ async fn entries(
     let until = from.saturating_add(paging.limit);
     let mut page = Page::beside(taken, (until < entries.len()).then(|| place(until)));
     for (index, (id, at)) in (1..).zip(entries).skip(from).take(paging.limit) {
-        let entry = entry(ledger, read, id, at).await?;
+        let entry = entry(ledger, read, (id, at), &scope.sight).await?;
         if page.take(place(index), entry).is_break() {
             break;
         }
@@ -185,12 +195,13 @@ async fn entries(
     Ok(page)
 }
 
-/// An entry by the record that words it, as corrected in the state that is read.
+/// An entry by the record that words it, as corrected in the state that is read. What it said before
+/// that was never published, and is for those who see all.
 pub(crate) async fn entry(
     ledger: &Ledger,
     read: &AssessmentRead,
-    id: &EntryId,
-    at: Position,
+    (id, at): (&EntryId, Position),
+    sight: &Sight,
 ) -> Result<pb::Entry, ReadError> {
     let record = ledger.record(at).await?;
     let corrected = read.assessment.entries.get(id).and_then(|written| written.corrected);
@@ -201,7 +212,8 @@ pub(crate) async fn entry(
     let shown = show::entry(id, &record, corrected.as_ref())?;
     // An edition stays as it was; that it was corrected since is told.
     let last = read.known.last_correction(at, CorrectedField::Transcription);
-    Ok(pb::Entry { corrected_at: last.map_or(0, |item| item.at.get()), ..shown })
+    let former = shown.former.filter(|_| !is_public(sight));
+    Ok(pb::Entry { corrected_at: last.map_or(0, |item| item.at.get()), former, ..shown })
 }
 
 /// A framework as it was registered. Registered reference data is for everybody to see.

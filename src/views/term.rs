@@ -325,7 +325,7 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
             if let About::Entry(entry) = &event.about {
                 terms.push(Term::Entry(assessment.clone(), entry.clone()));
             }
-            push_correction(terms, &event.to);
+            push_correction(terms, record.recorded_on, &event.to);
         }
         Event::EntryRecorded(event) => {
             terms.push(Term::Entry(assessment.clone(), event.entry.clone()));
@@ -354,23 +354,26 @@ fn push_event(terms: &mut Vec<Term>, record: &Record, assessment: &AssessmentId)
 }
 
 /// Who asks for a decider, a reason or a day finds what was put right to it.
-fn push_correction(terms: &mut Vec<Term>, to: &Correction<Commitment>) {
+fn push_correction(terms: &mut Vec<Term>, on: Date, to: &Correction<Commitment>) {
     match to {
         Correction::DecidedBy(decider) => {
             for person in decider.persons() {
                 push_once(terms, Term::DecidedBy(*person));
             }
             push_once(terms, Term::Organisation(decider.organisation.clone()));
+            decider.role.into_iter().for_each(|role| push_once(terms, Term::Role(role)));
         }
-        Correction::EffectiveOn(day) => push_effective(terms, *day),
+        Correction::EffectiveOn(day) => push_effective(terms, on, *day),
         Correction::Reason(code) => push_once(terms, Term::Reason(code.clone())),
         Correction::DecidedOn(_) | Correction::Transcription(_) => {}
     }
 }
 
-fn push_effective(terms: &mut Vec<Term>, day: Date) {
+fn push_effective(terms: &mut Vec<Term>, recorded_on: Date, day: Date) {
     push_once(terms, Term::EffectiveOn(day));
-    days::around(day).map(Term::EffectiveWithin).for_each(|term| push_once(terms, term));
+    let within = days::around(day).map(Term::EffectiveWithin);
+    let late = Lateness::of(recorded_on, day).map(Term::Backdated);
+    within.chain(late).for_each(|term| push_once(terms, term));
 }
 
 /// Who, why, on what basis and from when.
@@ -378,7 +381,7 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
     let (act, recorder) = (&record.act, &record.recorded_by);
     terms.push(Term::RecordedBy(recorder.person));
     push_once(terms, Term::Organisation(recorder.organisation.clone()));
-    terms.push(Term::Role(recorder.role));
+    push_once(terms, Term::Role(recorder.role));
     match &act.decided_by {
         Some(decider) => {
             for person in decider.persons() {
@@ -400,8 +403,7 @@ fn push_act(terms: &mut Vec<Term>, record: &Record) {
     act.reason.iter().for_each(|code| push_once(terms, Term::Reason(code.clone())));
     terms.extend(act.basis.map(Term::Basis));
     let effective_on = act.effective_on.unwrap_or(record.recorded_on);
-    push_effective(terms, effective_on);
-    terms.extend(Lateness::of(record.recorded_on, effective_on).map(Term::Backdated));
+    push_effective(terms, record.recorded_on, effective_on);
 }
 
 fn push_once(terms: &mut Vec<Term>, term: Term) {

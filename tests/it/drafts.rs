@@ -7,7 +7,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     editions::Editing,
-    served::{Served, act, date, explained, last, present, reason_of},
+    served::{Served, act, assessment, date, explained, last, present, reason_of},
 };
 
 const SAFE: &str = "staying-safe";
@@ -152,5 +152,66 @@ async fn what_was_corrected_before_publication_is_printed_right_and_since_then_m
     editing.published(2, date(2006, 12, 1)).await;
     let next = render(&served, "council", edition(&name, 2)).await.unwrap();
     assert!(next.text.contains("\nMost children are safe.\n"), "{}", next.text);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_sees_what_is_published_sees_nothing_that_stood_or_was_said_before() {
+    let served = Served::start().await;
+    let editing = Editing::graded(&served).await;
+    let name = editing.name.clone();
+    let written = served.narrate(&name, SAFE, "A child is named.").await.unwrap().position;
+    correct(&served, &name, written, "Children are safe.").await;
+    let stood = served.history(&name, CHILDREN).await.last().unwrap().position;
+    served.at("2006-10-20T09:00:00Z");
+    let how = explained("FACTUAL_ACCURACY");
+    let set = served.set_as("inspector", &name, CHILDREN, "4", how, Some(last(stood))).await;
+    set.unwrap();
+    editing.published(1, date(2006, 11, 1)).await;
+
+    let published = pb::GetAssessmentRequest {
+        view: pb::AssessmentView::Published.into(),
+        content: pb::AssessmentContent::Full.into(),
+        ..assessment(&name)
+    };
+    let day = Some(date(2006, 10, 11));
+    let effective = pb::GetAssessmentRequest { effective_at: day, ..published.clone() };
+    let stated = pb::GetAssessmentRequest { stated_at: day, ..published.clone() };
+    let side = |effective_at, stated_at| pb::ComparedState {
+        assessment: name.clone(),
+        state: "edition-1".to_owned(),
+        effective_at,
+        stated_at,
+        ..pb::ComparedState::default()
+    };
+    for login in ["council", "consumer"] {
+        for asked in [&effective, &stated] {
+            let refused = served.assessments(login).get_assessment(asked.clone()).await;
+            assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{login}");
+        }
+        for before in [side(day, None), side(None, day)] {
+            let request = pb::CompareAssessmentsRequest {
+                before: Some(before),
+                after: Some(side(None, None)),
+                ..pb::CompareAssessmentsRequest::default()
+            };
+            let refused = served.clients().reports(login).compare_assessments(request).await;
+            assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied, "{login}");
+        }
+    }
+    let seen = |login: &'static str| {
+        let request = published.clone();
+        let served = &served;
+        async move { served.assessments(login).get_assessment(request).await.unwrap().into_inner() }
+    };
+    let (council, auditor) = (seen("council").await, seen("auditor").await);
+    assert_eq!(council.entries[0].content, auditor.entries[0].content);
+    assert_eq!(
+        (council.entries[0].former.is_some(), auditor.entries[0].former.is_some()),
+        (false, true)
+    );
+    let older = served.assessments("auditor").get_assessment(effective).await.unwrap();
+    let grade_then = crate::served::grade(&older.into_inner(), CHILDREN);
+    assert_eq!(grade_then, "3", "who sees all reads by days");
     served.stop().await;
 }

@@ -399,7 +399,7 @@ async fn a_refused_point_stays_in_the_history_of_the_grade_that_it_is_against() 
     assert_eq!(text(&events[0].challenge.as_ref().unwrap().points[0].text), "it is better");
     let of_area = pb::AuditFilter { area: CAPACITY.to_owned(), ..Default::default() };
     let found: Vec<_> = audit(&served, of_area).await.iter().map(|row| row.event.clone()).collect();
-    assert_eq!(found, ["GradeSet", "ChallengeReceived", "GradeSet"]);
+    assert_eq!(found, ["GradeSet", "ChallengeReceived", "ChallengeDecided", "GradeSet"]);
     served.stop().await;
 }
 

@@ -1,11 +1,16 @@
 //! What the outside knows of a ledger: what it was told, held against what the ledger says after a
 //! fault. The oracle shares nothing with the server but the wire.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    time::{Duration, Instant},
+};
 
 use judgement_ledger::pb;
 use tokio::{sync::mpsc, task::JoinSet};
 use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt as _;
 
 use crate::{
     process::{Assessments, Binary, Home, assessments, audits, frameworks},
@@ -268,6 +273,7 @@ impl Oracle {
 
     /// The views say what the records say.
     async fn check_views(&self, channel: &Channel) -> Result<(), String> {
+        readable(channel).await;
         for caller in 0..CALLERS {
             let Some((position, newest)) = self.newest.get(&name(caller)) else { continue };
             let request = pb::GetAssessmentRequest { name: name(caller), ..Default::default() };
@@ -338,8 +344,28 @@ async fn grade_on(
     unreachable!("rounds do not end")
 }
 
+/// How long a client keeps asking whose reading is refused because the views are not there yet: a
+/// start on a machine that is busy with other things.
+const READABLE_WITHIN: Duration = Duration::from_mins(2);
+
+/// Asks again as the refusals say, until readings are answered.
+async fn readable(channel: &Channel) {
+    let began = Instant::now();
+    loop {
+        let request = pb::GetAssessmentRequest { name: name(0), ..Default::default() };
+        let Err(status) = assessments(channel).get_assessment(request).await else { return };
+        let pause = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        match pause {
+            Some(pause) if began.elapsed() < READABLE_WITHIN => tokio::time::sleep(pause).await,
+            // Whatever else it is, the caller's own question will tell.
+            Some(_) | None => return,
+        }
+    }
+}
+
 /// What the views answer: every assessment, histories and searches in both orders.
 pub async fn answers(channel: &Channel) -> Result<Vec<String>, Status> {
+    readable(channel).await;
     let mut answers = Vec::new();
     for caller in 0..CALLERS {
         let request = pb::GetAssessmentRequest { name: name(caller), ..Default::default() };

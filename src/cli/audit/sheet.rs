@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many columns there are.
-const COLUMNS: usize = 24;
+const COLUMNS: usize = 39;
 
 const HEADER: [&str; COLUMNS] = [
     "position",
@@ -38,6 +38,21 @@ const HEADER: [&str; COLUMNS] = [
     "rationale",
     "evidence",
     "transcribed_from",
+    "corrections",
+    "corrects_record",
+    "corrected_field",
+    "corrected_to",
+    "edition",
+    "lapsed_by",
+    "fallback",
+    "objection",
+    "authority",
+    "reference",
+    "hold",
+    "challenge",
+    "draft_recipient",
+    "draft_audience",
+    "draft_known_at",
 ];
 
 /// The statement and the names of the columns, with as many fields as every record.
@@ -107,6 +122,8 @@ fn cells(row: &pb::AuditRow) -> [String; COLUMNS] {
         | pb::Basis::Error) => basis.as_str_name().trim_start_matches("BASIS_").to_owned(),
     };
     let cited = row.evidence.iter().map(|it| format!("{} (record {})", it.entry, it.position));
+    let draft = row.draft.clone().unwrap_or_default();
+    let corrects = row.correction.as_ref().map(Corrects::of).unwrap_or_default();
     let source = row.transcribed_from.as_ref().and_then(|it| wording::text(it.source.as_ref()));
     [
         row.position.to_string(),
@@ -133,7 +150,65 @@ fn cells(row: &pb::AuditRow) -> [String; COLUMNS] {
         wording::text(row.rationale.as_ref()).unwrap_or_default(),
         cited.collect::<Vec<_>>().join("; "),
         source.unwrap_or_default(),
+        wording::corrections(row).join("; "),
+        corrects.corrected_record,
+        corrects.field,
+        corrects.to,
+        number(u64::from(row.edition)),
+        number(row.lapsed_by),
+        row.fallback.clone(),
+        wording::text(row.objection.as_ref()).unwrap_or_default(),
+        wording::text(row.authority.as_ref()).unwrap_or_default(),
+        wording::text(row.reference.as_ref()).unwrap_or_default(),
+        row.hold.as_ref().map(hold).unwrap_or_default(),
+        row.challenge.as_ref().map(challenge).unwrap_or_default(),
+        wording::text(draft.recipient.as_ref()).unwrap_or_default(),
+        draft.audience,
+        number(draft.known_at_position),
     ]
+}
+
+/// A number; nothing for none.
+fn number(number: u64) -> String {
+    if number == 0 { String::new() } else { number.to_string() }
+}
+
+/// What a row puts right in another.
+#[derive(Default)]
+struct Corrects {
+    corrected_record: String,
+    field: String,
+    to: String,
+}
+
+impl Corrects {
+    fn of(it: &pb::Correction) -> Self {
+        Self {
+            corrected_record: number(it.corrected_record),
+            field: wording::words(it.field().as_str_name(), "CORRECTED_FIELD_"),
+            to: wording::value(it.corrected.as_ref()),
+        }
+    }
+}
+
+fn hold(it: &pb::Hold) -> String {
+    format!("{} ({})", it.hold_id, wording::words(it.kind().as_str_name(), "HOLD_KIND_"))
+}
+
+/// Whose challenge it is and what it says, point by point.
+fn challenge(it: &pb::Challenge) -> String {
+    let point = |point: &pb::ChallengePoint| {
+        let about = if point.area.is_empty() { &point.entry } else { &point.area };
+        let said = wording::text(point.text.as_ref()).unwrap_or_default();
+        let outcome = if point.decided_at == 0 {
+            String::new()
+        } else {
+            format!(", {}", wording::words(point.outcome().as_str_name(), "POINT_OUTCOME_"))
+        };
+        format!("{} on {about}: {said}{outcome}", point.number)
+    };
+    let points: Vec<_> = it.points.iter().map(point).collect();
+    format!("{}: {}", it.challenge_id, points.join("; "))
 }
 
 #[cfg(test)]
@@ -183,7 +258,7 @@ mod tests {
             "export of the judgement ledger,\"filter: reason = \"\"A, B\"\"\",order: oldest-first,\
              known at position: 82,known at time: 2006-11-01T09:00:00Z,,"
         ));
-        assert!(text.ends_with(",transcribed_from\r\n"), "{text}");
+        assert!(text.ends_with(",draft_known_at\r\n"), "{text}");
         let records = read(&bytes);
         assert!(records.iter().all(|record| record.len() == COLUMNS));
         assert_eq!(records[1][0], "position");

@@ -15,7 +15,12 @@ use crate::{
 pub struct FilterFlags {
     /// An expression of AIP-160: comparisons joined by AND, OR and NOT, of which OR binds tightest.
     /// For example: `change = LOWERED AND after_signature = true AND NOT reason = MODERATION`.
-    #[arg(long, value_name = "EXPRESSION", env = "JUDGEMENT_LEDGER_FILTER")]
+    #[arg(
+        long,
+        value_name = "EXPRESSION",
+        env = "JUDGEMENT_LEDGER_FILTER",
+        allow_hyphen_values = true
+    )]
     pub filter: Option<String>,
     /// The assessment, long or short.
     #[arg(long, env = "JUDGEMENT_LEDGER_ASSESSMENT", value_parser = flags::assessment)]

@@ -1,8 +1,8 @@
 //! What stands in an assessment: who, under what, in which state, and every grade.
 
-use super::{at_least, keep, lines, listing};
+use super::{at_least, audit::fallback, keep, lines, listing};
 use crate::{
-    cli::wording::{NOTHING, award, date, label, mark, time, words},
+    cli::wording::{NOTHING, award, corrected, date, label, mark, text, time, words},
     pb,
 };
 
@@ -33,9 +33,9 @@ pub(in crate::cli) fn summary(
 /// Its name, framework, state and the moment that the answer reflects.
 fn heading(assessment: &pb::Assessment) -> Vec<String> {
     let state = words(assessment.state().as_str_name(), "ASSESSMENT_STATE_");
-    let dated = |edition: &pb::PublishedEdition| date(edition.letter_date.as_ref());
-    let published = assessment.editions.last().and_then(dated);
-    let published = published.map_or_else(String::new, |day| format!("; latest letter of {day}"));
+    let in_force = assessment.editions.iter().rfind(|edition| edition.withdrawn.is_none());
+    let dated = in_force.and_then(|edition| date(edition.letter_date.as_ref()));
+    let published = dated.map_or_else(String::new, |day| format!("; latest letter of {day}"));
     let stated = if assessment.as_stated { " As sources state it, not as witnessed." } else { "" };
     let read = assessment.read.unwrap_or_default();
     let mut lines = vec![
@@ -52,7 +52,40 @@ fn heading(assessment: &pb::Assessment) -> Vec<String> {
         ),
     ];
     lines.extend(signatures(assessment));
+    lines.extend(assessment.editions.iter().filter_map(withdrawn));
+    lines.extend(noted(assessment));
     lines
+}
+
+fn withdrawn(edition: &pb::PublishedEdition) -> Option<String> {
+    let by = edition.withdrawn.as_ref()?;
+    let instead = fallback(&by.fallback);
+    let (number, why, at) = (edition.edition, &by.reason, by.position);
+    Some(format!("Edition {number} was withdrawn (record {at}, {why}): {instead}."))
+}
+
+/// What stands beside the grades: holds that are not released, challenges, drafts.
+fn noted(assessment: &pb::Assessment) -> Vec<String> {
+    let holds = assessment.holds.iter().filter(|hold| hold.released_at == 0).map(|hold| {
+        let kind = words(hold.kind().as_str_name(), "HOLD_KIND_");
+        let stops = words(hold.stops().as_str_name(), "HOLD_STOPS_");
+        format!("On hold: {} ({kind}, stops {stops}; record {}).", hold.hold_id, hold.position)
+    });
+    let challenges = assessment.challenges.iter().map(|challenge| {
+        let kind = words(challenge.kind().as_str_name(), "CHALLENGE_KIND_");
+        let open = challenge.points.iter().filter(|point| point.decided_at == 0).count();
+        let open = if open == 0 { "decided".to_owned() } else { format!("{open} open") };
+        let (id, points) = (&challenge.challenge_id, challenge.points.len());
+        let (of, at) = (if points == 1 { "point" } else { "points" }, challenge.position);
+        format!("Challenge: {id} ({kind}, {points} {of}, {open}; record {at}).")
+    });
+    let drafts = assessment.drafts.iter().map(|draft| {
+        let to = text(draft.recipient.as_ref()).unwrap_or_default();
+        let (number, audience) = (draft.number, &draft.audience);
+        let (known, at) = (draft.known_at_position, draft.position);
+        format!("Draft {number} was shown to {to} as {audience}, as known at record {known} (record {at}).")
+    });
+    holds.chain(challenges).chain(drafts).collect()
 }
 
 fn signatures(assessment: &pb::Assessment) -> Option<String> {
@@ -68,10 +101,10 @@ fn row(judgement: &pb::Judgement) -> [String; 4] {
         "" => String::new(),
         descriptor => format!(": {descriptor}"),
     };
-    let transcribed = mark(judgement.transcribed);
+    let marks = format!("{}{}", mark(judgement.transcribed), corrected(judgement.corrected_at));
     [
         label(&judgement.area_label),
-        format!("{}{descriptor}{transcribed}", award(judgement.award.as_ref())),
+        format!("{}{descriptor}{marks}", award(judgement.award.as_ref())),
         date(judgement.effective_on.as_ref()).unwrap_or_else(|| NOTHING.to_owned()),
         judgement.position.to_string(),
     ]

@@ -2,11 +2,11 @@
 
 use super::{
     NAME_WIDTH, at_least,
-    history::{by, changed, mark},
+    history::{by, changed, mark, reasons},
     keep, lines, listing,
 };
 use crate::{
-    cli::wording::{label, time, why, words},
+    cli::wording::{label, text, time, value, words},
     pb,
 };
 
@@ -28,7 +28,7 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
         time(row.recorded_at.as_ref()),
         format!("{}\n{}{}", stream(&row.stream), what(row), mark(row)),
         by(row),
-        why(row).unwrap_or_default(),
+        reasons(row),
     ]
 }
 
@@ -52,7 +52,8 @@ pub(super) fn fallback(assessment: &str) -> String {
 fn noted(row: &pb::AuditRow) -> Option<String> {
     let event = &row.event;
     if let Some(hold) = &row.hold {
-        return Some(format!("{event} {}", hold.hold_id));
+        let kind = words(hold.kind().as_str_name(), "HOLD_KIND_");
+        return Some(format!("{event} {} ({kind})", hold.hold_id));
     }
     if let Some(challenge) = &row.challenge {
         let decided = challenge.points.first().filter(|point| point.decided_at != 0);
@@ -63,11 +64,14 @@ fn noted(row: &pb::AuditRow) -> Option<String> {
         return Some(format!("{event} {}{}", challenge.challenge_id, decided.unwrap_or_default()));
     }
     if let Some(draft) = &row.draft {
-        return Some(format!("{event} as known at record {}", draft.known_at_position));
+        let to = text(draft.recipient.as_ref()).unwrap_or_default();
+        let (audience, known) = (&draft.audience, draft.known_at_position);
+        return Some(format!("{event} with {to} as {audience}, as known at record {known}"));
     }
     let correction = row.correction.as_ref()?;
     let field = words(correction.field().as_str_name(), "CORRECTED_FIELD_");
-    Some(format!("{event} record {}, {field}", correction.corrected_record))
+    let (record, right) = (correction.corrected_record, value(correction.corrected.as_ref()));
+    Some(format!("{event} record {record}, {field}: {right}"))
 }
 
 /// The event, with the grade or entry that it is about.
@@ -78,7 +82,10 @@ fn what(row: &pb::AuditRow) -> String {
         None if row.lapsed_by != 0 => {
             format!("{} for {}, lapsed by record {}", row.event, row.signed_for, row.lapsed_by)
         }
-        None if !row.signed_for.is_empty() => format!("{} for {}", row.event, row.signed_for),
+        None if !row.signed_for.is_empty() => {
+            let objection = text(row.objection.as_ref()).map(|it| format!(": {it}"));
+            format!("{} for {}{}", row.event, row.signed_for, objection.unwrap_or_default())
+        }
         None if row.event == "AssessmentWithdrawn" => {
             format!("{} edition {}, {}", row.event, row.edition, fallback(&row.fallback))
         }

@@ -2,7 +2,7 @@
 
 use super::{lines, listing};
 use crate::{
-    cli::wording::{figure, follow_up, mark, text, words},
+    cli::wording::{corrected, figure, follow_up, mark, text, words},
     pb,
 };
 
@@ -43,9 +43,10 @@ fn row(entry: &pb::Entry) -> [String; 4] {
     [
         entry.entry_id.clone(),
         format!(
-            "{}{}",
+            "{}{}{}",
             words(content.kind().as_str_name(), "ENTRY_KIND_"),
-            mark(entry.transcribed)
+            mark(entry.transcribed),
+            corrected(entry.corrected_at)
         ),
         says(&content).join("\n"),
         entry.position.to_string(),

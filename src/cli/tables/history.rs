@@ -2,7 +2,7 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{self, award, change, decider_named, label, recorder, time, why},
+    cli::wording::{self, award, change, corrections, decider_named, label, recorder, time, why},
     pb,
 };
 
@@ -25,8 +25,14 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
         time(row.recorded_at.as_ref()),
         format!("{}\n{}{}", label(&grade.area_label), changed(&grade), mark(row)),
         by(row),
-        why(row).unwrap_or_default(),
+        reasons(row),
     ]
+}
+
+/// Why, and what was put right since.
+pub(super) fn reasons(row: &pb::AuditRow) -> String {
+    let corrected = corrections(row).into_iter().map(|it| format!("corrected {it}"));
+    why(row).into_iter().chain(corrected).collect::<Vec<_>>().join("\n")
 }
 
 /// What marks a row of history entered later.

@@ -1,8 +1,12 @@
 //! A subject over the years: its assessments, and what became of items.
 
-use super::{NAME_WIDTH, at_least, audit::stream, lines, listing};
+use super::{
+    NAME_WIDTH, at_least,
+    audit::{fallback, stream},
+    lines, listing,
+};
 use crate::{
-    cli::wording::{award, date, label, text, words},
+    cli::wording::{award, date, label, person, text, words},
     pb::{self, subject_timeline::Current},
 };
 
@@ -42,10 +46,20 @@ fn state(one: &pb::TimelineAssessment, assessment: &pb::Assessment) -> String {
     let edition = assessment.editions.last();
     let dated = edition.and_then(|edition| date(edition.letter_date.as_ref()));
     match (one.withdrawn, edition, dated) {
-        (true, _, _) => "withdrawn".to_owned(),
+        (true, edition, _) => withdrawn(edition),
         (false, Some(edition), Some(day)) => format!("edition {} of {day}", edition.edition),
         (false, _, _) => "not published".to_owned(),
     }
+}
+
+/// That it was withdrawn, why, and by whom as far as the reader may know.
+fn withdrawn(edition: Option<&pb::PublishedEdition>) -> String {
+    let Some(by) = edition.and_then(|edition| edition.withdrawn.as_ref()) else {
+        return "withdrawn".to_owned();
+    };
+    let who = by.recorded_by.as_ref().map(|who| format!(" by {}", person(Some(who))));
+    let (why, instead) = (&by.reason, fallback(&by.fallback));
+    format!("withdrawn{}, {why}: {instead}", who.unwrap_or_default())
 }
 
 fn grades(assessment: &pb::Assessment) -> String {

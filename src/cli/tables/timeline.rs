@@ -7,7 +7,7 @@
 
 use super::{at_least, history::changed, lines, plain, spread};
 use crate::{
-    cli::wording::{award, change, date, decider, label, recorder, text, time, why},
+    cli::wording::{award, change, corrections, date, decider, label, recorder, text, time, why},
     pb,
 };
 
@@ -102,7 +102,9 @@ fn circumstances(row: &pb::AuditRow) -> Vec<(&'static str, String)> {
         ("holds from", days(row)),
         ("source", source(row)),
     ];
-    stated.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    let corrected = corrections(row).into_iter().map(|it| ("corrected", it));
+    let stated = stated.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    stated.chain(corrected).collect()
 }
 
 /// The day from which it holds, and the day on which it was decided, if stated.

@@ -16,8 +16,8 @@ use super::{disclosure::is_fed, feeds};
 use crate::{
     journal::Page,
     judgement::{
-        AssessmentId, AssessmentWithdrawn, Event, Fallback, Feed, NonGrade, Position, Standing,
-        StreamId,
+        AssessmentId, AssessmentWithdrawn, Edition, Event, Fallback, Feed, NonGrade, Position,
+        Standing, StreamId,
     },
     ledger::{
         AsOf, AssessmentRead, Condition, Holds, KnownAt, Ledger, Order, ReadError, Streamed, Test,
@@ -192,7 +192,8 @@ impl ScoreFeed {
         Ok(get_feed_response::Message::Update(update))
     }
 
-    /// The items of an edition, each correcting that of the edition before it.
+    /// The items of an edition, each correcting what stood before it: the score of the edition before,
+    /// or what its withdrawal put in the place of that.
     async fn published(
         &self,
         id: &AssessmentId,
@@ -209,19 +210,31 @@ impl ScoreFeed {
         }
         let shown = self.shown(&read).await?;
         let before = match read.assessment.published.as_slice() {
-            [.., before, _] => self.edition(id, before.number, at).await?,
+            [.., before, _] => self.stood_before(id, before, at).await?,
             [] | [_] => None,
         };
-        let shown_before = match &before {
-            Some(former) => Some(self.shown(former).await?),
-            None => None,
-        };
         let items = fed.iter().map(|feed| {
-            let stood = before.as_ref().zip(shown_before.as_ref());
-            let corrects = stood.map(|(former, was)| corrected(former, was, feed));
+            let corrects = before.as_ref().map(|it| it.correction(feed, &self.recipient));
             pb::FeedItem { corrects, ..item(&read, &shown, feed) }
         });
         Ok(items.collect())
+    }
+
+    /// What stood when an edition was published that follows this one.
+    async fn stood_before(
+        &self,
+        id: &AssessmentId,
+        before: &Edition,
+        at: Position,
+    ) -> Result<Option<Former>, Status> {
+        let Some(read) = self.edition(id, before.number, at).await? else { return Ok(None) };
+        let shown = self.shown(&read).await?;
+        let instead = match &before.withdrawn {
+            Some(withdrawn) => self.instead(&withdrawn.fallback, at).await?,
+            None => None,
+        };
+        let was_withdrawn = before.withdrawn.is_some();
+        Ok(Some(Former { read, shown, was_withdrawn, instead }))
     }
 
     /// The items of what holds instead of an edition that was withdrawn, each correcting that of
@@ -322,6 +335,42 @@ fn corrected(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> pb::
         award: stood.award,
         record_id: stood.record_id,
         position: stood.position,
+    }
+}
+
+/// What stood before an edition: the edition before it, unless that was withdrawn.
+struct Former {
+    read: AssessmentRead,
+    shown: pb::Assessment,
+    was_withdrawn: bool,
+    /// What it fell back to, if that was anything.
+    instead: Option<Instead>,
+}
+
+impl Former {
+    /// The score that a reader had of a block.
+    fn correction(&self, feed: &Feed, recipient: &Recipient) -> pb::FeedCorrection {
+        let was = corrected(&self.read, &self.shown, feed);
+        if !self.was_withdrawn {
+            return was;
+        }
+        match self.instead.as_ref().and_then(|instead| instead.item(feed, recipient)) {
+            Some(item) => pb::FeedCorrection {
+                assessment: item.assessment,
+                edition: item.edition,
+                kind: item.kind,
+                award: item.award,
+                record_id: item.record_id,
+                position: item.position,
+            },
+            None => pb::FeedCorrection {
+                kind: Kind::NotRated.into(),
+                award: None,
+                record_id: String::new(),
+                position: 0,
+                ..was
+            },
+        }
     }
 }
 

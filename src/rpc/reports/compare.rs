@@ -82,8 +82,8 @@ impl Shown {
         sight: &Sight,
         now: crate::ledger::Moment,
     ) -> Result<Self, Status> {
-        let read = side.read(ledger, sight, now).await?;
-        let (sight, as_stated) = (sight.clone(), side.as_stated());
+        let (read, sight) = side.read(ledger, sight, now).await?;
+        let as_stated = side.as_stated();
         let grades = Scope { detail: Detail::Grades, sight: sight.clone(), as_stated };
         let shown = Box::pin(reads::shown(ledger, &read, &grades, Vec::new())).await?;
         let awards = shown.judgements.into_iter();
@@ -217,7 +217,7 @@ async fn entry(
     at: Option<Position>,
 ) -> Result<Option<pb::Entry>, ReadError> {
     match at {
-        Some(at) => reads::entry(ledger, &side.read, id, at).await.map(Some),
+        Some(at) => reads::entry(ledger, &side.read, (id, at), &side.scope.sight).await.map(Some),
         None => Ok(None),
     }
 }

@@ -9,7 +9,8 @@ use crate::{
     rpc::{
         asked::Asked,
         reads::{self, known_at},
-        sight::Sight,
+        sight::{Recipient, Sight},
+        status,
     },
 };
 
@@ -67,6 +68,7 @@ impl Side {
 
     /// Refuses who may not see this state. (Spec §5.3)
     pub(super) fn check(&self, sight: &Sight) -> Result<(), Status> {
+        reads::dates_are_for_who_sees_all(self.as_of, sight)?;
         match self.state {
             State::View(View::Published | View::Edition(_)) => Ok(()),
             State::View(View::Working) => sight.must_be_all("working views"),
@@ -79,33 +81,42 @@ impl Side {
         self.as_of.stated.is_some()
     }
 
-    /// Reads it; `now` is the moment that both sides mean by "now".
+    /// Reads it; `now` is the moment that both sides mean by "now". Answers as whom it is seen, too: a
+    /// draft as it was shown.
     pub(super) async fn read(
         &self,
         ledger: &Ledger,
         sight: &Sight,
         now: Moment,
-    ) -> Result<AssessmentRead, Status> {
+    ) -> Result<(AssessmentRead, Sight), Status> {
         let known = match self.as_of.known {
-            KnownAt::Now => KnownAt::Position(now.position),
-            known @ (KnownAt::Position(_) | KnownAt::Time(_)) => known,
+            KnownAt::Now => now.position,
+            KnownAt::Position(position) => position,
+            // A time to come is another moment with each page: what is known now is meant.
+            known @ KnownAt::Time(_) => {
+                reads::moment(ledger, known).await?.position.min(now.position)
+            }
         };
-        let (view, known) = match self.state {
-            State::View(view) => (view, known),
+        let known = KnownAt::Position(known);
+        let (view, known, sight) = match self.state {
+            State::View(view) => (view, known, sight.clone()),
             State::Draft(number) => {
                 let draft = reads::draft(ledger, &self.assessment, number, now).await?;
-                (View::Working, KnownAt::Position(draft.position))
+                let shown_to = Recipient::of_audience(&draft.audience);
+                let shown_to = shown_to.ok_or_else(status::defect)?;
+                let then = KnownAt::Position(draft.position);
+                (View::Working, then, Sight::Published(shown_to))
             }
         };
         let as_of = AsOf { view, known, ..self.as_of };
         reads::moment(ledger, known).await?;
         match reads::opened(ledger, &self.assessment, as_of).await? {
             // To the public there is nothing in what was withdrawn.
-            Some(read) if reads::is_public(sight) && reads::was_withdrawn(&read, view) => {
-                Ok(read.withdrawn())
+            Some(read) if reads::is_public(&sight) && reads::was_withdrawn(&read, view) => {
+                Ok((read.withdrawn(), sight))
             }
-            Some(read) => Ok(read),
-            None => Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, sight)).await),
+            Some(read) => Ok((read, sight)),
+            None => Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, &sight)).await),
         }
     }
 }

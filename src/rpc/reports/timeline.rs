@@ -200,7 +200,7 @@ async fn follow_ups(
         if written.is_none_or(|written| written.kind != Kind::FollowUp) {
             continue;
         }
-        let entry = reads::entry(ledger, read, id, at).await;
+        let entry = reads::entry(ledger, read, (id, at), sight).await;
         let entry = entry.map_err(|error| status::of_read(&error))?;
         let follow_up = entry.content.and_then(|content| content.follow_up);
         follow_ups.extend(follow_up.map(|follow_up| (id.to_string(), follow_up)));

@@ -10,7 +10,7 @@ use super::super::{
 use crate::{
     judgement::{
         AreaId, AssessmentId, BadId, Basis, ChangeKind, Concept, FrameworkId, Label, Milestone,
-        OrganisationId, ReasonCode, Role, SubjectId,
+        OrganisationId, PersonId, ReasonCode, Role, SubjectId,
     },
     ledger::{Condition, Test, Within},
     pb,
@@ -141,8 +141,8 @@ impl Field {
     fn test(self, value: &str, named: Named<'_>) -> Result<Test, String> {
         let told = |bad: BadId| bad.to_string();
         Ok(match self {
-            Self::Actor => Test::RecordedBy(persons(value, named)),
-            Self::Decider => Test::DecidedBy(persons(value, named)),
+            Self::Actor => Test::RecordedBy(somebody(value, named)?),
+            Self::Decider => Test::DecidedBy(somebody(value, named)?),
             Self::Area => Test::Area(AreaId::parse(value).map_err(told)?),
             Self::Concept => Test::Concept(Concept::parse(value).map_err(told)?),
             Self::Assessment => Test::Assessment(assessment(value).map_err(told)?),
@@ -167,6 +167,18 @@ impl Field {
             | Self::Recorded => return Err("is compared otherwise".to_owned()),
         })
     }
+}
+
+/// Who is called so. Nobody is not meant: an answer without a row would not say that a name is
+/// misspelt.
+fn somebody(value: &str, named: Named<'_>) -> Result<Vec<PersonId>, String> {
+    let persons = persons(value, named);
+    if persons.is_empty() {
+        let what = "is nobody known here: give a login, a name as records show it, or a person's id; \
+                    a panel is found by its members";
+        return Err(what.to_owned());
+    }
+    Ok(persons)
 }
 
 /// `subjects/leicester-city/assessments/apa-2006`, or in short `leicester-city/apa-2006`.

@@ -62,7 +62,7 @@ fn every_field_is_understood_as_its_example_says() {
         read(field.example());
         assert!(field.example().starts_with(name), "{name}");
     }
-    assert_eq!(read("recorded_by = nobody"), read("actor = nobody"));
+    assert_eq!(read("recorded_by = ada@ofsted"), read("actor = ada@ofsted"));
     assert_eq!(read("decided_by : ada@ofsted"), read("decider = \"ada@ofsted\""));
     assert_eq!(read("after_draft"), Condition::Test(Test::After(Milestone::DraftShared)));
     assert_eq!(
@@ -123,6 +123,10 @@ fn what_is_wrong_is_told_with_its_column_and_what_is_right_there() {
         ("effective = 2006-02-30", "column 13, `2006-02-30`: is no day, for example"),
         ("recorded = yesterday", "column 12, `yesterday`: is neither a time nor a day"),
         ("backdated_days > 1.5", "column 18, `1.5`: is no whole number"),
+        (
+            "actor = nobody",
+            "column 9, `nobody`: is nobody known here: give a login, a name as records show it, or a person's id; a panel is found by its members",
+        ),
         ("after_draft = maybe", "column 15, `maybe`: is neither true nor false"),
         ("area = Staying", "column 8, `Staying`: "),
         ("area", "column 1, `area`: lacks a comparison: say area = staying-safe"),
