@@ -685,9 +685,20 @@ async fn scenario_15_the_feed_says_that_a_withdrawn_score_is_none() {
         let status = served.assessments("consumer").get_disclosure(request).await.unwrap_err();
         assert_eq!(status.code(), Code::NotFound);
     }
-    let request = pb::RenderLetterRequest { name, edition: 1, ..Default::default() };
+    let request = pb::RenderLetterRequest { name: name.clone(), edition: 1, ..Default::default() };
     let letter = served.assessments("auditor").render_letter(request).await.unwrap().into_inner();
     assert!(letter.text.contains("It has been withdrawn."), "{}", letter.text);
+    let request = pb::RenderLetterRequest { name: name.clone(), ..Default::default() };
+    let status = served.assessments("auditor").render_letter(request).await.unwrap_err();
+    assert!(status.message().contains("was withdrawn by record"), "{status}");
+
+    // The next edition corrects what its readers had: that there was no score.
+    editing.reopen("publisher", "COMPLAINT_UPHELD").await.unwrap();
+    editing.published(2, date(2006, 12, 1)).await;
+    let [next] = &next_update(&mut live).await.items[..] else { panic!("one item") };
+    assert_eq!((next.kind(), next.edition), (Kind::Score, 2));
+    let corrected = next.corrects.as_ref().unwrap();
+    assert_eq!((corrected.kind(), &corrected.award), (Kind::NotRated, &None));
     drop(live);
     served.stop().await;
 }
