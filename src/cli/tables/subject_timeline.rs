@@ -69,7 +69,10 @@ fn grades(assessment: &pb::Assessment) -> String {
 }
 
 fn item(item: &pb::FollowedItem) -> String {
-    let named = text(item.words.as_ref()).unwrap_or_else(|| item.entry_id.clone());
+    let named = text(item.words.as_ref()).unwrap_or_default();
+    let cited = format!("{} {}", stream(&item.assessment), item.entry_id).trim().to_owned();
+    let named =
+        [named, cited].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
     let step = |it: &pb::FollowedStep| {
         let status = words(it.status().as_str_name(), "FOLLOW_UP_STATUS_");
         format!("{status} ({})", stream(&it.assessment))
@@ -81,6 +84,13 @@ fn item(item: &pb::FollowedItem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_withdrawal_says_by_whom_why_and_what_holds() {
+        let by = pb::Withdrawal { reason: "COURT_ORDER".to_owned(), ..pb::Withdrawal::default() };
+        let edition = pb::PublishedEdition { withdrawn: Some(by), ..Default::default() };
+        assert_eq!(withdrawn(Some(&edition)), "withdrawn, COURT_ORDER: not rated");
+    }
 
     #[test]
     fn gaps_withdrawals_and_items_are_told() {
@@ -110,6 +120,7 @@ mod tests {
             gap_years: vec![2007],
             current: Some(Current::NotRated(true)),
             items: vec![pb::FollowedItem {
+                assessment: assessment("2005").name,
                 entry_id: "camhs".to_owned(),
                 steps: vec![
                     step("2006", pb::FollowUpStatus::Remains),
@@ -125,7 +136,7 @@ mod tests {
             "withdrawn",
             "not published",
             "Years without an assessment: 2007",
-            "- camhs: remains (leicester-city/apa-2006) → resolved (leicester-city/apa-2008)",
+            "- leicester-city/apa-2005 camhs: remains (leicester-city/apa-2006) → resolved (leicester-city/apa-2008)",
         ] {
             assert!(shown.contains(told), "{shown}");
         }

@@ -50,11 +50,13 @@ pub(super) fn take(
     };
     let Some(expression) = filter.expression else { return Some(Condition::EVERYTHING) };
     let places = Places::of(text);
-    let mut reader = Reader { places, by, named, tests: 0, wrong: Vec::new(), lost: false };
+    let mut reader = Reader::of(places, by, named);
     let condition = reader.condition(&expression);
-    let Reader { tests, wrong, .. } = reader;
+    let Reader { tests, over, wrong, .. } = reader;
     if tests > TESTS_MAX {
-        return asked.violation(FIELD, format!("makes {tests} comparisons, more than {TESTS_MAX}"));
+        let over = over.map(|place| format!("{place}: ")).unwrap_or_default();
+        let what = format!("{over}is one comparison too many: {tests}, of {TESTS_MAX} at most");
+        return asked.violation(FIELD, what);
     }
     let right = wrong.is_empty();
     for what in wrong {
@@ -70,8 +72,11 @@ fn unparsed(text: &str, error: &FilterError) -> String {
             "{}: {message}; a value with a space or one of . , : = < > ! ( ) in it stands in \"quotes\"",
             Place::at(text, *offset)
         ),
-        FilterError::TooDeep { .. }
-        | FilterError::InvalidField(_)
+        FilterError::TooDeep { limit } => {
+            let place = place::deeper_than(text, *limit).map(|place| format!("{place}: "));
+            format!("{}is nested deeper than {limit} levels", place.unwrap_or_default())
+        }
+        FilterError::InvalidField(_)
         | FilterError::InvalidValue { .. }
         | FilterError::Unsupported(_)
         | _ => error.to_string(),
@@ -84,12 +89,18 @@ struct Reader<'a> {
     by: Asker,
     named: Named<'a>,
     tests: usize,
+    /// The first comparison that is one too many.
+    over: Option<Place>,
     wrong: Vec<String>,
     /// Whether something was met that is not counted off: what follows has no place.
     lost: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    const fn of(places: Places<'a>, by: Asker, named: Named<'a>) -> Self {
+        Self { places, by, named, tests: 0, over: None, wrong: Vec::new(), lost: false }
+    }
+
     fn condition(&mut self, expression: &Expression) -> Condition {
         match expression {
             // Terms side by side: records match exactly or not at all.
@@ -142,6 +153,9 @@ impl Reader<'_> {
     fn field(&mut self, comparable: &Comparable) -> Option<(Field, Option<Place>)> {
         self.tests = self.tests.saturating_add(1);
         let place = self.places.next();
+        if self.tests == TESTS_MAX.saturating_add(1) {
+            self.over.clone_from(&place);
+        }
         let unknown = || format!("is no field; there are {}", Field::names());
         let Some(name) = comparable.field_path() else {
             self.lost |= matches!(comparable, Comparable::Function(_));
@@ -149,7 +163,9 @@ impl Reader<'_> {
             return None;
         };
         let Some(field) = Field::named(&name) else {
-            self.refuse(place, &unknown());
+            let is_join = ["and", "or", "not"].contains(&name.to_lowercase().as_str());
+            let join = || "joins comparisons in capitals only: AND, OR, NOT".to_owned();
+            self.refuse(place, &if is_join { join() } else { unknown() });
             return None;
         };
         Some((field, place))

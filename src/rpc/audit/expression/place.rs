@@ -84,6 +84,24 @@ impl<'a> Places<'a> {
     }
 }
 
+/// The parenthesis that lies deeper than so many others.
+pub(super) fn deeper_than(text: &str, levels: usize) -> Option<Place> {
+    let mut depth = 0_usize;
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '(' => depth = depth.saturating_add(1),
+            ')' => depth = depth.saturating_sub(1),
+            '"' | '\'' => skip_string(&mut letters, letter),
+            _ => {}
+        }
+        if depth > levels {
+            return text.get(..at).map(|before| Place::new(before, "("));
+        }
+    }
+    None
+}
+
 fn ends(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '(' | ')' | ',' | '=' | '<' | '>' | '!' | ':')
 }
@@ -127,6 +145,13 @@ mod tests {
                 "column 39, `'it\\'s'`",
             ]
         );
+    }
+
+    #[test]
+    fn what_lies_too_deep_has_its_column() {
+        let place = deeper_than("(a = \"((\") AND ((b = c))", 1).unwrap();
+        assert_eq!(place.to_string(), "column 17, `(`");
+        assert_eq!(deeper_than("((a = b))", 2), None);
     }
 
     #[test]

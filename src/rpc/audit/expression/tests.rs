@@ -127,6 +127,10 @@ fn what_is_wrong_is_told_with_its_column_and_what_is_right_there() {
             "actor = nobody",
             "column 9, `nobody`: is nobody known here: give a login, a name as records show it, or a person's id; a panel is found by its members",
         ),
+        (
+            "area = a and area = b",
+            "column 10, `and`: joins comparisons in capitals only: AND, OR, NOT",
+        ),
         ("after_draft = maybe", "column 15, `maybe`: is neither true nor false"),
         ("area = Staying", "column 8, `Staying`: "),
         ("area", "column 1, `area`: lacks a comparison: say area = staying-safe"),
@@ -155,10 +159,13 @@ fn an_expression_is_bounded() {
     let long = format!("area = {}", "a".repeat(EXPRESSION_BYTES_MAX));
     assert_eq!(refused(&long), ["is longer than 4096 bytes"]);
     let many = vec!["reason=A"; TESTS_MAX + 1].join(" ");
-    assert_eq!(refused(&many), ["makes 65 comparisons, more than 64"]);
+    assert_eq!(
+        refused(&many),
+        ["column 577, `reason`: is one comparison too many: 65, of 64 at most"]
+    );
     read(&vec!["reason=A"; TESTS_MAX].join(" "));
     let deep = format!("{}area=a{}", "(".repeat(40), ")".repeat(40));
-    assert_eq!(refused(&deep), ["filter is nested deeper than 32 levels"]);
+    assert_eq!(refused(&deep), ["column 33, `(`: is nested deeper than 32 levels"]);
 }
 
 #[test]
