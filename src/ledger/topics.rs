@@ -5,79 +5,83 @@ use std::collections::BTreeSet;
 
 use super::staging::Catalogue;
 use crate::{
-    judgement::{About, AreaId, Assessment, Challenged, EntryId, Event},
+    judgement::{About, AreaId, Assessment, ChallengeId, Challenged, EntryId, Event},
     views::{Topic, Topics},
 };
 
-/// The areas that `event` speaks of without saying so: of the entry that it strikes, revises or
-/// corrects, and of the points that it raises or decides.
-pub(super) fn meant<T>(event: &Event<T>, before: Option<&Assessment>) -> Vec<AreaId> {
-    let Some(before) = before else { return Vec::new() };
-    let of_entry =
-        |entry: &EntryId| before.entries.get(entry).and_then(|written| written.area.clone());
-    let of_point = |about: &Challenged| match about {
-        Challenged::Area(area) => Some(area.clone()),
-        Challenged::Entry(entry) => of_entry(entry),
-    };
-    match event {
-        Event::EntryRevised(event) => of_entry(&event.entry).into_iter().collect(),
-        Event::RecordCorrected(event) => match &event.about {
-            About::Entry(entry) => of_entry(entry).into_iter().collect(),
-            About::Area(_) | About::Neither => Vec::new(),
-        },
-        Event::ChallengeReceived(event) => {
-            event.points.iter().filter_map(|point| of_point(&point.about)).collect()
+/// What an event speaks of without naming an area: what that is about stands in records before it.
+enum Unnamed<'a> {
+    Nothing,
+    Entry(&'a EntryId),
+    Entries(Vec<&'a EntryId>),
+    Point(&'a ChallengeId, u32),
+}
+
+impl<'a> Unnamed<'a> {
+    /// The entry that `event` strikes, revises or corrects, and the points that it raises or decides.
+    fn of<T>(event: &'a Event<T>) -> Self {
+        match event {
+            Event::EntryRevised(event) => Self::Entry(&event.entry),
+            Event::RecordCorrected(event) => match &event.about {
+                About::Entry(entry) => Self::Entry(entry),
+                About::Area(_) | About::Neither => Self::Nothing,
+            },
+            Event::ChallengeReceived(event) => {
+                let entries = event.points.iter().filter_map(|point| match &point.about {
+                    Challenged::Entry(entry) => Some(entry),
+                    Challenged::Area(_) => None,
+                });
+                Self::Entries(entries.collect())
+            }
+            Event::ChallengeDecided(event) => Self::Point(&event.challenge, event.point),
+            Event::PersonRegistered(_)
+            | Event::FrameworkRegistered(_)
+            | Event::SubjectRegistered(_)
+            | Event::AssessmentOpened(_)
+            | Event::AddresseeSet(_)
+            | Event::GradeSet(_)
+            | Event::EntryRecorded(_)
+            | Event::AssessmentLocked(_)
+            | Event::SignedOff(_)
+            | Event::AssessmentPublished(_)
+            | Event::HoldPlaced(_)
+            | Event::HoldReleased(_)
+            | Event::DraftShared(_)
+            | Event::SubjectRenamed(_)
+            | Event::SignOffRefused(_)
+            | Event::AssessmentReopened(_)
+            | Event::AssessmentWithdrawn(_) => Self::Nothing,
         }
-        Event::ChallengeDecided(event) => {
-            let index = usize::try_from(event.point).ok().and_then(|point| point.checked_sub(1));
-            let challenge = before.challenges.get(&event.challenge);
-            let point = challenge.zip(index).and_then(|(it, index)| it.points.get(index));
-            point.and_then(|point| of_point(&point.about)).into_iter().collect()
-        }
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::GradeSet(_)
-        | Event::EntryRecorded(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_)
-        | Event::HoldPlaced(_)
-        | Event::HoldReleased(_)
-        | Event::DraftShared(_)
-        | Event::SubjectRenamed(_)
-        | Event::SignOffRefused(_)
-        | Event::AssessmentReopened(_)
-        | Event::AssessmentWithdrawn(_) => Vec::new(),
     }
 }
 
-/// Whether an event may speak of areas without saying so.
+/// The areas that `event` speaks of without naming them, by what was known before it.
+pub(super) fn meant<T>(event: &Event<T>, before: Option<&Assessment>) -> Vec<AreaId> {
+    let Some(before) = before else { return Vec::new() };
+    let of_entry = |entry: &EntryId| before.entries.get(entry)?.area.clone();
+    match Unnamed::of(event) {
+        Unnamed::Nothing => Vec::new(),
+        Unnamed::Entry(entry) => of_entry(entry).into_iter().collect(),
+        Unnamed::Entries(entries) => entries.into_iter().filter_map(of_entry).collect(),
+        Unnamed::Point(challenge, number) => {
+            let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            let raised = before.challenges.get(challenge).zip(index);
+            let point = raised.and_then(|(raised_in, at)| raised_in.points.get(at));
+            let area = point.and_then(|point| match &point.about {
+                Challenged::Area(area) => Some(area.clone()),
+                Challenged::Entry(entry) => of_entry(entry),
+            });
+            area.into_iter().collect()
+        }
+    }
+}
+
+/// Whether an event may speak of areas without naming them.
 pub(super) fn may_mean_more<T>(event: &Event<T>) -> bool {
-    let of_entry = |about: &Challenged| matches!(about, Challenged::Entry(_));
-    match event {
-        Event::EntryRevised(_) | Event::ChallengeDecided(_) => true,
-        Event::RecordCorrected(event) => matches!(event.about, About::Entry(_)),
-        Event::ChallengeReceived(event) => event.points.iter().any(|it| of_entry(&it.about)),
-        Event::PersonRegistered(_)
-        | Event::FrameworkRegistered(_)
-        | Event::SubjectRegistered(_)
-        | Event::AssessmentOpened(_)
-        | Event::AddresseeSet(_)
-        | Event::GradeSet(_)
-        | Event::EntryRecorded(_)
-        | Event::AssessmentLocked(_)
-        | Event::SignedOff(_)
-        | Event::AssessmentPublished(_)
-        | Event::HoldPlaced(_)
-        | Event::HoldReleased(_)
-        | Event::DraftShared(_)
-        | Event::SubjectRenamed(_)
-        | Event::SignOffRefused(_)
-        | Event::AssessmentReopened(_)
-        | Event::AssessmentWithdrawn(_) => false,
+    match Unnamed::of(event) {
+        Unnamed::Nothing => false,
+        Unnamed::Entry(_) | Unnamed::Point(..) => true,
+        Unnamed::Entries(entries) => !entries.is_empty(),
     }
 }
 
