@@ -10,7 +10,8 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::{
-    served::{Served, act, explained, last, present, reason_of},
+    editions::Editing,
+    served::{Served, act, explained, last, present, reason_of, time},
     story::{Telling, assessment_of, tell},
 };
 
@@ -493,5 +494,64 @@ async fn the_verbs_show_what_is_compared_counted_and_lined_up() {
         assert_eq!(shown.lines().count(), 1, "{words:?}");
         serde_json::from_str::<serde_json::Value>(&shown).unwrap();
     }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_draft_is_compared_as_it_was_shown() {
+    let served = Served::start().await;
+    let editing = Editing::graded(&served).await;
+    let name = editing.name.clone();
+    served.narrate(&name, SAFE, "Children are safe.").await.unwrap();
+    let share = pb::ShareDraftRequest {
+        assessment: name.clone(),
+        act: Some(act()),
+        recipient: "the commission".to_owned(),
+        audience: "audit-commission".to_owned(),
+        ..pb::ShareDraftRequest::default()
+    };
+    served.assessments("lead").share_draft(share).await.unwrap();
+    let compared = compare(&served, "auditor", state(&name, "draft-1"), state(&name, "")).await;
+    let compared = compared.unwrap();
+    let shown = compared.areas.iter().filter(|area| area.before.is_some());
+    let shown: Vec<_> = shown.map(|area| area.area_before.as_str()).collect();
+    assert_eq!(shown, ["childrens-services"]);
+    let entries: Vec<_> = compared.entries.iter().map(pb::EntryComparison::difference).collect();
+    assert_eq!(entries, [EntryDifference::Added], "it was shown no letter");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_time_to_come_is_the_same_moment_on_every_page() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    let before = served.head().await;
+    for section in [SAFE, "enjoying-and-achieving"] {
+        served.narrate(&name, section, "They are well.").await.unwrap();
+    }
+    let later = state(&name, "").map(|it| pb::ComparedState {
+        known_at: Some(KnownAt::KnownAtTime(time("2030-01-01T00:00:00Z"))),
+        ..it
+    });
+    let mut request = pb::CompareAssessmentsRequest {
+        before: at(&name, before),
+        after: later,
+        page_size: 1,
+        ..pb::CompareAssessmentsRequest::default()
+    };
+    let mut entries = Vec::new();
+    loop {
+        let page = served.clients().reports("auditor").compare_assessments(request.clone()).await;
+        let page = page.unwrap().into_inner();
+        entries.extend(page.entries.into_iter().map(|it| it.entry_id));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+        // It comes before the others in the letter.
+        served.narrate(&name, HEALTHY, "They are well.").await.unwrap();
+    }
+    entries.sort_unstable();
+    assert_eq!(entries, ["nar-enjoying-and-achieving", "nar-staying-safe"]);
     served.stop().await;
 }
