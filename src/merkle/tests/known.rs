@@ -5,11 +5,12 @@ use crate::merkle::{
     Origin, PosixTime, Signature, SignedNote, Signer, TreeHead, Verifier, root_of, vectors::leaves,
 };
 
-const ORIGIN: &str = "audit.judgements.example/log1";
-const LOG: &str =
+pub(super) const ORIGIN: &str = "audit.judgements.example/log1";
+pub(super) const LOG: &str =
     "audit.judgements.example/log1+5b2ad1c8+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
-const WITNESS: &str = "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
-const CHECKPOINT: &str = "audit.judgements.example/log1
+pub(super) const WITNESS: &str =
+    "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
+pub(super) const CHECKPOINT: &str = "audit.judgements.example/log1
 8
 XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=
 
@@ -17,25 +18,25 @@ XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=
 — witness.example/w1 IDJKvgAAAABpUkfArFwhJvRhNaY3g9cy20RgxcLG7DLu4RCarKOH+ZQ+u1xG4kvFF73kb+7u5leWrGoyQrywiijnHyU/vdzdYRl/CQ==
 ";
 
-fn seed(first: u8) -> [u8; 32] {
+pub(super) fn seed(first: u8) -> [u8; 32] {
     std::array::from_fn(|at| first + u8::try_from(at).unwrap())
 }
 
-fn name(name: &str) -> KeyName {
+pub(super) fn name(name: &str) -> KeyName {
     KeyName::parse(name).unwrap()
 }
 
-fn key(vkey: &str) -> Verifier {
+pub(super) fn key(vkey: &str) -> Verifier {
     Verifier::parse(vkey).unwrap()
 }
 
-fn hash_of(node: &Node) -> Hash {
+pub(super) fn hash_of(node: &Node) -> Hash {
     let range = node.leaves();
     let place = |at| usize::try_from(at).unwrap();
     root_of(&leaves()[place(range.start)..place(range.end)])
 }
 
-fn checkpoint() -> Checkpoint {
+pub(super) fn checkpoint() -> Checkpoint {
     let head = TreeHead { size: 8, root: root_of(&leaves()) };
     Checkpoint::new(Origin::parse(ORIGIN).unwrap(), head)
 }

@@ -1,5 +1,8 @@
 //! What no single file can be tested for alone: all proofs of all small trees, published vectors,
 //! and code that is not ours.
 
+mod exchanged;
+mod foreign;
 mod known;
 mod proofs;
+mod published;
