@@ -54,14 +54,15 @@ pub struct PolicyWitness {
 /// What a name of a policy stands for. Members come before the group that names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Named {
-    Witness(PolicyWitness),
+    Witness(Box<PolicyWitness>),
     Group { name: String, threshold: usize, members: Vec<String> },
 }
 
 impl Named {
     fn name(&self) -> &str {
         match self {
-            Self::Witness(PolicyWitness { name, .. }) | Self::Group { name, .. } => name,
+            Self::Witness(witness) => &witness.name,
+            Self::Group { name, .. } => name,
         }
     }
 }
@@ -173,7 +174,7 @@ impl Policy {
         if self.witnesses().any(|it| it.key.public_key() == witness.key.public_key()) {
             return Err(PolicyFault::Duplicate);
         }
-        self.add(Named::Witness(witness))
+        self.add(Named::Witness(Box::new(witness)))
     }
 
     fn add_group(
@@ -231,7 +232,7 @@ impl Policy {
     /// The witnesses, in their order.
     pub fn witnesses(&self) -> impl Iterator<Item = &PolicyWitness> {
         self.named.iter().filter_map(|named| match named {
-            Named::Witness(witness) => Some(witness),
+            Named::Witness(witness) => Some(witness.as_ref()),
             Named::Group { .. } => None,
         })
     }
@@ -263,7 +264,8 @@ impl Policy {
         let mut met: BTreeSet<&str> = BTreeSet::new();
         for named in &self.named {
             let is_met = match named {
-                Named::Witness(PolicyWitness { key, .. }) => {
+                Named::Witness(witness) => {
+                    let key = &witness.key;
                     cosigned.iter().any(|it| it.name == *key.name() && it.id == key.id())
                 }
                 Named::Group { threshold, members, .. } => {
@@ -303,7 +305,8 @@ impl fmt::Display for Policy {
         }
         for named in &self.named {
             match named {
-                Named::Witness(PolicyWitness { name, key, url }) => {
+                Named::Witness(witness) => {
+                    let PolicyWitness { name, key, url } = witness.as_ref();
                     writeln!(f, "witness {name} {key}{}", after(url))?;
                 }
                 Named::Group { name, threshold, members } => {

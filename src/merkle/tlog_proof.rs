@@ -65,16 +65,16 @@ impl TlogProof {
     fn read(text: &str) -> Option<Self> {
         // No line before the checkpoint is empty.
         let (head, checkpoint) = text.split_once("\n\n")?;
-        let lines = head.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
-        let (extra, lines) = match lines.strip_prefix("extra ") {
-            None => (Vec::new(), lines),
+        let rest = head.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?;
+        let (extra, rest) = match rest.strip_prefix("extra ") {
+            None => (Vec::new(), rest),
             Some(rest) => {
-                let (encoded, lines) = rest.split_once('\n')?;
+                let (encoded, rest) = rest.split_once('\n')?;
                 let extra = STANDARD.decode(encoded).ok().filter(|extra| !extra.is_empty())?;
-                (extra, lines)
+                (extra, rest)
             }
         };
-        let mut lines = lines.split('\n');
+        let mut lines = rest.split('\n');
         let index = parse_decimal(lines.next()?.strip_prefix("index ")?)?;
         let inclusion = InclusionProof::new(parse_hashes(lines)?);
         let checkpoint = SignedNote::parse(checkpoint.as_bytes()).ok()?;

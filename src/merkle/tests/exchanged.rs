@@ -45,8 +45,8 @@ fn a_proof_that_foreign_verifiers_accepted_is_accepted() {
     let not_signed = Err(CheckpointError::from(NoteError::NotSigned).into());
     assert_eq!(read.verify(ENTRY, &origin(), &[], &[key(WITNESS)]), not_signed);
     let other = Origin::parse("other.example").unwrap();
-    let wrong = Err(CheckpointError::OtherOrigin.into());
-    assert_eq!(read.verify(ENTRY, &other, &[key(LOG)], &[]), wrong);
+    let elsewhere = Err(CheckpointError::OtherOrigin.into());
+    assert_eq!(read.verify(ENTRY, &other, &[key(LOG)], &[]), elsewhere);
     let wrong = Err(ProofError::OtherRoot.into());
     assert_eq!(read.verify(b"@ABD", &origin(), &[key(LOG)], &[]), wrong);
 }
@@ -220,7 +220,7 @@ fn good_cosignatures_of_known_witnesses_are_added_and_no_others() {
 }
 
 fn witnesses() -> Vec<Cosigner> {
-    let witness = |at: u8| Cosigner::new(name(&format!("w{at}.example")), &seed(0x20 * at));
+    let witness = |at: u8| Cosigner::new(name(&format!("w{at}.example")), &seed(at << 5));
     (1..=5).map(witness).collect()
 }
 

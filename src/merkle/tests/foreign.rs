@@ -195,8 +195,8 @@ proptest! {
         let signer = Signer::new(name("audit.example/log"), &seed);
         let key = signer.verifier();
         let origin = Origin::parse("audit.example/log").unwrap();
-        let head = TreeHead { size, root: Hash::new(root) };
-        let checkpoint = Checkpoint::new(origin.clone(), head);
+        let signed = TreeHead { size, root: Hash::new(root) };
+        let checkpoint = Checkpoint::new(origin.clone(), signed);
         let written = checkpoint.sign(&[signer]).unwrap().to_string().into_bytes();
 
         let they_open = |bytes: &[u8]| {
@@ -210,9 +210,9 @@ proptest! {
         };
         let we_open = |bytes: &[u8]| {
             let note = SignedNote::parse(bytes).ok()?;
-            Checkpoint::open(&note, &origin, &[key.clone()]).ok()
+            Checkpoint::open(&note, &origin, std::slice::from_ref(&key)).ok()
         };
-        prop_assert_eq!(they_open(&written), Some((origin.to_string(), head)));
+        prop_assert_eq!(they_open(&written), Some((origin.to_string(), signed)));
         prop_assert_eq!(we_open(&written), Some(checkpoint));
         let mut spoiled = written;
         let at = at.index(spoiled.len());

@@ -63,7 +63,7 @@ fn the_published_proofs_hold_and_fail_as_published() {
     let corpus: Corpus =
         serde_json::from_str(include_str!("../../../tests/merkle/proofs.json")).unwrap();
     assert_eq!((corpus.inclusion.len(), corpus.consistency.len()), (98, 98));
-    let mut held = 0;
+    let mut accepted = 0;
     for case in corpus.inclusion {
         let holds = || {
             let proof = InclusionProof::new(hashes(&case.proof)?);
@@ -71,7 +71,7 @@ fn the_published_proofs_hold_and_fail_as_published() {
             proof.verify(&hash(&case.leaf_hash)?, case.leaf_idx, &head).ok()
         };
         assert_eq!(holds().is_none(), case.want_err, "inclusion {}", case.file);
-        held += usize::from(holds().is_some());
+        accepted += usize::from(holds().is_some());
     }
     for case in corpus.consistency {
         let holds = || {
@@ -82,9 +82,9 @@ fn the_published_proofs_hold_and_fail_as_published() {
         };
         let wrong = case.want_err && case.file != DECIDED_OTHERWISE;
         assert_eq!(holds().is_none(), wrong, "consistency {}", case.file);
-        held += usize::from(holds().is_some());
+        accepted += usize::from(holds().is_some());
     }
-    assert_eq!(held, 13, "most of the corpus is wrong, and not all of it");
+    assert_eq!(accepted, 13, "most of the corpus is wrong, and not all of it");
 }
 
 /// The entries of Tessera's log, as the script spells them that made it.
@@ -113,8 +113,8 @@ fn every_checkpoint_of_a_foreign_log_is_opened_and_its_root_found_anew() {
         }
     }
     assert_eq!(heads.len(), 16);
-    for (at, new) in heads.iter().enumerate() {
-        for old in &heads[..at] {
+    for (count, new) in heads.iter().enumerate() {
+        for old in &heads[..count] {
             let plan = ConsistencyPlan::new(old.size, new.size).unwrap();
             let place = |at| usize::try_from(at).unwrap();
             let nodes = plan.nodes().iter().map(|node| node.leaves());
