@@ -17,15 +17,18 @@ pub(super) const NOTHING: &str = "–";
 pub(super) fn text(text: Option<&pb::Text>) -> Option<String> {
     match text?.state.as_ref()? {
         text::State::Present(text) => Some(text.clone()),
-        text::State::Redacted(redacted) if redacted.replacement.is_empty() => {
-            Some(format!("[redacted: {}]", redacted.basis))
-        }
-        text::State::Redacted(redacted) => {
-            Some(format!("[redacted: {}: {}]", redacted.basis, redacted.replacement))
-        }
+        text::State::Redacted(erased) => Some(redacted(erased)),
         text::State::Withheld(_) => Some("[withheld]".to_owned()),
         text::State::Missing(_) => Some("[missing: the ledger's texts are damaged]".to_owned()),
     }
+}
+
+/// That a text was erased, by which record, on what basis, and what stands in its place.
+fn redacted(erased: &text::Redacted) -> String {
+    let basis = words(erased.basis().as_str_name(), "LEGAL_BASIS_");
+    let instead = Some(&erased.replacement).filter(|text| !text.is_empty());
+    let instead = instead.map(|text| format!(": {text}")).unwrap_or_default();
+    format!("[redacted by record {}, {basis}{instead}]", erased.position)
 }
 
 /// A day as `2006-10-12`; shorter where month or day is not stated.
@@ -295,12 +298,14 @@ mod tests {
     #[test]
     fn a_redacted_text_says_so() {
         let redacted = text::State::Redacted(text::Redacted {
-            basis: "data protection".to_owned(),
+            basis: pb::LegalBasis::ErasureRequest.into(),
             replacement: "a child".to_owned(),
             time: None,
+            position: 12,
         });
         let redacted = pb::Text { state: Some(redacted) };
-        assert_eq!(text(Some(&redacted)).unwrap(), "[redacted: data protection: a child]");
+        let said = "[redacted by record 12, erasure request: a child]";
+        assert_eq!(text(Some(&redacted)).unwrap(), said);
     }
 
     #[test]

@@ -43,17 +43,20 @@ pub use challenge::{
     Raised,
 };
 pub use command::{
-    AssessmentOrder, Command, CorrectRecord, DecideChallenge, Grade, LockAssessment, Order,
-    PlaceHold, PublishAssessment, ReceiveChallenge, RecordEntry, RefuseSignOff, RegisterFramework,
-    RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment, ReviseEntry, SetAddressee,
-    SetGrade, ShareDraft, SignOff, WithdrawAssessment,
+    ApproveRedaction, AssessmentOrder, Command, CompleteRedaction, CorrectRecord, DecideChallenge,
+    Grade, LockAssessment, Order, PlaceHold, PublishAssessment, ReceiveChallenge, RecordEntry,
+    Redact, RefuseRedaction, RefuseSignOff, RegisterFramework, RegisterSubject, ReleaseHold,
+    RenameSubject, ReopenAssessment, RequestRedaction, ReviseEntry, SetAddressee, SetGrade,
+    ShareDraft, SignOff, WithdrawAssessment,
 };
 pub use comparison::{Comparison, compare};
 pub use correction::{About, Amendment, CorrectedField, Correction, RecordCorrected, Wording};
 pub use current::{Current, current, latest_first};
 pub use custody::{AccessKind, AccessRecorded, KeyChange, KeyRotated, Run};
 pub use dangling::{Dangling, Lack, Place};
-pub use decide::{Correctable, Decision, Known, Opened, Peer, Situation, decide};
+pub use decide::{
+    Asked, Correctable, Decision, Holder, Known, Opened, Peer, Redactable, Situation, Stage, decide,
+};
 pub use digest::{audience_digest, edition_digest};
 pub use draft::{Draft, DraftShared};
 pub use edition::{

@@ -6,7 +6,7 @@
 //! neither a grade nor a digest. (Spec §4.2)
 
 use super::{
-    FieldPath, Position, RecordId,
+    Event, FieldPath, Position, RecordId,
     texts::{Texts, Visit, maybe, one},
 };
 use crate::merkle::Hash;
@@ -89,6 +89,43 @@ pub struct RedactionCompleted {
     /// The size of the published checkpoint that covered the order before the key was destroyed;
     /// 0 if the ledger publishes none.
     pub checkpoint_size: u64,
+}
+
+impl<T> Event<T> {
+    /// The text that a redaction is about: the record that has it, and where in it; nothing for any
+    /// other event.
+    #[must_use]
+    pub const fn redacts(&self) -> Option<(Position, &FieldPath)> {
+        match self {
+            Self::RedactionRequested(event) => Some((event.record, &event.field)),
+            Self::TextRedacted(event) => Some((event.record, &event.field)),
+            Self::RedactionRefused(event) => Some((event.record, &event.field)),
+            Self::RedactionCompleted(event) => Some((event.record, &event.field)),
+            Self::PersonRegistered(_)
+            | Self::FrameworkRegistered(_)
+            | Self::SubjectRegistered(_)
+            | Self::SubjectRenamed(_)
+            | Self::AssessmentOpened(_)
+            | Self::AddresseeSet(_)
+            | Self::GradeSet(_)
+            | Self::EntryRecorded(_)
+            | Self::EntryRevised(_)
+            | Self::AssessmentLocked(_)
+            | Self::SignedOff(_)
+            | Self::AssessmentPublished(_)
+            | Self::SignOffRefused(_)
+            | Self::AssessmentReopened(_)
+            | Self::AssessmentWithdrawn(_)
+            | Self::HoldPlaced(_)
+            | Self::HoldReleased(_)
+            | Self::ChallengeReceived(_)
+            | Self::ChallengeDecided(_)
+            | Self::DraftShared(_)
+            | Self::RecordCorrected(_)
+            | Self::KeyRotated(_)
+            | Self::AccessRecorded(_) => None,
+        }
+    }
 }
 
 impl<T> Texts<T> for RedactionRequested<T> {

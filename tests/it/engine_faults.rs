@@ -26,8 +26,8 @@ use judgement_ledger::{
         Text,
     },
     ledger::{
-        self, AsOf, BuiltInError, Condition, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
-        Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
+        self, AsOf, BuiltInError, Condition, Covering, KnownAt, Ledger, Mode, Outcome, Parts,
+        ReadError, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
     record::{Record, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Vault, VaultError},
@@ -130,8 +130,9 @@ impl Engine {
             }),
             entropy,
             zone: TimeZone::UTC,
+            covering: Covering::Journal,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await?;
+        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
         let sequencer = tokio::spawn(sequencer.run());
         let follower = tokio::spawn(follower.run());
         let engine = Self { ledger, journal, sequencer, follower };

@@ -17,8 +17,8 @@ use crate::{
         SubjectId, Text, WithdrawAssessment,
     },
     ledger::{
-        Condition, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop, Submission,
-        SubmitError, Test, filing, standing::Standing,
+        Condition, Covering, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop,
+        Submission, SubmitError, Test, filing, standing::Standing,
     },
     merkle::leaf_hash,
     record::{read_snapshot, snapshot_of},
@@ -65,8 +65,9 @@ impl Ground {
             clock: Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO }),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
+            covering: Covering::Journal,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await?;
+        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
     }
 

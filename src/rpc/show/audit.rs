@@ -275,7 +275,7 @@ mod tests {
         let moderator = person_shown(2, shown("moderator-b"));
         let panel = pb::Panel {
             name: shown("moderation panel"),
-            members: vec![moderator.clone(), person_shown(3, Some(text(&Shown::Erased)))],
+            members: vec![moderator.clone(), person_shown(3, Some(text(&fixture::erased())))],
             meeting: day(2006, 10, 12),
             minutes: None,
         };

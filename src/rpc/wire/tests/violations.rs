@@ -251,6 +251,32 @@ fn an_empty_registration_lacks_all_that_is_required_of_it() {
 }
 
 #[test]
+fn an_empty_redaction_lacks_all_that_is_required_of_it() {
+    let paths = |read: Result<Ordered, Faults>| -> Vec<_> {
+        read.unwrap_err().into_iter().map(|it| it.0).collect()
+    };
+    let empty = pb::RequestRedactionRequest::default();
+    let read = with_names(|at, names| request_redaction(at, (&StreamId::Ledger, &empty), names));
+    assert_eq!(paths(read), ["act", "position", "field", "legal_basis", "replacement"]);
+    let empty = pb::ApproveRedactionRequest::default();
+    let read = with_names(|at, names| approve_redaction(at, (&StreamId::Ledger, &empty), names));
+    assert_eq!(paths(read), ["act", "request_position"]);
+    let empty = pb::RefuseRedactionRequest::default();
+    let read = with_names(|at, names| refuse_redaction(at, (&StreamId::Ledger, &empty), names));
+    assert_eq!(paths(read), ["act", "request_position", "ground"]);
+    let field = pb::RequestRedactionRequest {
+        act: Some(act()),
+        position: 3,
+        field: "the child's name".to_owned(),
+        legal_basis: 77,
+        replacement: "a child".to_owned(),
+        ..Default::default()
+    };
+    let read = with_names(|at, names| request_redaction(at, (&StreamId::Ledger, &field), names));
+    assert_eq!(paths(read), ["field", "legal_basis"]);
+}
+
+#[test]
 fn every_number_of_a_closed_set_is_read_and_none_beyond() {
     use super::closed::{
         basis_if_any, follow_up_status, letter_part_if_any, non_grade, one_of, role_if_any,
