@@ -353,7 +353,7 @@ pub enum Refusal {
         position: Position,
     },
     /// The record has no such text: it has none there, or what is there is structural. (Spec §2)
-    #[error("a record of {event} has no text {field:?}; this one has {}", texts(fields))]
+    #[error("a record of {event} has no text at {field}; this one has {}", texts(fields))]
     NotErasable {
         /// What was to be erased.
         field: FieldPath,
