@@ -33,6 +33,7 @@ mod differential;
 mod drafts;
 mod editions;
 mod engine_faults;
+mod erasing;
 mod erasure;
 mod face;
 mod faulty_journal;
