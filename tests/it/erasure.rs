@@ -954,3 +954,57 @@ async fn letters_as_known_before_an_erasure_do_not_give_the_text_either() {
     assert_eq!(after, before.replace(&format!("{CHILD} is safe at school."), erased));
     served.stop().await;
 }
+
+/// Runs `redact` as somebody: whether it went well, and what it said.
+fn redact(served: &Served, login: &str, words: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"))
+        .arg("redact")
+        .args(words)
+        .args(["--server", &format!("http://{}", served.address)])
+        .env("JUDGEMENT_LEDGER_TOKEN", served.token(login))
+        .output()
+        .unwrap();
+    let said = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verbs_ask_for_a_redaction_and_decide_it() {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    served.award(&name, ENJOYING, "good").await;
+    let set = lowered(&served, &name, CHILD).await.to_string();
+    let asked = |field| {
+        let basis = ["--basis", "erasure-request", "--replacement", "a child"];
+        let words = [&["request", &set, "--field", field][..], &basis].concat();
+        redact(&served, "officer", &words)
+    };
+    let (code, said) = asked("area");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("NOT_ERASABLE") && said.contains("fields  rationale"), "{said}");
+    let (code, said) = asked("rationale");
+    assert_eq!(code, Some(0), "{said}");
+    let request = rows(&served, "RedactionRequested").await[0].position.to_string();
+    assert!(said.contains(&format!("judgement-ledger redact approve {request}")), "{said}");
+
+    let (code, said) = redact(&served, "officer", &["approve", &request]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("SELF_APPROVAL"), "{said}");
+    let words = ["refuse", &request, "--ground", "weighed", "--validate-only"];
+    let (code, said) = redact(&served, "officer-2", &words);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("only checked"), "{said}");
+    let (code, said) = redact(&served, "officer-2", &["approve", &request, "--format", "json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let receipt: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let order: u64 = receipt["position"].as_str().unwrap().parse().unwrap();
+    completed(&served.clients(), order).await;
+    let shown = verb(&served, &["history", &name]);
+    let erased = format!("[redacted by record {order}, erasure request: a child]");
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(&erased), "{shown}");
+    let (code, said) = redact(&served, "officer-2", &["refuse", &request, "--ground", "late"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("REDACTION_DECIDED"), "{said}");
+    served.stop().await;
+}

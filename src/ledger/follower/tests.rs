@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{Timestamp, tz::TimeZone};
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -34,7 +33,7 @@ const CODEC: SnapshotCodec = SnapshotCodec { encode: snapshot_of, decode: read_s
 /// A journal and the files beside it, on which one ledger after the other opens.
 struct Ground {
     journal: Arc<MemoryJournal>,
-    files: TempDir,
+    files: tempfile::TempDir,
 }
 
 /// An open ledger whose sequencer runs.
