@@ -174,8 +174,8 @@ impl Introductions {
     pub(crate) fn among(known: &[(PersonId, &OrganisationId, &Text)]) -> Self {
         let mut directory = Directory::default();
         for (id, organisation, name) in known {
-            let known = ((*organisation).clone(), Shown::Present((*name).clone()));
-            directory.learn(*id, known, Position::START);
+            let person = ((*organisation).clone(), Shown::Present((*name).clone()));
+            directory.learn(*id, person, Position::START);
         }
         let ids = PersonIds { secret: Zeroizing::new([7; 32]), drawn: AtomicU64::new(0) };
         Self::new(directory, Arc::new(ids))

@@ -119,9 +119,10 @@ fn requests_are_refused_in_the_order_of_the_table() {
 
 /// A decision on the request at 3, by person 2 unless the row breaks that.
 fn decided(row: &Row<'_>, order: Redact<Text>) -> Result<Event<Text>, Refusal> {
-    let last = match row.breaks("decision") {
-        true => Stage::Refused(Position::new(4)),
-        false => Stage::Requested(Position::new(3)),
+    let last = if row.breaks("decision") {
+        Stage::Refused(Position::new(4))
+    } else {
+        Stage::Requested(Position::new(3))
     };
     let asked = (!row.breaks("request")).then(|| asked(3));
     let told = Told::of(asked, Some(last), row);

@@ -252,28 +252,30 @@ fn an_empty_registration_lacks_all_that_is_required_of_it() {
 
 #[test]
 fn an_empty_redaction_lacks_all_that_is_required_of_it() {
+    let of = &StreamId::Ledger;
     let paths = |read: Result<Ordered, Faults>| -> Vec<_> {
         read.unwrap_err().into_iter().map(|it| it.0).collect()
     };
-    let empty = pb::RequestRedactionRequest::default();
-    let read = with_names(|at, names| request_redaction(at, (&StreamId::Ledger, &empty), names));
-    assert_eq!(paths(read), ["act", "position", "field", "legal_basis", "replacement"]);
-    let empty = pb::ApproveRedactionRequest::default();
-    let read = with_names(|at, names| approve_redaction(at, (&StreamId::Ledger, &empty), names));
-    assert_eq!(paths(read), ["act", "request_position"]);
-    let empty = pb::RefuseRedactionRequest::default();
-    let read = with_names(|at, names| refuse_redaction(at, (&StreamId::Ledger, &empty), names));
-    assert_eq!(paths(read), ["act", "request_position", "ground"]);
-    let field = pb::RequestRedactionRequest {
+    let requested = |given: &pb::RequestRedactionRequest| {
+        paths(with_names(|at, names| request_redaction(at, (of, given), names)))
+    };
+    let empty = requested(&pb::RequestRedactionRequest::default());
+    assert_eq!(empty, ["act", "position", "field", "legal_basis", "replacement"]);
+    let wrong = requested(&pb::RequestRedactionRequest {
         act: Some(act()),
         position: 3,
         field: "the child's name".to_owned(),
         legal_basis: 77,
         replacement: "a child".to_owned(),
         ..Default::default()
-    };
-    let read = with_names(|at, names| request_redaction(at, (&StreamId::Ledger, &field), names));
-    assert_eq!(paths(read), ["field", "legal_basis"]);
+    });
+    assert_eq!(wrong, ["field", "legal_basis"]);
+    let approval = pb::ApproveRedactionRequest::default();
+    let approved = with_names(|at, names| approve_redaction(at, (of, &approval), names));
+    assert_eq!(paths(approved), ["act", "request_position"]);
+    let refusal = pb::RefuseRedactionRequest::default();
+    let refused = with_names(|at, names| refuse_redaction(at, (of, &refusal), names));
+    assert_eq!(paths(refused), ["act", "request_position", "ground"]);
 }
 
 #[test]
