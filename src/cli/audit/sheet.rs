@@ -264,7 +264,7 @@ mod tests {
             "export of the judgement ledger,\"filter: reason = \"\"A, B\"\"\",order: oldest-first,\
              known at position: 82,known at time: 2006-11-01T09:00:00Z,,"
         ));
-        assert!(text.ends_with(",draft_known_at\r\n"), "{text}");
+        assert!(text.ends_with(",redaction,signing_key,access\r\n"), "{text}");
         let records = read(&bytes);
         assert!(records.iter().all(|record| record.len() == COLUMNS));
         assert_eq!(records[1][0], "position");
