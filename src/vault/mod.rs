@@ -5,7 +5,7 @@
 //! journal and its backups. To erase a text is to destroy its key; the journal is not touched.
 //! This module owns sealing, opening and destroying. It does not know records, who may read what,
 //! or why a text is erased: what is to be destroyed must be decided, recorded and published first
-//! (`TextRedacted`, then a checkpoint).
+//! (`TextRedacted`, then a checkpoint), which is the business of the ledger's eraser.
 //!
 //! # Why an append stays one flush
 //!
