@@ -46,7 +46,7 @@
 //! 1. The journal is opened: footers, and the newest segment. What is torn is cut off.
 //! 2. A small note beside the views says how far they went: a journal that was put back or
 //!    exchanged shows here, and is refused.
-//! 3. The tree's edge, the persons and the frameworks are found in the journal. From here on
+//! 3. The tree's edge, the erasures, the persons and the frameworks are found in the journal. From here on
 //!    commands are taken and receipts given; none of it takes longer the more records there are.
 //! 4. The [`ledger::Follower`] opens the views, checks them and folds in what they lack. Readings
 //!    of them wait for that, five seconds at most; after that, and where more than a second's
@@ -59,6 +59,8 @@
 //! - Durable, then published, then answered: who holds a receipt can read what it is for.
 //! - A stored byte is never written again nor encoded anew: it is hashed as it lies.
 //! - No record holds a text that a person typed, and no digest of one but its salted commitment.
+//! - A text whose erasure a record orders is given by no reading from then on. Its key is destroyed
+//!   after that record is covered, and never without one: see [`ledger::Eraser`].
 //! - What decides comes from the journal's checksummed footers, never from sled alone: the views
 //!   can make an answer slow, never wrong. A command waits for them never; one that asks for all
 //!   assessments of a subject is refused until they are there.

@@ -25,7 +25,8 @@ use crate::{
     },
     judgement::Position,
     ledger::{
-        self, BuiltInError, Clock, Follower, Ledger, Parts, Progress, Sequencer, Stop, filing,
+        self, BuiltInError, Clock, Covering, Eraser, Follower, Ledger, Parts, Progress, Sequencer,
+        Stop, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
@@ -94,26 +95,34 @@ pub struct Engine {
 }
 
 /// The threads of a ledger. Appends block the thread that awaits them, and so does what the views
-/// do: each has one of its own.
+/// and the keyring do: each has one of its own.
 struct Threads {
     sequencer: JoinHandle<Stop>,
     follower: JoinHandle<Result<(), ledger::OpenError>>,
+    eraser: JoinHandle<()>,
 }
 
 impl Threads {
-    fn start(sequencer: Sequencer, follower: Follower) -> Result<Self, EngineError> {
+    fn start(
+        sequencer: Sequencer,
+        follower: Follower,
+        eraser: Eraser,
+    ) -> Result<Self, EngineError> {
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let (runtime, other) = (Handle::current(), Handle::current());
+        let (runtime, other, third) = (Handle::current(), Handle::current(), Handle::current());
         let sequencer = named("sequencer").spawn(move || runtime.block_on(sequencer.run()));
         let sequencer = sequencer.map_err(|_| EngineError::Thread)?;
         let follower = named("views-follower").spawn(move || other.block_on(follower.run()));
         let follower = follower.map_err(|_| EngineError::Thread)?;
-        Ok(Self { sequencer, follower })
+        let eraser = named("eraser").spawn(move || third.block_on(eraser.run()));
+        let eraser = eraser.map_err(|_| EngineError::Thread)?;
+        Ok(Self { sequencer, follower, eraser })
     }
 
-    /// Waits until both have ended, which they do once the ledger is closed. Blocks.
+    /// Waits until all have ended, which they do once the ledger is closed. Blocks.
     fn join(self) -> Result<Stop, EngineError> {
         let stop = self.sequencer.join().map_err(|_| EngineError::Thread)?;
+        self.eraser.join().map_err(|_| EngineError::Thread)?;
         self.follower.join().map_err(|_| EngineError::Thread)??;
         Ok(stop)
     }
@@ -164,9 +173,10 @@ impl Engine {
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             zone: zone.clone(),
+            covering: Covering::Journal,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, progress).await?;
-        let threads = Threads::start(sequencer, follower)?;
+        let (ledger, sequencer, follower, eraser) = Ledger::open(parts, progress).await?;
+        let threads = Threads::start(sequencer, follower, eraser)?;
         if let Err(error) = ledger.register_built_in().await {
             ledger.close();
             // Why the views cannot be had says more than that the ledger was closed for it.

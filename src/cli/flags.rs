@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::output::Format;
 use crate::{
-    judgement::{AreaId, AssessmentId, FrameworkId, Role, StreamId, SubjectId},
+    judgement::{AreaId, AssessmentId, FieldPath, FrameworkId, Role, StreamId, SubjectId},
     pb,
 };
 
@@ -150,6 +150,24 @@ word_parser!(
     "BASIS_",
     ["new-evidence", "same-evidence", "data-corrected", "framework", "error"]
 );
+word_parser!(
+    legal_basis,
+    pb::LegalBasis,
+    "LEGAL_BASIS_",
+    [
+        "erasure-request",
+        "objection",
+        "court-order",
+        "retention-expired",
+        "unlawfully-recorded",
+        "safeguarding",
+    ]
+);
+/// Reads the path of a field, `figures/0/measure`.
+pub(super) fn field(given: &str) -> Result<FieldPath, String> {
+    FieldPath::parse(given).map_err(|error| error.to_string())
+}
+
 /// Reads a role that a login may have.
 pub(super) fn role() -> impl TypedValueParser<Value = Role> {
     let roles = Role::ALL.into_iter().filter(|role| *role != Role::Service);

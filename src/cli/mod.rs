@@ -21,6 +21,7 @@ mod import;
 mod json;
 mod letter;
 mod output;
+mod redact;
 mod refusal;
 mod serve;
 mod stream;
@@ -47,6 +48,7 @@ pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
 pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
+pub use redact::{ApproveFlags, RedactFlags, RedactVerb, RefuseFlags, RequestFlags};
 pub use serve::ServeFlags;
 pub use stream::StreamFlags;
 pub use summary::SummaryFlags;
@@ -106,6 +108,9 @@ pub enum Verb {
     Disclosure(DisclosureFlags),
     /// Follow scores as they are published.
     Feed(FeedFlags),
+    /// Have a text erased: one records officer asks, another decides.
+    #[command(subcommand)]
+    Redact(RedactVerb),
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
@@ -140,6 +145,7 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Letter(flags) => letter::run(&flags, output).await,
         Verb::Disclosure(flags) => disclosure::run(&flags, output).await,
         Verb::Feed(flags) => feed::run(&flags, output).await,
+        Verb::Redact(verb) => redact::run(&verb, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
     }
 }
@@ -184,6 +190,9 @@ mod tests {
             "jl letter leicester-city/apa-2006 --edition 1 --format html --recipient addressee",
             "jl disclosure leicester-city/apa-2006 --recipient csci --format json",
             "jl feed CPA --block children --recipient audit-commission --after 9 --catch-up-only",
+            "jl redact request 12 --field rationale --basis erasure-request --replacement a",
+            "jl redact approve 15 --validate-only --format json",
+            "jl redact refuse 15 --ground weighed --rationale a",
             "jl framework list",
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
@@ -203,6 +212,11 @@ mod tests {
             "jl assessment leicester-city/apa-2006 --stated-at 2006-11-01 --effective-at 2006-11-01",
             "jl audit --change worse",
             "jl letter leicester-city/apa-2006 --format pdf",
+            "jl redact request 0 --field rationale --basis erasure-request --replacement a",
+            "jl redact request 12 --field Rationale --basis erasure-request --replacement a",
+            "jl redact request 12 --field rationale --basis whim --replacement a",
+            "jl redact approve",
+            "jl redact refuse 15",
             "jl serve",
             "jl token --login a --organisation ofsted --key-file k",
         ] {

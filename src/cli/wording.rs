@@ -17,15 +17,18 @@ pub(super) const NOTHING: &str = "–";
 pub(super) fn text(text: Option<&pb::Text>) -> Option<String> {
     match text?.state.as_ref()? {
         text::State::Present(text) => Some(text.clone()),
-        text::State::Redacted(redacted) if redacted.replacement.is_empty() => {
-            Some(format!("[redacted: {}]", redacted.basis))
-        }
-        text::State::Redacted(redacted) => {
-            Some(format!("[redacted: {}: {}]", redacted.basis, redacted.replacement))
-        }
+        text::State::Redacted(erased) => Some(redacted(erased)),
         text::State::Withheld(_) => Some("[withheld]".to_owned()),
         text::State::Missing(_) => Some("[missing: the ledger's texts are damaged]".to_owned()),
     }
+}
+
+/// That a text was erased, by which record, on what basis, and what stands in its place.
+fn redacted(erased: &text::Redacted) -> String {
+    let basis = words(erased.basis().as_str_name(), "LEGAL_BASIS_");
+    let instead = Some(&erased.replacement).filter(|text| !text.is_empty());
+    let instead = instead.map(|text| format!(": {text}")).unwrap_or_default();
+    format!("[redacted by record {}, {basis}{instead}]", erased.position)
 }
 
 /// A day as `2006-10-12`; shorter where month or day is not stated.
@@ -175,6 +178,33 @@ pub(super) fn value(value: Option<&pb::CorrectedValue>) -> String {
     said.unwrap_or_else(|| NOTHING.to_owned())
 }
 
+/// Which text is redacted, on what basis, what stands in its place, or why it is not.
+pub(super) fn redaction_of(redaction: &pb::Redaction) -> String {
+    let basis = words(redaction.legal_basis().as_str_name(), "LEGAL_BASIS_");
+    let basis =
+        (redaction.legal_basis() != pb::LegalBasis::Unspecified).then(|| format!(" ({basis})"));
+    let asked = text(redaction.reference.as_ref()).map(|it| format!(", reference {it}"));
+    let instead = text(redaction.replacement.as_ref()).map(|it| format!(", instead: {it}"));
+    let ground = text(redaction.ground.as_ref()).map(|it| format!(": {it}"));
+    let (field, record) = (&redaction.field, redaction.redacted_record);
+    format!("{field} of record {record}{}", parts([basis, asked, instead, ground]))
+}
+
+/// A key that the ledger signs with, and what became of it.
+pub(super) fn signing_key(key: &pb::SigningKey) -> String {
+    format!("{}: {}", key.vkey, words(key.change().as_str_name(), "KEY_CHANGE_"))
+}
+
+/// What was taken out of the ledger, of what, and for what.
+pub(super) fn taken(access: &pb::Access) -> String {
+    let kind = words(access.kind().as_str_name(), "ACCESS_KIND_");
+    let of = (!access.of.is_empty()).then(|| format!(" of {}", access.of));
+    let run = (access.first_position != 0)
+        .then(|| format!(", records {} to {}", access.first_position, access.last_position));
+    let purpose = text(access.purpose.as_ref()).map(|it| format!(": {it}"));
+    format!("{kind}{}", parts([of, run, purpose]))
+}
+
 /// What marks history entered later.
 pub(super) fn mark(transcribed: bool) -> &'static str {
     if transcribed { " (transcribed)" } else { "" }
@@ -295,12 +325,46 @@ mod tests {
     #[test]
     fn a_redacted_text_says_so() {
         let redacted = text::State::Redacted(text::Redacted {
-            basis: "data protection".to_owned(),
+            basis: pb::LegalBasis::ErasureRequest.into(),
             replacement: "a child".to_owned(),
             time: None,
+            position: 12,
         });
         let redacted = pb::Text { state: Some(redacted) };
-        assert_eq!(text(Some(&redacted)).unwrap(), "[redacted: data protection: a child]");
+        let said = "[redacted by record 12, erasure request: a child]";
+        assert_eq!(text(Some(&redacted)).unwrap(), said);
+    }
+
+    #[test]
+    fn a_redaction_and_what_was_taken_read_as_sentences() {
+        let asked = pb::Redaction {
+            redacted_record: 12,
+            field: "rationale".to_owned(),
+            legal_basis: pb::LegalBasis::CourtOrder.into(),
+            reference: Some(present("2006/17")),
+            replacement: Some(present("a child")),
+            ..pb::Redaction::default()
+        };
+        let said = "rationale of record 12 (court order), reference 2006/17, instead: a child";
+        assert_eq!(redaction_of(&asked), said);
+        let refused = pb::Redaction {
+            redacted_record: 12,
+            field: "text".to_owned(),
+            ground: Some(present("a court has it")),
+            ..pb::Redaction::default()
+        };
+        assert_eq!(redaction_of(&refused), "text of record 12: a court has it");
+        let access = pb::Access {
+            kind: pb::AccessKind::EntryBundles.into(),
+            first_position: 1,
+            last_position: 9,
+            purpose: Some(present("an audit")),
+            ..pb::Access::default()
+        };
+        assert_eq!(taken(&access), "entry bundles, records 1 to 9: an audit");
+        let change = pb::KeyChange::Retired.into();
+        let key = pb::SigningKey { vkey: "a+530d903a+Aeky".to_owned(), change };
+        assert_eq!(signing_key(&key), "a+530d903a+Aeky: retired");
     }
 
     #[test]

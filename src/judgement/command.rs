@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use super::{
     Act, Addressee, AreaId, AssessmentId, AssessmentOpened, AudienceId, Caller, ChallengeId,
     ChallengeKind, Correction, EntryContent, EntryId, Expected, ExpectedRevision, Fallback,
-    Framework, FrameworkId, HoldId, HoldKind, Label, LevelCode, NonGrade, OrganisationId, Point,
-    PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
+    FieldPath, Framework, FrameworkId, HoldId, HoldKind, Label, LegalBasis, LevelCode, NonGrade,
+    OrganisationId, Point, PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -34,6 +34,8 @@ pub enum Order<T> {
     RenameSubject(RenameSubject),
     /// Something on one assessment.
     Assess(AssessmentId, AssessmentOrder<T>),
+    /// Erase a text of a record of this stream, or do not.
+    Redact(StreamId, Redact<T>),
 }
 
 /// What is ordered on one assessment.
@@ -84,6 +86,7 @@ impl<T> Order<T> {
             Self::RegisterSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::RenameSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::Assess(assessment, _) => StreamId::Assessment(assessment.clone()),
+            Self::Redact(stream, _) => stream.clone(),
         }
     }
 }
@@ -277,6 +280,59 @@ pub struct PlaceHold {
     pub kind: HoldKind,
     /// What it stops.
     pub stops: Stops,
+}
+
+/// What is ordered about the erasure of a text. (Spec §4)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redact<T> {
+    /// Ask for it.
+    Request(RequestRedaction<T>),
+    /// Order it.
+    Approve(ApproveRedaction),
+    /// Refuse it.
+    Refuse(RefuseRedaction<T>),
+    /// Say that it is done: the service's own.
+    Complete(CompleteRedaction),
+}
+
+/// See [`Redact::Request`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRedaction<T> {
+    /// The record that has the text.
+    pub record: Position,
+    /// Where in it the text stands.
+    pub field: FieldPath,
+    /// What allows it by law.
+    pub basis: LegalBasis,
+    /// Under which reference it was asked for.
+    pub reference: Option<T>,
+    /// What is to stand in the place of the text.
+    pub replacement: T,
+}
+
+/// See [`Redact::Approve`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApproveRedaction {
+    /// The record that asks for it.
+    pub request: Position,
+}
+
+/// See [`Redact::Refuse`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefuseRedaction<T> {
+    /// The record that asks for it.
+    pub request: Position,
+    /// Why not.
+    pub ground: T,
+}
+
+/// See [`Redact::Complete`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompleteRedaction {
+    /// The record that orders it.
+    pub order: Position,
+    /// The size of the published checkpoint that covered the order; 0 if none is published.
+    pub checkpoint_size: u64,
 }
 
 /// See [`AssessmentOrder::ReleaseHold`].

@@ -14,6 +14,7 @@ mod command;
 mod comparison;
 mod correction;
 mod current;
+mod custody;
 mod dangling;
 mod decide;
 mod digest;
@@ -29,6 +30,7 @@ mod milestone;
 mod person;
 mod position;
 mod proposal;
+mod redaction;
 mod refusal;
 mod state;
 mod text;
@@ -41,16 +43,20 @@ pub use challenge::{
     Raised,
 };
 pub use command::{
-    AssessmentOrder, Command, CorrectRecord, DecideChallenge, Grade, LockAssessment, Order,
-    PlaceHold, PublishAssessment, ReceiveChallenge, RecordEntry, RefuseSignOff, RegisterFramework,
-    RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment, ReviseEntry, SetAddressee,
-    SetGrade, ShareDraft, SignOff, WithdrawAssessment,
+    ApproveRedaction, AssessmentOrder, Command, CompleteRedaction, CorrectRecord, DecideChallenge,
+    Grade, LockAssessment, Order, PlaceHold, PublishAssessment, ReceiveChallenge, RecordEntry,
+    Redact, RefuseRedaction, RefuseSignOff, RegisterFramework, RegisterSubject, ReleaseHold,
+    RenameSubject, ReopenAssessment, RequestRedaction, ReviseEntry, SetAddressee, SetGrade,
+    ShareDraft, SignOff, WithdrawAssessment,
 };
 pub use comparison::{Comparison, compare};
 pub use correction::{About, Amendment, CorrectedField, Correction, RecordCorrected, Wording};
 pub use current::{Current, current, latest_first};
+pub use custody::{AccessKind, AccessRecorded, KeyChange, KeyRotated, Run};
 pub use dangling::{Dangling, Lack, Place};
-pub use decide::{Correctable, Decision, Known, Opened, Peer, Situation, decide};
+pub use decide::{
+    Asked, Correctable, Decision, Holder, Known, Opened, Peer, Redactable, Situation, Stage, decide,
+};
 pub use digest::{audience_digest, edition_digest};
 pub use draft::{Draft, DraftShared};
 pub use edition::{
@@ -74,8 +80,9 @@ pub use framework::{
 pub use hold::{Hold, HoldKind, HoldPlaced, HoldReleased, Stops};
 pub use id::{
     AreaId, AssessmentId, AudienceId, BadId, ChallengeId, ComparatorKind, Concept, Cycle, Decimal,
-    DescriptorSetId, EntryId, FrameworkId, HoldId, Label, LevelCode, OrganisationId, PersonId,
-    ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+    DescriptorSetId, EntryId, FieldPath, FrameworkId, HoldId, Label, LevelCode, OrganisationId,
+    PersonId, ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+    VerifierKey,
 };
 pub use layout::{
     ADDRESSEE, Feed, Footnote, GradeTable, Layout, Letterhead, PUBLIC, PrintedSection,
@@ -83,6 +90,9 @@ pub use layout::{
 pub use milestone::{Bearing, Milestone};
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
+pub use redaction::{
+    LegalBasis, RedactionCompleted, RedactionRefused, RedactionRequested, TextRedacted,
+};
 pub use refusal::{NamedBy, Refusal};
 pub use state::{State, Step, TRANSITIONS, diagram};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};

@@ -8,8 +8,9 @@ use super::{
     AddresseeSet, AssessmentLocked, AssessmentOrder, AssessmentPublished, AssessmentReopened,
     AssessmentWithdrawn, Award, ChallengeDecided, ChallengeReceived, DecideChallenge, DraftShared,
     EntryRecorded, EntryRevised, Event, FrameworkRegistered, Grade, GradeSet, HoldPlaced,
-    HoldReleased, Order, PlaceHold, ReceiveChallenge, RecordCorrected, SetGrade, ShareDraft,
-    SignOffRefused, SignedOff, Standing, SubjectRegistered, SubjectRenamed,
+    HoldReleased, Order, PlaceHold, ReceiveChallenge, RecordCorrected, Redact, RedactionCompleted,
+    RedactionRefused, RedactionRequested, RequestRedaction, SetGrade, ShareDraft, SignOffRefused,
+    SignedOff, Standing, SubjectRegistered, SubjectRenamed, TextRedacted,
 };
 use crate::merkle::sha256;
 
@@ -39,6 +40,7 @@ impl<T: Clone> Order<T> {
                 let (subject, name) = (order.subject.clone(), order.name.clone());
                 Some(Event::SubjectRenamed(SubjectRenamed { subject, name }))
             }
+            (Self::Redact(_, order), recorded) => order.as_recorded(recorded),
             (Self::RegisterFramework(_) | Self::RegisterSubject(_) | Self::RenameSubject(_), _) => {
                 None
             }
@@ -156,6 +158,46 @@ impl<T: Clone> AssessmentOrder<T> {
                 | Self::Correct(_),
                 _,
             ) => None,
+        }
+    }
+}
+
+impl<T: Clone> Redact<T> {
+    /// What is redacted by a decision is the request's, and so is its basis; the hash, the
+    /// commitment and the checkpoint are the service's.
+    fn as_recorded<U>(&self, recorded: &Event<U>) -> Option<Event<T>> {
+        match (self, recorded) {
+            (Self::Request(order), Event::RedactionRequested(recorded)) => {
+                let RequestRedaction { record, field, basis, reference, replacement } =
+                    order.clone();
+                let record_hash = recorded.record_hash;
+                let asked = RedactionRequested {
+                    record,
+                    record_hash,
+                    field,
+                    basis,
+                    reference,
+                    replacement,
+                };
+                Some(Event::RedactionRequested(asked))
+            }
+            (Self::Approve(order), Event::TextRedacted(recorded)) => {
+                let request = order.request;
+                Some(Event::TextRedacted(TextRedacted { request, ..recorded.clone() }))
+            }
+            (Self::Refuse(order), Event::RedactionRefused(recorded)) => {
+                Some(Event::RedactionRefused(RedactionRefused {
+                    request: order.request,
+                    record: recorded.record,
+                    field: recorded.field.clone(),
+                    ground: order.ground.clone(),
+                }))
+            }
+            (Self::Complete(it), Event::RedactionCompleted(recorded)) => {
+                let order = it.order;
+                Some(Event::RedactionCompleted(RedactionCompleted { order, ..recorded.clone() }))
+            }
+            (Self::Request(_) | Self::Approve(_) | Self::Refuse(_) | Self::Complete(_), _) => None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Why a command is refused: one variant per rule, in the order in which the rules are read.
 
 use super::{
-    AreaId, AssessmentId, AudienceId, ChallengeId, CorrectedField, Dangling, EntryId, FrameworkId,
-    Grade, HoldId, Kind, Label, LevelCode, OrganisationId, Position, ReasonCode, RecordId,
-    Revision, Role, ScaleId, SectionId, SubjectId,
+    AreaId, AssessmentId, AudienceId, ChallengeId, CorrectedField, Dangling, EntryId, FieldPath,
+    FrameworkId, Grade, HoldId, Kind, Label, LevelCode, OrganisationId, Position, ReasonCode,
+    RecordId, Revision, Role, ScaleId, SectionId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -293,8 +293,10 @@ pub enum Refusal {
         hold: HoldId,
     },
     /// A hold stops this. (Spec §4)
-    #[error("publication is on hold: {}", list(holds))]
+    #[error("{what} is on hold: {}", list(holds))]
     OnHold {
+        /// What they stop: publication or erasure.
+        what: &'static str,
         /// The holds that stop it.
         holds: Vec<HoldId>,
     },
@@ -344,6 +346,54 @@ pub enum Refusal {
         /// The record's event.
         event: &'static str,
     },
+    /// There is no such record.
+    #[error("there is no record {position}")]
+    NoRecord {
+        /// The position given.
+        position: Position,
+    },
+    /// The record has no such text: it has none there, or what is there is structural. (Spec §2)
+    #[error("a record of {event} has no text at {field}; this one has {}", texts(fields))]
+    NotErasable {
+        /// What was to be erased.
+        field: FieldPath,
+        /// The record's event.
+        event: &'static str,
+        /// The texts that it has.
+        fields: Vec<FieldPath>,
+    },
+    /// The erasure of the text was asked for already, and nobody has decided that yet.
+    #[error("its erasure was asked for already by record {request}, which is not decided yet")]
+    RedactionPending {
+        /// The record that asked for it.
+        request: Position,
+    },
+    /// The text is erased.
+    #[error("it is erased already: see record {position}")]
+    AlreadyRedacted {
+        /// The last record of its redaction.
+        position: Position,
+    },
+    /// No such record asks for the erasure of a text.
+    #[error("record {position} asks for no redaction")]
+    UnknownRedaction {
+        /// The position given.
+        position: Position,
+    },
+    /// The request was decided already.
+    #[error("record {request} was decided already: see record {last}")]
+    RedactionDecided {
+        /// The record that asked for it.
+        request: Position,
+        /// The last record of the redaction of its text.
+        last: Position,
+    },
+    /// Who asks that a text be erased does not decide that. (Spec §4)
+    #[error("who asked for a redaction cannot decide it: record {request} is your own")]
+    SelfApproval {
+        /// The record that asked for it.
+        request: Position,
+    },
     /// The request id is bound to another content, for ever. (Spec §4.3)
     #[error("this request id belongs to the different command recorded at position {position}")]
     KeyReused {
@@ -371,6 +421,11 @@ impl Refusal {
     pub fn when(self, broken: bool) -> Result<(), Self> {
         if broken { Err(self) } else { Ok(()) }
     }
+}
+
+/// The texts of a record.
+fn texts(fields: &[FieldPath]) -> String {
+    if fields.is_empty() { "none".to_owned() } else { list(fields) }
 }
 
 fn list<I: ToString>(items: &[I]) -> String {

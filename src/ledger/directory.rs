@@ -17,9 +17,9 @@ use imbl::HashMap as SharedMap;
 use uuid::Builder;
 use zeroize::Zeroizing;
 
-use super::Shown;
+use super::{Erasure, Shown};
 use crate::{
-    judgement::{OrganisationId, PersonId, Text},
+    judgement::{OrganisationId, PersonId, Position, Text},
     merkle::sha256,
     vault::{Entropy, EntropyError},
 };
@@ -39,17 +39,44 @@ pub struct Introduction {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Directory {
     by_name: SharedMap<OrganisationId, SharedMap<Arc<str>, PersonId>>,
-    by_id: SharedMap<PersonId, (OrganisationId, Shown)>,
+    by_id: SharedMap<PersonId, Known>,
+}
+
+/// A person whom the directory knows.
+#[derive(Debug, Clone)]
+struct Known {
+    organisation: OrganisationId,
+    name: Shown,
+    /// The record that registered the person.
+    registered: Position,
 }
 
 impl Directory {
-    /// Learns of a person.
-    pub(crate) fn learn(&mut self, id: PersonId, organisation: OrganisationId, name: Shown) {
+    /// Learns of a person whom a record registered.
+    pub(crate) fn learn(
+        &mut self,
+        id: PersonId,
+        (organisation, name): (OrganisationId, Shown),
+        registered: Position,
+    ) {
         if let Shown::Present(text) = &name {
             let named = self.by_name.entry(organisation.clone()).or_default();
             named.insert(Arc::from(text.as_str()), id);
         }
-        self.by_id.insert(id, (organisation, name));
+        self.by_id.insert(id, Known { organisation, name, registered });
+    }
+
+    /// Forgets the name of whom a record registered, if it did: it was erased. Whoever is called so
+    /// from then on is somebody else. It is seldom enough to look at all persons for it.
+    pub(crate) fn forget(&mut self, registered: Position, erasure: Arc<Erasure>) {
+        let found = self.by_id.iter().find(|(_, known)| known.registered == registered);
+        let Some((id, known)) = found.map(|(id, known)| (*id, known.clone())) else { return };
+        if let (Shown::Present(name), Some(named)) =
+            (&known.name, self.by_name.get_mut(&known.organisation))
+        {
+            named.remove(name.as_str());
+        }
+        self.by_id.insert(id, Known { name: Shown::Erased(erasure), ..known });
     }
 
     /// The person of this name in this organisation.
@@ -62,9 +89,9 @@ impl Directory {
         self.by_name.values().filter_map(|named| named.get(name)).copied().collect()
     }
 
-    /// The organisation and name behind an id.
-    pub(crate) fn get(&self, id: PersonId) -> Option<&(OrganisationId, Shown)> {
-        self.by_id.get(&id)
+    /// The name behind an id.
+    pub(crate) fn name(&self, id: PersonId) -> Option<&Shown> {
+        self.by_id.get(&id).map(|known| &known.name)
     }
 }
 
@@ -131,7 +158,7 @@ impl Introductions {
     /// Whether the directory knows this id.
     #[must_use]
     pub fn knows(&self, id: PersonId) -> bool {
-        self.directory.get(id).is_some()
+        self.directory.name(id).is_some()
     }
 
     /// The persons that were introduced.
@@ -147,7 +174,8 @@ impl Introductions {
     pub(crate) fn among(known: &[(PersonId, &OrganisationId, &Text)]) -> Self {
         let mut directory = Directory::default();
         for (id, organisation, name) in known {
-            directory.learn(*id, (*organisation).clone(), Shown::Present((*name).clone()));
+            let person = ((*organisation).clone(), Shown::Present((*name).clone()));
+            directory.learn(*id, person, Position::START);
         }
         let ids = PersonIds { secret: Zeroizing::new([7; 32]), drawn: AtomicU64::new(0) };
         Self::new(directory, Arc::new(ids))

@@ -1,5 +1,6 @@
-//! Under which keys the journal files a record: its stream, its request, its cycle, its subject, and
-//! whether it registers somebody or something that commands are decided with.
+//! Under which keys the journal files a record: its stream, its request, its cycle, its subject, the
+//! text that it redacts, and whether it registers somebody or something that commands are decided
+//! with, or erases a text.
 //!
 //! What decides is found through these keys, which the journal keeps in its checksummed footers,
 //! and never through a view alone. A key is a short hash and may collide: whoever finds a record
@@ -7,7 +8,9 @@
 
 use crate::{
     journal::Key,
-    judgement::{Cycle, FrameworkId, PersonId, RequestId, StreamId, SubjectId},
+    judgement::{
+        Cycle, FieldPath, FrameworkId, PersonId, Position, RequestId, StreamId, SubjectId,
+    },
     merkle::sha256,
     record::Headline,
 };
@@ -17,6 +20,8 @@ const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
 const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
 const OPENED: &[u8] = b"judgement-ledger/key/opened\0";
 const REGISTRATIONS: &[u8] = b"judgement-ledger/key/registrations\0";
+const REDACTED: &[u8] = b"judgement-ledger/key/redacted\0";
+const ERASURES: &[u8] = b"judgement-ledger/key/erasures\0";
 
 /// The key of a stream: every record of it is filed there.
 pub(super) fn of_stream(stream: &StreamId) -> Key {
@@ -44,6 +49,20 @@ pub(super) fn of_registrations() -> Key {
     key(&[REGISTRATIONS])
 }
 
+/// The key of a text: every record of its redaction is filed there.
+pub(super) fn of_text(record: Position, field: &FieldPath) -> Key {
+    of_redacted(record.get(), field.as_str())
+}
+
+/// The key of all records that order the erasure of a text, or say that its key is destroyed.
+pub(super) fn of_erasures() -> Key {
+    key(&[ERASURES])
+}
+
+fn of_redacted(position: u64, field: &str) -> Key {
+    key(&[REDACTED, &position.to_be_bytes(), field.as_bytes()])
+}
+
 /// The keys of a stored record; none if its header cannot be read.
 pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     let Some(headline) = Headline::of(record) else { return Vec::new() };
@@ -58,6 +77,12 @@ pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     }
     if headline.registers() {
         keys.push(of_registrations());
+    }
+    if let Some(redacted) = &headline.redacted {
+        keys.push(of_redacted(redacted.position, redacted.field));
+    }
+    if headline.erases() {
+        keys.push(of_erasures());
     }
     keys
 }

@@ -12,8 +12,8 @@ use super::{Keep, ReadError, filing, standing::Standing};
 use crate::{
     journal::{Entry, Journal, Key, Page, Stored},
     judgement::{
-        Assessment, AssessmentId, AssessmentOpened, Event, Item, PersonId, Position, RequestId,
-        Revision, StreamId, SubjectId, Text,
+        Assessment, AssessmentId, AssessmentOpened, Event, FieldPath, Item, PersonId, Position,
+        RequestId, Revision, StreamId, SubjectId, Text,
     },
     merkle::leaf_hash,
     record::{Previous, Record, Unreadable},
@@ -103,6 +103,17 @@ impl Fold {
             |record: &Record| record.recorded_by.person == person && record.act.request == request;
         let found = self.latest(filing::of_request(person, request), head, meant).await?;
         Ok(found.map(Box::new))
+    }
+
+    /// The last record of the redaction of a text, if there is any.
+    pub(super) async fn of_text(
+        &self,
+        record: Position,
+        field: &FieldPath,
+        head: Position,
+    ) -> Result<Option<Keep>, ReadError> {
+        let meant = |it: &Record| it.event.redacts() == Some((record, field));
+        self.latest(filing::of_text(record, field), head, meant).await
     }
 
     /// The assessment of a subject under a framework in a cycle, if one was opened.

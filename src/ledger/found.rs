@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Registered, SubmitError, earlier, filing, peers, staging::Stage};
+use super::{Registered, SubmitError, earlier, filing, peers, redactable, staging::Stage};
 use crate::{
     judgement::{
         self, About, Act, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Command,
@@ -26,6 +26,8 @@ pub(super) enum Found {
     },
     /// For every other order on an assessment.
     Assessment(Option<Box<Opened>>),
+    /// For an order that erases a text.
+    Redaction(Box<redactable::Found>),
 }
 
 /// An assessment that was opened.
@@ -48,10 +50,16 @@ impl Found {
         command: &Command<Text>,
     ) -> Result<Self, SubmitError> {
         let order = &command.order;
+        if let Order::Redact(stream, order) = order {
+            let found = Box::pin(redactable::Found::of(stage, stream, order)).await?;
+            return Ok(Self::Redaction(Box::new(found)));
+        }
         let stream = stage.stream(&order.stream()).await?;
         let taken = stream.is_some();
         match order {
-            Order::RegisterFramework(_) | Order::RegisterSubject(_) => Ok(Self::Name { taken }),
+            Order::RegisterFramework(_) | Order::RegisterSubject(_) | Order::Redact(_, _) => {
+                Ok(Self::Name { taken })
+            }
             Order::RenameSubject(_) => Ok(Self::Subject { last: stream.map(|it| it.last) }),
             Order::Assess(id, AssessmentOrder::Open(opening)) => {
                 let subject = StreamId::Subject(id.subject().clone());
@@ -100,6 +108,7 @@ impl Found {
                 taken: *taken,
                 same_cycle: same_cycle.as_ref(),
             },
+            Self::Redaction(found) => Known::Redaction(found.known()),
             Self::Assessment(found) => {
                 Known::Assessment(found.as_deref().map(|opened| judgement::Opened {
                     assessment: &opened.assessment,
@@ -112,6 +121,12 @@ impl Found {
                 }))
             }
         }
+    }
+
+    /// For the approval of a redaction: what is to stand in the place of the text.
+    pub(super) fn replacement(&self) -> Option<Text> {
+        let Self::Redaction(found) = self else { return None };
+        found.replacement.clone()
     }
 
     /// Says which record is meant where evidence names an entry's last.

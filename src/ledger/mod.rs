@@ -9,6 +9,8 @@
 //! - A refused command appends nothing and burns no position. (Spec §4.6)
 //! - When an append has an unknown outcome or a flush has failed, the sequencer stops for good;
 //!   opening the ledger again tells what became of it.
+//! - A text whose erasure is recorded is read no more, from that record on. An [`Eraser`] destroys
+//!   its key, after every crash until a record says that it is done.
 //! - The sequencer never waits for the views. A [`Follower`] brings them up to the journal after a
 //!   start, and anew where they break; who reads them waits meanwhile, or is refused.
 
@@ -20,6 +22,8 @@ mod condition;
 mod decoding;
 mod directory;
 mod earlier;
+mod eraser;
+mod erasures;
 mod errors;
 mod filing;
 mod fold;
@@ -34,6 +38,7 @@ mod random;
 mod reading;
 mod receipt;
 mod recovery;
+mod redactable;
 mod registry;
 mod replay;
 mod sequencer;
@@ -48,7 +53,7 @@ mod topics;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -67,6 +72,8 @@ pub use catalogue::Registered;
 pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use condition::{Condition, Test, Within};
 pub use directory::{Introduction, Introductions};
+pub use eraser::{Covering, Eraser};
+pub use erasures::Erasure;
 pub use errors::{ReadError, SubmitError};
 pub use follower::Follower;
 pub use mark::BadMark;
@@ -95,6 +102,10 @@ struct Shared {
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,
     directory: ArcSwap<directory::Directory>,
+    /// What no reading gives.
+    erasures: ArcSwap<erasures::Erasures>,
+    /// Told when an erasure was ordered.
+    erasing: Notify,
     persons: Arc<directory::PersonIds>,
     journal: Arc<dyn Journal>,
     vault: Arc<Vault>,

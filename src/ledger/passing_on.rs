@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Ledger, ReadError, Shown, fold,
-    texts::{self, Owner},
+    texts::{Opener, Owner},
 };
 use crate::{
     journal::{Entry, Page},
@@ -104,7 +104,9 @@ impl Ledger {
     #[must_use]
     pub fn texts(&self, of: &PassedOn) -> Vec<PassedText> {
         let owner = Owner { position: of.position, id: of.id, sealed: &of.entry.sealed };
-        let opened = texts::opened(&self.shared.vault, owner, &of.fields);
-        of.fields.iter().map(|(field, _)| field.clone()).zip(opened).collect()
+        let erasures = self.shared.erasures.load();
+        let texts = Opener { vault: &self.shared.vault, erasures: &erasures };
+        let shown = texts.opened(owner, &of.fields);
+        of.fields.iter().map(|(field, _)| field.clone()).zip(shown).collect()
     }
 }

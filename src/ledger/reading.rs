@@ -6,11 +6,13 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil::Date};
 use tokio::sync::watch;
 
-use super::{Introductions, Keep, Ledger, Moment, ReadError, Registered, fold, texts};
+use super::{
+    Erasure, Introductions, Keep, Ledger, Moment, ReadError, Registered, fold, texts::Opener,
+};
 use crate::{
     judgement::{
-        Act, Assessment, Event, FrameworkId, OrganisationId, PersonId, Phase, Position, SubjectId,
-        Text,
+        Act, Assessment, Event, FrameworkId, OrganisationId, PersonId, Phase, Position, StreamId,
+        SubjectId, Text,
     },
     record::Record,
 };
@@ -24,7 +26,7 @@ pub enum Shown {
     /// The text.
     Present(Text),
     /// It was erased.
-    Erased,
+    Erased(Arc<Erasure>),
     /// It should be there and is not.
     Missing,
 }
@@ -215,6 +217,17 @@ impl Ledger {
         Ok(self.read_keep(fold::keep(&*self.shared.journal, at).await?))
     }
 
+    /// The stream of the record at a position; `None` if there is no such record.
+    ///
+    /// # Errors
+    /// As [`Ledger::records`].
+    pub async fn stream_at(&self, at: Position) -> Result<Option<StreamId>, ReadError> {
+        if at == Position::START || at > self.head().position {
+            return Ok(None);
+        }
+        Ok(Some(fold::keep(&*self.shared.journal, at).await?.record.stream))
+    }
+
     /// The records at these positions, in the order asked for.
     ///
     /// # Errors
@@ -229,7 +242,9 @@ impl Ledger {
 
     /// A record with its texts opened.
     pub(super) fn read_keep(&self, keep: Keep) -> ReadRecord {
-        let mut opened = texts::of(&self.shared.vault, &keep).into_iter();
+        let erasures = self.shared.erasures.load();
+        let texts = Opener { vault: &self.shared.vault, erasures: &erasures };
+        let mut opened = texts.of(&keep).into_iter();
         let (act, event) =
             keep.record.with_texts(&mut |_, _| opened.next().unwrap_or(Shown::Missing));
         ReadRecord { record: keep.record, stored: keep.entry.record, act, event }
@@ -252,10 +267,7 @@ impl Ledger {
     /// The name behind a person's id.
     #[must_use]
     pub fn name(&self, person: PersonId) -> Shown {
-        match self.shared.directory.load().get(person) {
-            Some((_, shown)) => shown.clone(),
-            None => Shown::Missing,
-        }
+        self.shared.directory.load().name(person).cloned().unwrap_or(Shown::Missing)
     }
 
     /// The person of this login or name in an organisation.

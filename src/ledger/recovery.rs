@@ -5,13 +5,14 @@ use std::{collections::VecDeque, io, sync::Arc};
 
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Follower, Ledger, Moment, ReadError, Sequencer, Shared,
+    Covering, Eraser, Follower, Ledger, Moment, ReadError, Sequencer, Shared,
     clock::{Clock, RecordedTime},
     directory::PersonIds,
+    erasures::Erasures,
     fold::{self, Fold},
     follower::must_have,
     mark::{BadMark, Summary},
@@ -21,6 +22,7 @@ use super::{
     sequencer::QUEUE_MAX,
     staging::Desk,
     standing::Standing,
+    texts::Opener,
 };
 use crate::{
     journal::{Head, Journal, JournalError},
@@ -46,6 +48,8 @@ pub struct Parts {
     pub entropy: Entropy,
     /// In which time zone days begin.
     pub zone: TimeZone,
+    /// What covers the order of an erasure before its text's key is destroyed.
+    pub covering: Covering,
 }
 
 /// Opens the views; called again after those of the time before were discarded or broke.
@@ -119,8 +123,8 @@ impl From<JournalError> for OpenError {
 
 impl Ledger {
     /// Opens a ledger: gives the handle, the sequencer, whose [`Sequencer::run`] takes commands
-    /// until the last handle is gone, and the follower, whose [`Follower::run`] keeps the views up
-    /// with them.
+    /// until the last handle is gone, the follower, whose [`Follower::run`] keeps the views up with
+    /// them, and the eraser, whose [`Eraser::run`] destroys the keys of erased texts.
     ///
     /// If the views are known to go far, this takes no longer the more records there are, and the
     /// follower opens them; readers wait for that. If it is not known how far they go, they are
@@ -131,14 +135,17 @@ impl Ledger {
     pub async fn open(
         parts: Parts,
         progress: Progress<'_>,
-    ) -> Result<(Self, Sequencer, Follower), OpenError> {
-        let Parts { journal, vault, views: open_views, known, clock, entropy, zone } = parts;
+    ) -> Result<(Self, Sequencer, Follower, Eraser), OpenError> {
+        let Parts { journal, vault, views: open_views, known, clock, entropy, zone, covering } =
+            parts;
         let head = journal.head().await?;
         if let Some(known) = &known {
             must_have(&*journal, head.position, (known.position, known.hash)).await?;
         }
         let summary = summary(&*journal, &head).await?;
-        let (directory, catalogue) = registry::read(&*journal, &vault, head.position).await?;
+        let erasures = Erasures::read(&*journal, &vault, head.position).await?;
+        let opener = Opener { vault: &vault, erasures: &erasures };
+        let (directory, catalogue) = registry::read(&*journal, opener, head.position).await?;
         let moment = Moment { position: head.position, recorded_at: summary.recorded_at };
         let (submissions, queue) = mpsc::channel(QUEUE_MAX);
         let standing = Arc::new(Standing::behind());
@@ -148,6 +155,8 @@ impl Ledger {
             stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
             directory: ArcSwap::from_pointee(directory),
+            erasures: ArcSwap::from_pointee(erasures),
+            erasing: Notify::new(),
             persons: Arc::new(PersonIds::new(&entropy)?),
             journal: Arc::clone(&journal),
             vault: Arc::clone(&vault),
@@ -170,7 +179,9 @@ impl Ledger {
             desk: Desk { fold, vault, random: Random::new(entropy) },
             frontier: summary.frontier,
         };
-        Ok((Self { shared, submissions }, sequencer, follower))
+        let eraser =
+            Eraser { shared: Arc::clone(&shared), submissions: submissions.downgrade(), covering };
+        Ok((Self { shared, submissions }, sequencer, follower, eraser))
     }
 }
 

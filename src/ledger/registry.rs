@@ -6,14 +6,17 @@ use std::sync::Arc;
 use imbl::HashMap as SharedMap;
 
 use super::{
-    Keep, OpenError, Registered, directory::Directory, filing, fold, replay::PAGE,
-    staging::Catalogue, texts,
+    Keep, OpenError, Registered,
+    directory::Directory,
+    filing, fold,
+    replay::PAGE,
+    staging::Catalogue,
+    texts::{self, Opener},
 };
 use crate::{
     journal::Journal,
     judgement::{Event, Position, RegisterFramework},
     record::{Headline, read_framework},
-    vault::Vault,
 };
 
 /// The directory and the catalogue as all records up to `head` make them.
@@ -22,7 +25,7 @@ use crate::{
 /// [`OpenError`] if one of these records cannot be read, or what lies beside it.
 pub(super) async fn read(
     journal: &dyn Journal,
-    vault: &Vault,
+    opener: Opener<'_>,
     head: Position,
 ) -> Result<(Directory, Catalogue), OpenError> {
     let mut directory = Directory::default();
@@ -32,9 +35,9 @@ pub(super) async fn read(
         if let Event::PersonRegistered(event) = &keep.record.event {
             // Without it nobody could say whose acts these are, and the login would become another
             // person with the next command.
-            let name = texts::first(vault, &keep)
-                .map_err(|source| OpenError::Name { position: at, source })?;
-            directory.learn(event.person, event.organisation.clone(), name);
+            let name =
+                opener.first(&keep).map_err(|source| OpenError::Name { position: at, source })?;
+            directory.learn(event.person, (event.organisation.clone(), name), at);
         }
         if let Event::FrameworkRegistered(_) = &keep.record.event {
             let registered = registered(&keep)?;

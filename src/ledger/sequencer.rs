@@ -185,8 +185,10 @@ impl Sequencer {
         let today = self.zone.to_datetime(now.recorded_at).date();
         let directory = self.shared.directory.load().as_ref().clone();
         let catalogue = self.shared.catalogue.load().as_ref().clone();
+        let erasures = self.shared.erasures.load().as_ref().clone();
         let head = self.shared.head().position;
-        let mut stage = Stage::begin(&mut self.desk, (now, today), head, (directory, catalogue));
+        let known = (directory, catalogue, erasures);
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, known);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         let mut taken = 0_usize;
@@ -270,7 +272,7 @@ impl Sequencer {
         head: Position,
         applied: &[Applied],
     ) -> Result<(), ViewsError> {
-        let Outlook { directory, catalogue, streams, bytes: _ } = outlook;
+        let Outlook { directory, catalogue, erasures, streams, bytes: _ } = outlook;
         let _turn = self.shared.standing.turn();
         self.shared.standing.take(applied)?;
         for (id, stream) in streams {
@@ -279,6 +281,11 @@ impl Sequencer {
         self.frontier = summary.frontier;
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
+        let ordered = erasures.last_due() > self.shared.erasures.load().last_due();
+        self.shared.erasures.store(Arc::new(erasures));
+        if ordered {
+            self.shared.erasing.notify_one();
+        }
         let moment = Moment { position: head, recorded_at: summary.recorded_at };
         self.shared.head.send_replace(moment);
         Ok(())

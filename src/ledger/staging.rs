@@ -12,9 +12,11 @@ use super::{
     Introduction, Keep, Mode, Outcome, Receipt, Registered, Shown, Submission, SubmitError,
     clock::Now,
     directory::Directory,
+    erasures::Erasures,
     fold::{Fold, Stream},
     found::Found,
     random::Random,
+    texts::Opener,
     topics,
 };
 use crate::{
@@ -44,6 +46,7 @@ pub(super) struct Desk {
 pub(super) struct Outlook {
     pub(super) directory: Directory,
     pub(super) catalogue: Catalogue,
+    pub(super) erasures: Erasures,
     /// How many bytes of records and texts the group has.
     pub(super) bytes: usize,
     /// The streams of the group's records, after them.
@@ -56,6 +59,7 @@ pub(super) struct Outlook {
 struct Undo {
     directory: Directory,
     catalogue: Catalogue,
+    erasures: Erasures,
     bytes: usize,
     records: usize,
     /// What each stream was before the first of the records.
@@ -101,9 +105,10 @@ impl<'a> Stage<'a> {
         desk: &'a mut Desk,
         (now, today): (Now, Date),
         head: Position,
-        (directory, catalogue): (Directory, Catalogue),
+        (directory, catalogue, erasures): (Directory, Catalogue, Erasures),
     ) -> Self {
-        let outlook = Outlook { directory, catalogue, bytes: 0, streams: HashMap::new() };
+        let streams = HashMap::new();
+        let outlook = Outlook { directory, catalogue, erasures, bytes: 0, streams };
         let (records, requests) = (Vec::new(), HashSet::new());
         Self { desk, now, today, head, outlook, records, requests, undo: None }
     }
@@ -147,6 +152,7 @@ impl<'a> Stage<'a> {
         Undo {
             directory: self.outlook.directory.clone(),
             catalogue: self.outlook.catalogue.clone(),
+            erasures: self.outlook.erasures.clone(),
             bytes: self.outlook.bytes,
             records: self.records.len(),
             streams: Vec::new(),
@@ -154,9 +160,11 @@ impl<'a> Stage<'a> {
     }
 
     fn take_back(&mut self, undo: Option<Undo>) {
-        let Some(Undo { directory, catalogue, bytes, records, streams }) = undo else { return };
+        let Some(undo) = undo else { return };
+        let Undo { directory, catalogue, erasures, bytes, records, streams } = undo;
         self.outlook.directory = directory;
         self.outlook.catalogue = catalogue;
+        self.outlook.erasures = erasures;
         self.outlook.bytes = bytes;
         self.records.truncate(records);
         for (id, before) in streams {
@@ -185,7 +193,8 @@ impl<'a> Stage<'a> {
         let mut receipts = Vec::with_capacity(bound);
         for (number, (command, keep)) in submission.commands.iter().zip(found).enumerate() {
             let Some(keep) = keep else { continue };
-            let openings = super::texts::openings(&self.desk.vault, &keep);
+            let opener = Opener { vault: &self.desk.vault, erasures: &self.outlook.erasures };
+            let openings = opener.openings(&keep);
             let mut opening = |place: usize| openings.get(place).cloned().flatten();
             let act = command.act.with_evidence_of(&keep.record.act);
             let same = keep.record.is_caused_by(&act, &command.order, &mut opening);
@@ -229,7 +238,8 @@ impl<'a> Stage<'a> {
             role: Role::Service,
             organisation: caller.organisation.clone(),
         };
-        self.outlook.directory.learn(person, organisation.clone(), Shown::Present(name.clone()));
+        let known = (organisation.clone(), Shown::Present(name.clone()));
+        self.outlook.directory.learn(person, known, self.next());
         // The service's own act, for the command that follows: nobody ever repeats its request.
         let act = Act::of_service(RequestId::new(self.desk.random.uuid_v4()?));
         let event = Event::PersonRegistered(PersonRegistered { person, organisation, name });
@@ -252,13 +262,17 @@ impl<'a> Stage<'a> {
             decided.map_err(|refusal| SubmitError::Refused { command: 0, refusal })?;
         let Command { caller, mut act, order } = command;
         found.settle_evidence(&mut act);
+        let replacement = found.replacement();
         // What was found is not held on to, so that folding need not copy it.
         drop(found);
         let Caller { person, organisation, .. } = caller;
         let recorder = Recorder { person, role, organisation };
         let document = match &order {
             Order::RegisterFramework(registering) => Some(registering),
-            Order::RegisterSubject(_) | Order::RenameSubject(_) | Order::Assess(_, _) => None,
+            Order::RegisterSubject(_)
+            | Order::RenameSubject(_)
+            | Order::Assess(_, _)
+            | Order::Redact(_, _) => None,
         };
         let beside = document.map(|it| Bytes::from(it.document.to_vec()));
         let stream = order.stream();
@@ -269,7 +283,19 @@ impl<'a> Stage<'a> {
             let id = registering.framework.id.clone();
             self.outlook.catalogue.insert(id, Arc::new(registered));
         }
+        if let Order::Redact(_, _) = &order {
+            self.erase(replacement);
+        }
         Ok(receipt)
+    }
+
+    /// What the last record erases, nobody reads any more, and finds nobody by.
+    fn erase(&mut self, replacement: Option<Text>) {
+        let Some(Staged { keep, .. }) = self.records.last() else { return };
+        let erasure = self.outlook.erasures.learn(&keep.record, replacement);
+        if let (Some(erasure), Some((record, _))) = (erasure, keep.record.event.redacts()) {
+            self.outlook.directory.forget(record, erasure);
+        }
     }
 
     /// A stream as the group so far leaves it, taken out: so that folding need not copy what nobody

@@ -106,8 +106,8 @@ impl Printed {
 pub enum Words {
     /// The text.
     Said(String),
-    /// It was erased by law.
-    Erased,
+    /// It was erased by law; with what stands in its place, if anything does.
+    Erased(Option<String>),
     /// It should be there and is not.
     Missing,
 }
@@ -118,7 +118,8 @@ impl Words {
     pub fn print(&self) -> String {
         match self {
             Self::Said(text) => text.clone(),
-            Self::Erased => "[erased]".to_owned(),
+            Self::Erased(None) => "[erased]".to_owned(),
+            Self::Erased(Some(replacement)) => format!("[erased: {replacement}]"),
             Self::Missing => "[missing]".to_owned(),
         }
     }

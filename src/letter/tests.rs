@@ -137,7 +137,7 @@ fn source<'a>(framework: &'a Framework, layout: &'a Layout) -> Source<'a> {
             name: said("Ms Lock"),
             role: Some(said("Director")),
             organisation: None,
-            lines: vec![said("38 Road"), Words::Erased],
+            lines: vec![said("38 Road"), Words::Erased(None)],
         }),
         date: Some(Date::constant(2006, 11, 1)),
         judgements: judgements.into(),

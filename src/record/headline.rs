@@ -15,6 +15,20 @@ mod number {
     pub(super) const ASSESSMENT_OPENED: u32 = 35;
     pub(super) const OPENED_FRAMEWORK: u32 = 1;
     pub(super) const OPENED_CYCLE: u32 = 2;
+    pub(super) const REDACTION_REQUESTED: u32 = 53;
+    pub(super) const TEXT_REDACTED: u32 = 54;
+    pub(super) const REDACTION_REFUSED: u32 = 55;
+    pub(super) const REDACTION_COMPLETED: u32 = 56;
+
+    /// Where the events of a redaction say which record has the text, and where in it.
+    pub(super) const fn redacted_in(arm: u32) -> Option<(u32, u32)> {
+        match arm {
+            REDACTION_REQUESTED => Some((1, 3)),
+            TEXT_REDACTED => Some((2, 5)),
+            REDACTION_REFUSED | REDACTION_COMPLETED => Some((2, 3)),
+            _ => None,
+        }
+    }
 }
 
 /// What is needed to find a record again: cheap to read, and from newer records too.
@@ -30,6 +44,17 @@ pub struct Headline<'a> {
     pub event: u32,
     /// What was opened, if an assessment was.
     pub opened: Option<Opened<'a>>,
+    /// Whose redaction it is a record of, if it is one.
+    pub redacted: Option<Redacted<'a>>,
+}
+
+/// The text that a redaction is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redacted<'a> {
+    /// The position of the record that has it.
+    pub position: u64,
+    /// The path of its field.
+    pub field: &'a str,
 }
 
 /// What no two assessments have in common. (Spec §4)
@@ -50,6 +75,12 @@ impl<'a> Headline<'a> {
         matches!(self.event, number::PERSON_REGISTERED | number::FRAMEWORK_REGISTERED)
     }
 
+    /// Whether the erasure of a text was ordered, or its key destroyed.
+    #[must_use]
+    pub fn erases(&self) -> bool {
+        matches!(self.event, number::TEXT_REDACTED | number::REDACTION_COMPLETED)
+    }
+
     /// The headline of a record; `None` if the bytes are no record of this or a newer ledger.
     #[must_use]
     pub fn of(record: &'a [u8]) -> Option<Self> {
@@ -58,7 +89,7 @@ impl<'a> Headline<'a> {
 
     fn read(record: &'a [u8]) -> Result<Option<Self>, NoMessage> {
         let (mut stream, mut person, mut request) = (None, None, None);
-        let (mut event, mut names) = (None, None);
+        let (mut event, mut names, mut redacted) = (None, None, None);
         for field in Fields::of(record) {
             match field? {
                 (number::STREAM, Value::Bytes(bytes)) => stream = Some(text(bytes)?),
@@ -67,7 +98,11 @@ impl<'a> Headline<'a> {
                 (arm @ number::ASSESSMENT_OPENED, Value::Bytes(bytes)) => {
                     (event, names) = (Some(arm), Some(names_of(bytes)?));
                 }
-                (arm @ number::FIRST_EVENT.., Value::Bytes(_)) => event = Some(arm),
+                (arm @ number::FIRST_EVENT.., Value::Bytes(bytes)) => {
+                    event = Some(arm);
+                    let fields = number::redacted_in(arm);
+                    redacted = fields.map(|fields| redacted_of(bytes, fields)).transpose()?;
+                }
                 _ => {}
             }
         }
@@ -82,7 +117,7 @@ impl<'a> Headline<'a> {
             framework,
             cycle,
         });
-        Ok(Some(Self { stream, person, request, event, opened }))
+        Ok(Some(Self { stream, person, request, event, opened, redacted }))
     }
 }
 
@@ -101,6 +136,20 @@ fn person_of(recorder: &[u8]) -> Result<[u8; 16], NoMessage> {
         }
     }
     Err(NoMessage)
+}
+
+/// The record and the field of a redaction; an arm that lacks one is malformed.
+fn redacted_of(arm: &[u8], numbers: (u32, u32)) -> Result<Redacted<'_>, NoMessage> {
+    let (mut position, mut field) = (None, None);
+    for read in Fields::of(arm) {
+        match read? {
+            (number, Value::Varint(at)) if number == numbers.0 => position = Some(at),
+            (number, Value::Bytes(path)) if number == numbers.1 => field = Some(text(path)?),
+            _ => {}
+        }
+    }
+    let (position, field) = position.zip(field).ok_or(NoMessage)?;
+    Ok(Redacted { position, field })
 }
 
 /// Framework and cycle; an arm that lacks one is malformed.
@@ -141,6 +190,13 @@ mod tests {
             let name = record.event.name();
             let registers = ["PersonRegistered", "FrameworkRegistered"].contains(&name);
             prop_assert_eq!(headline.registers(), registers);
+            let redacted = record.event.redacts();
+            prop_assert_eq!(
+                headline.redacted.map(|it| (it.position, it.field.to_owned())),
+                redacted.map(|(at, field)| (at.get(), field.to_string()))
+            );
+            let erases = ["TextRedacted", "RedactionCompleted"].contains(&name);
+            prop_assert_eq!(headline.erases(), erases);
             if let (Event::AssessmentOpened(opened), Some(said)) =
                 (&record.event, headline.opened)
             {

@@ -38,7 +38,7 @@ pub use framework::{
     DOCUMENT_BYTES_MAX, Fault, built_in, document_of, feeds_of, framework_from_json, framework_of,
     framework_schema, framework_to_json, layout_of, line_of, locate, read_framework,
 };
-pub use headline::{Headline, Opened};
+pub use headline::{Headline, Opened, Redacted};
 pub use json::{BadJson, from_json, to_json};
 pub use outline::Outline;
 pub use snapshot::{read_snapshot, snapshot_of};

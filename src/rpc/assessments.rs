@@ -12,6 +12,7 @@ use super::{
     bulk::{Answers, Bulk},
     publication::{self, Scores},
     reads::{self, KeptGrades},
+    redactions,
     served::{AssessmentAnswer, AssessmentService},
     submit::submit_one,
     wire::{any_order, receipt},
@@ -179,6 +180,30 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::CorrectRecordRequest>,
     ) -> Result<Response<pb::Receipt>, Status> {
         self.order(request, Order::CorrectRecord).await
+    }
+
+    async fn request_redaction(
+        &self,
+        request: Request<pb::RequestRedactionRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        let identity = Identity::of(&request)?;
+        redactions::request(&self.ledger, &identity, &request.into_inner()).await.map(Response::new)
+    }
+
+    async fn approve_redaction(
+        &self,
+        request: Request<pb::ApproveRedactionRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        let identity = Identity::of(&request)?;
+        redactions::approve(&self.ledger, &identity, &request.into_inner()).await.map(Response::new)
+    }
+
+    async fn refuse_redaction(
+        &self,
+        request: Request<pb::RefuseRedactionRequest>,
+    ) -> Result<Response<pb::Receipt>, Status> {
+        let identity = Identity::of(&request)?;
+        redactions::refuse(&self.ledger, &identity, &request.into_inner()).await.map(Response::new)
     }
 
     async fn apply_batch(

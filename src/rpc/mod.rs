@@ -19,6 +19,7 @@ mod options;
 mod page_token;
 mod publication;
 mod reads;
+mod redactions;
 mod reports;
 mod served;
 mod server;

@@ -5,7 +5,7 @@
 //! journal and its backups. To erase a text is to destroy its key; the journal is not touched.
 //! This module owns sealing, opening and destroying. It does not know records, who may read what,
 //! or why a text is erased: what is to be destroyed must be decided, recorded and published first
-//! (`TextRedacted`, then a checkpoint).
+//! (`TextRedacted`, then a checkpoint), which is the business of the ledger's eraser.
 //!
 //! # Why an append stays one flush
 //!
@@ -116,6 +116,7 @@ pub use sealed::{Binding, Sealing, slots_of};
 pub use slot::{SLOTS_PER_BLOCK, Slot};
 pub use stock::Prepare;
 
+use block::SlotKey;
 use keyring::{Keyring, Writer};
 use slot::BlockNumber;
 use stock::{Preparer, Stock};
@@ -237,7 +238,7 @@ impl Vault {
     /// Destroys the keys of `slots`, for good on return: the texts sealed under them can never be
     /// read again, and every other text can. Slots destroyed already are no error, so a call that
     /// a crash or an error cut short is simply made again. Several slots of one block cost one
-    /// rewriting.
+    /// rewriting; where all are destroyed already, the block is read once and nothing is written.
     ///
     /// # Errors
     /// - `NotUsed`, `Missing`: nothing was destroyed; no text lies under a slot, or its block is
@@ -256,12 +257,28 @@ impl Vault {
         // Past this line keys are destroyed.
         let mut remnant = Ok(());
         for (number, slots_of_block) in blocks {
+            if self.are_destroyed(&slots_of_block)? {
+                continue;
+            }
             match self.destroy_in(number, &slots_of_block) {
                 Err(error @ VaultError::Remnant { .. }) => remnant = Err(error),
                 outcome => outcome?,
             }
         }
         remnant
+    }
+
+    /// Whether nothing is left to do for these slots of one block. What is read as destroyed is so
+    /// durably, unless a write of this process had an unknown outcome: see [`Writer::destroy`].
+    fn are_destroyed(&self, slots: &BTreeSet<Slot>) -> Result<bool, VaultError> {
+        self.check_usable()?;
+        for slot in slots {
+            match self.reader.block_of(*slot)?.key(slot.index()) {
+                Some(SlotKey::Destroyed) => {}
+                Some(SlotKey::Present(_)) | None => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     fn destroy_in(&self, number: BlockNumber, slots: &BTreeSet<Slot>) -> Result<(), VaultError> {

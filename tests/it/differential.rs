@@ -34,8 +34,8 @@ use judgement_ledger::{
         Role, SectionId, SetGrade, SubjectId, Text,
     },
     ledger::{
-        self, AsOf, Condition, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading, Stop,
-        Submission, Test, View, filing,
+        self, AsOf, Condition, Covering, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading,
+        Stop, Submission, Test, View, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
@@ -195,8 +195,9 @@ impl Ground {
             }),
             entropy,
             zone: TimeZone::UTC,
+            covering: Covering::Journal,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await.unwrap();
+        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();
         let sequencer = tokio::spawn(sequencer.run());
         let follower = tokio::spawn(follower.run());
         ledger.register_built_in().await.unwrap();

@@ -26,8 +26,8 @@ use judgement_ledger::{
         Text,
     },
     ledger::{
-        self, AsOf, BuiltInError, Condition, KnownAt, Ledger, Mode, Outcome, Parts, ReadError,
-        Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
+        self, AsOf, BuiltInError, Condition, Covering, KnownAt, Ledger, Mode, Outcome, Parts,
+        ReadError, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
     record::{Record, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Vault, VaultError},
@@ -49,7 +49,8 @@ const PART_RECORDS: u64 = 4;
 const TEXT_BYTES: usize = 9_000;
 
 /// Why the scenario stopped.
-enum Stopped {
+#[derive(Debug)]
+pub(crate) enum Stopped {
     /// The disk failed: the engine must be opened again.
     Here,
     /// What was refused for the moment is refused again: so it is on a disk without power only.
@@ -96,15 +97,25 @@ impl From<ledger::OpenError> for Stopped {
 }
 
 /// An open engine.
-struct Engine {
-    ledger: Ledger,
+pub(crate) struct Engine {
+    pub(crate) ledger: Ledger,
     journal: Arc<FileJournal>,
     sequencer: JoinHandle<Stop>,
     follower: JoinHandle<Result<(), ledger::OpenError>>,
+    eraser: JoinHandle<()>,
 }
 
 impl Engine {
-    async fn open(disk: &SimDisk, views: &Path) -> Result<Self, Stopped> {
+    pub(crate) async fn open(disk: &SimDisk, views: &Path) -> Result<Self, Stopped> {
+        Self::open_covered(disk, views, Covering::Journal).await
+    }
+
+    /// The same, where erasures wait for what covers their orders.
+    pub(crate) async fn open_covered(
+        disk: &SimDisk,
+        views: &Path,
+        covering: Covering,
+    ) -> Result<Self, Stopped> {
         let mut options = FileOptions::new(*b"a ledger's id...");
         options.segment_bytes = SEGMENT_BYTES;
         options.prepare = Prepare::Inline;
@@ -130,11 +141,13 @@ impl Engine {
             }),
             entropy,
             zone: TimeZone::UTC,
+            covering,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await?;
+        let (ledger, sequencer, follower, eraser) = Ledger::open(parts, &|_, _| {}).await?;
         let sequencer = tokio::spawn(sequencer.run());
         let follower = tokio::spawn(follower.run());
-        let engine = Self { ledger, journal, sequencer, follower };
+        let eraser = tokio::spawn(eraser.run());
+        let engine = Self { ledger, journal, sequencer, follower, eraser };
         engine.register_built_in().await?;
         Ok(engine)
     }
@@ -155,10 +168,11 @@ impl Engine {
     }
 
     /// Stops in order; a fault may come in between.
-    async fn close(self) -> Result<(), Stopped> {
+    pub(crate) async fn close(self) -> Result<(), Stopped> {
         self.ledger.close();
         drop(self.sequencer.await.unwrap());
         drop(self.follower.await.unwrap());
+        self.eraser.await.unwrap();
         drop(tokio::task::spawn_blocking(|| self.ledger.close_views()).await.unwrap());
         match self.journal.close().await {
             Ok(()) | Err(JournalError::NotApplied(_)) => Ok(()),
@@ -169,10 +183,11 @@ impl Engine {
 
     /// Is gone, as if it were killed: nothing is written any more. (What is in the views' own
     /// caches may still reach the views.)
-    async fn vanish(self) {
+    pub(crate) async fn vanish(self) {
         self.sequencer.abort();
         self.follower.abort();
-        drop((self.sequencer.await, self.follower.await));
+        self.eraser.abort();
+        drop((self.sequencer.await, self.follower.await, self.eraser.await));
     }
 }
 
@@ -183,7 +198,7 @@ fn keyring(disk: &SimDisk, entropy: &Entropy) -> Result<Vault, Stopped> {
     Ok(Vault::open(disk.directory("keys/"), master, Arc::clone(entropy), setup)?)
 }
 
-fn assessment_id() -> AssessmentId {
+pub(crate) fn assessment_id() -> AssessmentId {
     AssessmentId::parse("subjects/leicester-city/assessments/apa-2006").unwrap()
 }
 
@@ -380,7 +395,7 @@ fn request_of(record: &Record) -> RequestId {
 }
 
 /// A directory in memory, where there is one: the views are opened hundreds of times.
-fn in_memory() -> TempDir {
+pub(crate) fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 

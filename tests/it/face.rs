@@ -7,7 +7,7 @@ use judgement_ledger::{
     disk::RealDisk,
     journal::MemoryJournal,
     judgement::{OrganisationId, Role, Text},
-    ledger::{Ledger, Parts, Reading, Sequencer, filing},
+    ledger::{Covering, Ledger, Parts, Reading, Sequencer, filing},
     pb::{
         self, apply_stream_response::Outcome, assessment_service_client::AssessmentServiceClient,
         command::Order, framework_service_client::FrameworkServiceClient,
@@ -60,9 +60,10 @@ async fn ledger(files: &TempDir) -> (Ledger, Sequencer) {
         clock: Arc::new(|| Reading { wall: now(), monotonic: Duration::ZERO }),
         entropy: system_entropy(),
         zone: TimeZone::UTC,
+        covering: Covering::Journal,
     };
     // Opened from nothing, the views are whole; nobody follows them here.
-    let (ledger, sequencer, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();
+    let (ledger, sequencer, _, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();
     (ledger, sequencer)
 }
 

@@ -163,7 +163,7 @@ pub fn identity(login: &str) -> Identity {
         "ofsted" => ("ofsted", &[Role::Signatory]),
         "csci" => ("csci", &[Role::Signatory]),
         "publisher" => ("ofsted", &[Role::Publisher]),
-        "officer" => ("ofsted", &[Role::RecordsOfficer]),
+        "officer" | "officer-2" => ("ofsted", &[Role::RecordsOfficer]),
         "admin" => ("ofsted", &[Role::FrameworkAdmin]),
         "auditor" => ("audit-office", &[Role::Auditor]),
         "consumer" => ("audit-commission", &[Role::Consumer]),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many columns there are.
-const COLUMNS: usize = 39;
+const COLUMNS: usize = 42;
 
 const HEADER: [&str; COLUMNS] = [
     "position",
@@ -53,6 +53,9 @@ const HEADER: [&str; COLUMNS] = [
     "draft_recipient",
     "draft_audience",
     "draft_known_at",
+    "redaction",
+    "signing_key",
+    "access",
 ];
 
 /// The statement and the names of the columns, with as many fields as every record.
@@ -165,6 +168,9 @@ fn cells(row: &pb::AuditRow) -> [String; COLUMNS] {
         wording::text(draft.recipient.as_ref()).unwrap_or_default(),
         draft.audience,
         number(draft.known_at_position),
+        row.redaction.as_ref().map(wording::redaction_of).unwrap_or_default(),
+        row.key.as_ref().map(wording::signing_key).unwrap_or_default(),
+        row.access.as_ref().map(wording::taken).unwrap_or_default(),
     ]
 }
 
@@ -258,7 +264,7 @@ mod tests {
             "export of the judgement ledger,\"filter: reason = \"\"A, B\"\"\",order: oldest-first,\
              known at position: 82,known at time: 2006-11-01T09:00:00Z,,"
         ));
-        assert!(text.ends_with(",draft_known_at\r\n"), "{text}");
+        assert!(text.ends_with(",redaction,signing_key,access\r\n"), "{text}");
         let records = read(&bytes);
         assert!(records.iter().all(|record| record.len() == COLUMNS));
         assert_eq!(records[1][0], "position");

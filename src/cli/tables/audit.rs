@@ -6,7 +6,7 @@ use super::{
     keep, lines, listing,
 };
 use crate::{
-    cli::wording::{label, text, time, value, words},
+    cli::wording::{label, redaction_of, signing_key, taken, text, time, value, words},
     pb,
 };
 
@@ -67,6 +67,15 @@ fn noted(row: &pb::AuditRow) -> Option<String> {
         let to = text(draft.recipient.as_ref()).unwrap_or_default();
         let (audience, known) = (&draft.audience, draft.known_at_position);
         return Some(format!("{event} with {to} as {audience}, as known at record {known}"));
+    }
+    if let Some(redaction) = &row.redaction {
+        return Some(format!("{event} {}", redaction_of(redaction)));
+    }
+    if let Some(key) = &row.key {
+        return Some(format!("{event} {}", signing_key(key)));
+    }
+    if let Some(access) = &row.access {
+        return Some(format!("{event} {}", taken(access)));
     }
     let correction = row.correction.as_ref()?;
     let field = words(correction.field().as_str_name(), "CORRECTED_FIELD_");

@@ -9,6 +9,7 @@ mod framework;
 mod grade_summary;
 mod history;
 mod publication;
+mod redaction;
 #[cfg(test)]
 pub(super) mod sample;
 mod stream;
@@ -26,6 +27,7 @@ pub(super) use framework::{detail, overview};
 pub(super) use grade_summary::grade_summary;
 pub(super) use history::history;
 pub(super) use publication::{disclosure, scores};
+pub(super) use redaction::{redaction_ordered, redaction_refused, redaction_requested};
 pub(super) use stream::{Line, message};
 pub(super) use subject_timeline::subject_timeline;
 pub(super) use timeline::timelines;

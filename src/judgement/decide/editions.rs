@@ -183,7 +183,7 @@ pub(super) fn publish(case: &Case<'_>, order: &PublishAssessment) -> Result<Even
     case.check_revision(order.expected)?;
     let holds = marks::holding_publication(case);
     let held = !holds.is_empty();
-    Refusal::OnHold { holds }.when(held)?;
+    Refusal::OnHold { what: "publication", holds }.when(held)?;
     Refusal::Unsigned { missing }.when(any)?;
     Ok(Event::AssessmentPublished(AssessmentPublished {
         edition: order.edition,

@@ -10,16 +10,18 @@ mod editions;
 mod entries;
 mod grades;
 mod marks;
+mod redactions;
 mod registration;
 
 use jiff::civil::Date;
 
 pub use corrections::Correctable;
+pub use redactions::{Asked, Holder, Redactable, Stage};
 
 use super::{
     Act, Assessment, AssessmentId, AssessmentOrder, AudienceId, Caller, Command, Dangling, Event,
     EvidenceRef, Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy, Order,
-    Phase, Place, Position, ReasonCode, Refusal, Role, Text,
+    Phase, Place, Position, ReasonCode, Redact, Refusal, Role, Text,
 };
 use crate::merkle::sha256;
 
@@ -62,6 +64,8 @@ pub enum Known<'a> {
     },
     /// For every other order on an assessment: what it is about, if it was opened.
     Assessment(Option<Opened<'a>>),
+    /// For an order that erases a text: what it is about.
+    Redaction(Redactable<'a>),
 }
 
 /// An assessment that was opened, and what its rules are asked against beside it.
@@ -112,6 +116,7 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
         Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
         Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
         Order::RenameSubject(order) => registration::rename(situation, act, order)?,
+        Order::Redact(_, order) => redactions::redact(situation, (caller, act), order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
             registration::open(situation, act, id, order)?
         }
@@ -186,6 +191,10 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             &[Role::FrameworkAdmin, Role::Service]
         }
         Order::RenameSubject(_) => &[Role::FrameworkAdmin],
+        Order::Redact(_, order) => match order {
+            Redact::Request(_) | Redact::Approve(_) | Redact::Refuse(_) => &[Role::RecordsOfficer],
+            Redact::Complete(_) => &[Role::Service],
+        },
         Order::Assess(_, order) => match order {
             AssessmentOrder::Open(_)
             | AssessmentOrder::SetAddressee(_)
@@ -212,7 +221,10 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
 fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
     let unknown = match situation.known {
         Known::Assessment(found) => found.is_none(),
-        Known::Name { .. } | Known::Subject { .. } | Known::Opening { .. } => false,
+        Known::Name { .. }
+        | Known::Subject { .. }
+        | Known::Opening { .. }
+        | Known::Redaction(_) => false,
     };
     if unknown && act.reason.is_some() {
         &[Role::Inspector, Role::Moderator]
@@ -234,7 +246,8 @@ fn may_reopen(situation: &Situation<'_>) -> &'static [Role] {
         Known::Assessment(None)
         | Known::Name { .. }
         | Known::Subject { .. }
-        | Known::Opening { .. } => &[Role::LeadInspector, Role::Publisher],
+        | Known::Opening { .. }
+        | Known::Redaction(_) => &[Role::LeadInspector, Role::Publisher],
     }
 }
 
@@ -251,7 +264,8 @@ fn may_handle_challenges(situation: &Situation<'_>) -> &'static [Role] {
         Known::Assessment(_)
         | Known::Name { .. }
         | Known::Subject { .. }
-        | Known::Opening { .. } => &[Role::LeadInspector, Role::Publisher],
+        | Known::Opening { .. }
+        | Known::Redaction(_) => &[Role::LeadInspector, Role::Publisher],
     }
 }
 
@@ -271,7 +285,8 @@ fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
             Known::Assessment(_)
             | Known::Name { .. }
             | Known::Subject { .. }
-            | Known::Opening { .. },
+            | Known::Opening { .. }
+            | Known::Redaction(_),
             _,
         ) => false,
     }

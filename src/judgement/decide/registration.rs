@@ -44,7 +44,9 @@ pub(super) fn rename(
     let RenameSubject { subject, name, expected } = order.clone();
     let last = match situation.known {
         Known::Subject { last } => last,
-        Known::Name { .. } | Known::Opening { .. } | Known::Assessment(_) => None,
+        Known::Name { .. } | Known::Opening { .. } | Known::Assessment(_) | Known::Redaction(_) => {
+            None
+        }
     };
 
     Refusal::UnknownSubject { subject: subject.clone() }.when(last.is_none())?;
@@ -60,6 +62,7 @@ fn is_taken(situation: &Situation<'_>) -> bool {
         Known::Name { taken } | Known::Opening { taken, .. } => taken,
         Known::Subject { last } => last.is_some(),
         Known::Assessment(found) => found.is_some(),
+        Known::Redaction(_) => false,
     }
 }
 
@@ -73,7 +76,7 @@ pub(super) fn open(
         Known::Opening { framework, subject, taken, same_cycle } => {
             (framework, subject, taken, same_cycle)
         }
-        Known::Name { .. } | Known::Subject { .. } | Known::Assessment(_) => {
+        Known::Name { .. } | Known::Subject { .. } | Known::Assessment(_) | Known::Redaction(_) => {
             (None, false, is_taken(situation), None)
         }
     };

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{Timestamp, tz::TimeZone};
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -17,8 +16,8 @@ use crate::{
         SubjectId, Text, WithdrawAssessment,
     },
     ledger::{
-        Condition, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop, Submission,
-        SubmitError, Test, filing, standing::Standing,
+        Condition, Covering, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop,
+        Submission, SubmitError, Test, filing, standing::Standing,
     },
     merkle::leaf_hash,
     record::{read_snapshot, snapshot_of},
@@ -34,7 +33,7 @@ const CODEC: SnapshotCodec = SnapshotCodec { encode: snapshot_of, decode: read_s
 /// A journal and the files beside it, on which one ledger after the other opens.
 struct Ground {
     journal: Arc<MemoryJournal>,
-    files: TempDir,
+    files: tempfile::TempDir,
 }
 
 /// An open ledger whose sequencer runs.
@@ -65,8 +64,9 @@ impl Ground {
             clock: Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO }),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
+            covering: Covering::Journal,
         };
-        let (ledger, sequencer, follower) = Ledger::open(parts, &|_, _| {}).await?;
+        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
     }
 

@@ -7,13 +7,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     judgement::{
-        AreaId, AssessmentId, AssessmentLocked, AssessmentOrder, AssessmentPublished, Award,
-        ChangeKind, CorrectRecord, DecideChallenge, Event, Expected, Framework, Grade, GradeSet,
-        HoldPlaced, HoldReleased, Label, LevelCode, LockAssessment, NonGrade, PlaceHold,
-        PublishAssessment, ReceiveChallenge, RecordCorrected, RecordEntry, RefuseSignOff,
-        RegisterFramework, RegisterSubject, ReleaseHold, RenameSubject, ReopenAssessment,
-        RequestId, ReviseEntry, ScaleId, SetAddressee, SetGrade, ShareDraft, SignOff, Standing,
-        StreamId, SubjectRenamed, WithdrawAssessment,
+        ApproveRedaction, AreaId, AssessmentId, AssessmentLocked, AssessmentOrder,
+        AssessmentPublished, Award, ChangeKind, CompleteRedaction, CorrectRecord, DecideChallenge,
+        Event, Expected, Framework, Grade, GradeSet, HoldPlaced, HoldReleased, Label, LevelCode,
+        LockAssessment, NonGrade, PlaceHold, PublishAssessment, ReceiveChallenge, RecordCorrected,
+        RecordEntry, Redact, RefuseRedaction, RefuseSignOff, RegisterFramework, RegisterSubject,
+        ReleaseHold, RenameSubject, ReopenAssessment, RequestId, RequestRedaction, ReviseEntry,
+        ScaleId, SetAddressee, SetGrade, ShareDraft, SignOff, Standing, StreamId, SubjectRenamed,
+        WithdrawAssessment,
     },
     merkle::Hash,
     record::{
@@ -35,7 +36,9 @@ fn framework() -> Framework {
 fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
     let expected = Some(Expected::Any);
     let order = match event.clone() {
-        Event::PersonRegistered(_) => return None,
+        Event::PersonRegistered(_) | Event::KeyRotated(_) | Event::AccessRecorded(_) => {
+            return None;
+        }
         Event::FrameworkRegistered(it) => {
             let framework = Arc::new(Framework { id: it.framework, ..framework() });
             let order = RegisterFramework { framework, document: Arc::from(DOCUMENT) };
@@ -125,8 +128,33 @@ fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
         Event::SubjectRenamed(SubjectRenamed { subject, name }) => {
             return Some(Order::RenameSubject(RenameSubject { subject, name, expected }));
         }
+        Event::RedactionRequested(it) => {
+            return Some(redact(Redact::Request(RequestRedaction {
+                record: it.record,
+                field: it.field,
+                basis: it.basis,
+                reference: it.reference,
+                replacement: it.replacement,
+            })));
+        }
+        Event::TextRedacted(it) => {
+            return Some(redact(Redact::Approve(ApproveRedaction { request: it.request })));
+        }
+        Event::RedactionRefused(it) => {
+            let (request, ground) = (it.request, it.ground);
+            return Some(redact(Redact::Refuse(RefuseRedaction { request, ground })));
+        }
+        Event::RedactionCompleted(it) => {
+            // What covers an order may have grown since the first time.
+            let order = CompleteRedaction { order: it.order, checkpoint_size: 0 };
+            return Some(redact(Redact::Complete(order)));
+        }
     };
     Some(Order::Assess(assessment(), order))
+}
+
+fn redact(order: Redact<Text>) -> Order<Text> {
+    Order::Redact(StreamId::Assessment(assessment()), order)
 }
 
 fn is_replay(sample: &Sample, act: &Act<Text>, order: &Order<Text>) -> bool {

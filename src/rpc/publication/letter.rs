@@ -392,7 +392,9 @@ fn addressee(shown: &pb::Addressee) -> Addressee<Words> {
 fn shown_words(text: &Shown) -> Words {
     match text {
         Shown::Present(text) => Words::Said(text.as_str().to_owned()),
-        Shown::Erased => Words::Erased,
+        Shown::Erased(erasure) => {
+            Words::Erased(erasure.replacement.as_ref().map(|it| it.as_str().to_owned()))
+        }
         Shown::Missing => Words::Missing,
     }
 }
@@ -400,7 +402,10 @@ fn shown_words(text: &Shown) -> Words {
 fn words(text: &pb::Text) -> Words {
     match &text.state {
         Some(State::Present(text)) => Words::Said(text.clone()),
-        Some(State::Redacted(_)) => Words::Erased,
+        Some(State::Redacted(redacted)) => {
+            let replacement = Some(redacted.replacement.clone());
+            Words::Erased(replacement.filter(|it| !it.is_empty()))
+        }
         Some(State::Withheld(_) | State::Missing(_)) | None => Words::Missing,
     }
 }

@@ -113,7 +113,7 @@ pub(crate) fn signature(signature: &Signature<Shown>) -> pb::Signature {
 mod tests {
     use jiff::civil::Date;
 
-    use super::super::fixture::{day, entry, said, shown};
+    use super::super::fixture::{day, entry, erased, said, shown};
     use super::*;
     use crate::{
         judgement::{
@@ -161,7 +161,7 @@ mod tests {
                 item: Some(entry("afi-2")),
                 label: Some(said("last year's APA")),
                 kind: Some(said("weakness")),
-                words: Some(Shown::Erased),
+                words: Some(erased()),
             },
             status: FollowUpStatus::Remains,
             carried_to: Some(entry("afi-1")),
@@ -212,7 +212,7 @@ mod tests {
             item: "afi-2".to_owned(),
             label: shown("last year's APA"),
             cited_kind: shown("weakness"),
-            words: Some(text(&Shown::Erased)),
+            words: Some(text(&erased())),
             status: i32::from(pb::FollowUpStatus::Remains),
             carried_to: "afi-1".to_owned(),
         };
@@ -257,13 +257,13 @@ mod tests {
             name: said("Director"),
             role: None,
             organisation: Some(said("Leicester City Council")),
-            lines: vec![said("New Walk Centre"), Shown::Erased],
+            lines: vec![said("New Walk Centre"), erased()],
         };
         let expected = pb::Addressee {
             name: shown("Director"),
             role: None,
             organisation: shown("Leicester City Council"),
-            lines: vec![shown("New Walk Centre").unwrap(), text(&Shown::Erased)],
+            lines: vec![shown("New Walk Centre").unwrap(), text(&erased())],
         };
         assert_eq!(addressee(&to), expected);
     }

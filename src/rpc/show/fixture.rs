@@ -13,13 +13,13 @@ use crate::{
     judgement::{
         Act, Area, AreaId, Assessment, AudienceId, Descriptor, DescriptorSet, DescriptorSetId,
         EntryContent, EntryId, EntryKind, EntryKindRule, Event, Framework, FrameworkId, Item, Kind,
-        Label, Level, LevelCode, NonGrade, OrganisationId, Origin, PersonId, Position, RecordId,
-        Recorder, RequestId, Revision, Role, Scale, ScaleId, ScaleKind, Section, SectionId,
-        SelfModeration, StreamId, Text, Texts,
+        Label, LegalBasis, Level, LevelCode, NonGrade, OrganisationId, Origin, PersonId, Position,
+        RecordId, Recorder, RequestId, Revision, Role, Scale, ScaleId, ScaleKind, Section,
+        SectionId, SelfModeration, StreamId, Text, Texts,
     },
     ledger::{
-        AssessmentRead, Holds, Moment, PassedOn, PassedText, ReadRecord, Registered, Shown,
-        Streamed,
+        AssessmentRead, Erasure, Holds, Moment, PassedOn, PassedText, ReadRecord, Registered,
+        Shown, Streamed,
     },
     merkle::leaf_hash,
     pb,
@@ -56,8 +56,18 @@ pub(crate) fn names(id: PersonId) -> Shown {
     match id.uuid().as_u128() {
         1 => said("inspector-a"),
         2 => said("moderator-b"),
-        _ => Shown::Erased,
+        _ => erased(),
     }
+}
+
+/// A text that was erased by record 9.
+pub(crate) fn erased() -> Shown {
+    Shown::Erased(Arc::new(Erasure {
+        basis: LegalBasis::ErasureRequest,
+        position: Position::new(9),
+        recorded_at: recorded_at(9),
+        replacement: Text::parse("a child").ok(),
+    }))
 }
 
 /// When the record at a position was recorded: each a second after the one before.

@@ -133,7 +133,7 @@ mod tests {
     fn what_is_spliced_is_the_message_to_the_byte_for_every_record_ever_written() {
         let texts: Vec<PassedText> = vec![
             ("rationale".into(), said("because")),
-            ("figures/0/measure".into(), Shown::Erased),
+            ("figures/0/measure".into(), fixture::erased()),
             ("source".into(), Shown::Missing),
             ("text".into(), said("")),
         ];

@@ -6,8 +6,9 @@ use crate::{
     judgement::{
         Basis, ChangeKind, Decimal, FollowUpStatus, Kind, LetterPart, NonGrade, PartialDate, Role,
     },
-    ledger::{Moment, Shown},
+    ledger::{Erasure, Moment, Shown},
     pb::{self, google::r#type as google, text::State},
+    record::Numbered,
 };
 
 const NANOS_PER_SECOND: i32 = 1_000_000_000;
@@ -21,11 +22,21 @@ pub(crate) fn text(shown: &Shown) -> pb::Text {
 pub(crate) fn given_text(shown: Shown) -> pb::Text {
     let state = match shown {
         Shown::Present(text) => State::Present(text.into_string()),
-        // The ledger knows no reason, time or replacement yet: they come with erasure itself.
-        Shown::Erased => State::Redacted(pb::text::Redacted::default()),
+        Shown::Erased(erasure) => State::Redacted(redacted(&erasure)),
         Shown::Missing => State::Missing(pb::text::Missing {}),
     };
     pb::Text { state: Some(state) }
+}
+
+/// What is known of an erased text.
+fn redacted(erasure: &Erasure) -> pb::text::Redacted {
+    let replacement = erasure.replacement.as_ref().map(|text| text.as_str().to_owned());
+    pb::text::Redacted {
+        basis: erasure.basis.number(),
+        time: Some(timestamp(erasure.recorded_at)),
+        replacement: replacement.unwrap_or_default(),
+        position: erasure.position.get(),
+    }
 }
 
 /// A text that may not have been given.
@@ -162,15 +173,20 @@ pub(crate) fn status(status: FollowUpStatus) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::fixture, *};
     use crate::judgement::Text;
 
     #[test]
     fn a_text_says_what_became_of_it() {
         let present = text(&Shown::Present(Text::parse("good").unwrap()));
         assert_eq!(present.state, Some(State::Present("good".to_owned())));
-        let erased = text(&Shown::Erased);
-        assert_eq!(erased.state, Some(State::Redacted(pb::text::Redacted::default())));
+        let redacted = pb::text::Redacted {
+            basis: i32::from(pb::LegalBasis::ErasureRequest),
+            time: Some(timestamp(fixture::recorded_at(9))),
+            replacement: "a child".to_owned(),
+            position: 9,
+        };
+        assert_eq!(text(&fixture::erased()).state, Some(State::Redacted(redacted)));
         let missing = text(&Shown::Missing);
         assert_eq!(missing.state, Some(State::Missing(pb::text::Missing {})));
     }

@@ -202,6 +202,22 @@ reasons! {
     PositionOutsideAssessment = "POSITION_OUTSIDE_ASSESSMENT" => InvalidArgument,
     /// That is no mistake of a record of this sort. Metadata: `field`, `event`.
     NotCorrectable = "NOT_CORRECTABLE" => InvalidArgument,
+    // Redactions.
+    /// The record has no such text: it has none there, or what is there is structural. Metadata:
+    /// `field`, `event`, `fields` (the texts that it has).
+    NotErasable = "NOT_ERASABLE" => InvalidArgument,
+    /// The erasure of the text was asked for already, and nobody has decided that yet. Metadata:
+    /// `request_position`.
+    RedactionPending = "REDACTION_PENDING" => FailedPrecondition,
+    /// The text is erased already. Metadata: `position` (of the last record of its redaction).
+    AlreadyRedacted = "ALREADY_REDACTED" => FailedPrecondition,
+    /// No such record asks for the erasure of a text. Metadata: `position`.
+    RedactionNotFound = "REDACTION_NOT_FOUND" => NotFound,
+    /// The request was decided already. Metadata: `request_position`, `position` (of the last record
+    /// of the redaction).
+    RedactionDecided = "REDACTION_DECIDED" => FailedPrecondition,
+    /// Who asks that a text be erased does not decide that. Metadata: `request_position`.
+    SelfApproval = "SELF_APPROVAL" => PermissionDenied,
 }
 
 #[cfg(test)]

@@ -64,8 +64,14 @@ pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::UnknownPoint { .. } => Reason::PointNotFound,
         Refusal::AudienceNotInFramework { .. } => Reason::AudienceNotInFramework,
         Refusal::NotThereAt { .. } => Reason::PositionOutsideAssessment,
-        Refusal::UnknownRecord { .. } => Reason::RecordNotFound,
+        Refusal::UnknownRecord { .. } | Refusal::NoRecord { .. } => Reason::RecordNotFound,
         Refusal::NotCorrectable { .. } => Reason::NotCorrectable,
+        Refusal::NotErasable { .. } => Reason::NotErasable,
+        Refusal::RedactionPending { .. } => Reason::RedactionPending,
+        Refusal::AlreadyRedacted { .. } => Reason::AlreadyRedacted,
+        Refusal::UnknownRedaction { .. } => Reason::RedactionNotFound,
+        Refusal::RedactionDecided { .. } => Reason::RedactionDecided,
+        Refusal::SelfApproval { .. } => Reason::SelfApproval,
         Refusal::KeyReused { .. } => Reason::KeyReused,
     }
 }
@@ -197,7 +203,7 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::HoldReleased { hold } => {
             problem.with("hold", hold).unless(hold, "it is released already")
         }
-        Refusal::OnHold { holds } => {
+        Refusal::OnHold { holds, .. } => {
             holds.iter().fold(problem.with_list("holds", holds), |all, it| {
                 all.unless(it, "it is not released")
             })
@@ -216,9 +222,26 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::NotCorrectable { field, event } => {
             problem.with("field", field.as_str()).with("event", event).at("to")
         }
-        Refusal::UnknownRecord { position } | Refusal::KeyReused { position } => {
-            problem.with("position", position)
-        }
+        Refusal::NotErasable { field, event, fields } => problem
+            .with("field", field)
+            .with("event", event)
+            .with_list("fields", fields)
+            .at("field"),
+        Refusal::RedactionPending { request } => problem
+            .with("request_position", request)
+            .unless("redaction", format!("record {request} is not decided yet")),
+        Refusal::AlreadyRedacted { position } => problem
+            .with("position", position)
+            .unless("redaction", format!("record {position} says that it is erased")),
+        Refusal::RedactionDecided { request, last } => problem
+            .with("request_position", request)
+            .with("position", last)
+            .unless("redaction", format!("record {last} has decided it")),
+        Refusal::SelfApproval { request } => problem.with("request_position", request),
+        Refusal::UnknownRecord { position }
+        | Refusal::NoRecord { position }
+        | Refusal::UnknownRedaction { position }
+        | Refusal::KeyReused { position } => problem.with("position", position),
     }
 }
 

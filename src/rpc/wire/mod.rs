@@ -12,6 +12,7 @@ mod field;
 mod marks;
 mod order;
 mod receipt;
+mod redaction;
 mod registration;
 mod value;
 
@@ -19,6 +20,7 @@ pub(super) use act::Names;
 pub(super) use field::{At, Read, read};
 pub(super) use order::{Ordered, any_order, assessment_of, validate_only_of};
 pub(super) use receipt::receipt;
+pub(super) use redaction::{approve_redaction, refuse_redaction, request_redaction};
 pub(super) use registration::{register_framework, register_subject, rename_subject};
 
 #[cfg(test)]

@@ -49,6 +49,28 @@ fn a_destroyed_text_stays_destroyed() {
     }
 }
 
+#[test]
+fn what_is_destroyed_already_is_read_once_a_block_and_not_written() {
+    let disk = MemoryDisk::default();
+    let entropy = seeded(1);
+    let vault = open(&disk, &entropy).unwrap();
+    let blob = vault.seal(&Record::new(1, 1500).sealings()).unwrap();
+    let slots = slots_of(&blob).unwrap();
+    vault.destroy(&slots[..1200]).unwrap();
+    drop(vault);
+
+    let disk = disk.after_power_cut(Kept::Synced);
+    let vault = open(&disk, &entropy).unwrap();
+    let (calls, changes) = (disk.calls(), disk.changes());
+    vault.destroy(&slots[..1200]).unwrap();
+    let read = disk.calls() - calls;
+    vault.destroy(&slots[..1200]).unwrap();
+    assert_eq!((disk.calls() - calls, disk.changes()), (read, changes), "kept open");
+    // One that is left costs the rewriting of its block alone.
+    vault.destroy(&slots[..1201]).unwrap();
+    assert!(disk.changes() > changes);
+}
+
 /// Everything that the master key opens in a block's file.
 fn keys_in(file: &[u8], number: u64) -> Vec<SecretKey> {
     let number = Slot::new(number * SLOTS_PER_BLOCK).block();

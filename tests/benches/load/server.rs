@@ -207,6 +207,9 @@ impl assessments::AssessmentService for Constant {
         decide_challenge(DecideChallengeRequest) -> Receipt;
         share_draft(ShareDraftRequest) -> Receipt;
         correct_record(CorrectRecordRequest) -> Receipt;
+        request_redaction(RequestRedactionRequest) -> Receipt;
+        approve_redaction(ApproveRedactionRequest) -> Receipt;
+        refuse_redaction(RefuseRedactionRequest) -> Receipt;
         publish_assessments(PublishAssessmentsRequest) -> PublishAssessmentsResponse;
         apply_batch(ApplyBatchRequest) -> ApplyBatchResponse;
         list_assessments(ListAssessmentsRequest) -> ListAssessmentsResponse;

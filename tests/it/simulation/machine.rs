@@ -16,7 +16,7 @@ use judgement_ledger::{
         file::{self, FileJournal, FileOptions},
     },
     judgement::Position,
-    ledger::{Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
+    ledger::{Covering, Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
     record::{Beside, read_snapshot, snapshot_of},
     rpc::{self, Credentials, Limits, Reflection, ServeOptions},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
@@ -282,9 +282,11 @@ impl Machine {
             clock: Arc::new(move || Reading { wall: now.now(), monotonic: elapsed() }),
             entropy,
             zone: TimeZone::UTC,
+            covering: Covering::Journal,
         };
         let opened = Ledger::open(parts, &|_, _| {}).await;
-        let (ledger, sequencer, follower) = opened.map_err(|error| format!("opening: {error}"))?;
+        let (ledger, sequencer, follower, _) =
+            opened.map_err(|error| format!("opening: {error}"))?;
         Ok((ledger, sequencer, follower, inner))
     }
 

@@ -115,6 +115,9 @@ impl AssessmentService for Echo {
         sign_off_assessment(SignOffAssessmentRequest) -> Receipt;
         publish_assessment(PublishAssessmentRequest) -> Receipt;
         publish_assessments(PublishAssessmentsRequest) -> PublishAssessmentsResponse;
+        request_redaction(RequestRedactionRequest) -> Receipt;
+        approve_redaction(ApproveRedactionRequest) -> Receipt;
+        refuse_redaction(RefuseRedactionRequest) -> Receipt;
         refuse_sign_off(RefuseSignOffRequest) -> Receipt;
         reopen_assessment(ReopenAssessmentRequest) -> Receipt;
         withdraw_assessment(WithdrawAssessmentRequest) -> Receipt;

@@ -1,7 +1,7 @@
 //! The rows of what undoes a step, is noted beside grades, or corrects a record.
 
 use super::*;
-use crate::judgement::{AudienceId, ChallengeId, CorrectedField, HoldId};
+use crate::judgement::{AudienceId, ChallengeId, CorrectedField, FieldPath, HoldId};
 
 fn hold() -> HoldId {
     HoldId::parse("court-1").unwrap()
@@ -12,7 +12,7 @@ fn challenge() -> ChallengeId {
 }
 
 pub(super) fn rows() -> Vec<Row> {
-    [beside_grades(), undone()].concat()
+    [beside_grades(), undone(), redacted()].concat()
 }
 
 fn beside_grades() -> Vec<Row> {
@@ -30,7 +30,7 @@ fn beside_grades() -> Vec<Row> {
             &[("hold", "court-1")],
         ),
         (
-            Refusal::OnHold { holds: vec![hold()] },
+            Refusal::OnHold { what: "publication", holds: vec![hold()] },
             Code::FailedPrecondition,
             "ON_HOLD",
             &[("holds", "court-1")],
@@ -98,6 +98,59 @@ fn undone() -> Vec<Row> {
             Code::FailedPrecondition,
             "FALLBACK_NOT_PUBLISHED",
             &[("fallback", "subjects/a/assessments/b")],
+        ),
+    ]
+}
+
+fn redacted() -> Vec<Row> {
+    let (request, position) = (Position::new(8), Position::new(9));
+    let field = |path: &str| FieldPath::parse(path).unwrap();
+    vec![
+        (
+            Refusal::NoRecord { position: Position::new(3) },
+            Code::NotFound,
+            "RECORD_NOT_FOUND",
+            &[("position", "3")],
+        ),
+        (
+            Refusal::NotErasable {
+                field: field("area"),
+                event: "GradeSet",
+                fields: vec![field("rationale"), field("qualifier")],
+            },
+            Code::InvalidArgument,
+            "NOT_ERASABLE",
+            &[("field", "area"), ("event", "GradeSet"), ("fields", "rationale, qualifier")],
+        ),
+        (
+            Refusal::RedactionPending { request },
+            Code::FailedPrecondition,
+            "REDACTION_PENDING",
+            &[("request_position", "8")],
+        ),
+        (
+            Refusal::AlreadyRedacted { position },
+            Code::FailedPrecondition,
+            "ALREADY_REDACTED",
+            &[("position", "9")],
+        ),
+        (
+            Refusal::UnknownRedaction { position },
+            Code::NotFound,
+            "REDACTION_NOT_FOUND",
+            &[("position", "9")],
+        ),
+        (
+            Refusal::RedactionDecided { request, last: position },
+            Code::FailedPrecondition,
+            "REDACTION_DECIDED",
+            &[("request_position", "8"), ("position", "9")],
+        ),
+        (
+            Refusal::SelfApproval { request },
+            Code::PermissionDenied,
+            "SELF_APPROVAL",
+            &[("request_position", "8")],
         ),
     ]
 }

@@ -251,6 +251,34 @@ fn an_empty_registration_lacks_all_that_is_required_of_it() {
 }
 
 #[test]
+fn an_empty_redaction_lacks_all_that_is_required_of_it() {
+    let of = &StreamId::Ledger;
+    let paths = |read: Result<Ordered, Faults>| -> Vec<_> {
+        read.unwrap_err().into_iter().map(|it| it.0).collect()
+    };
+    let requested = |given: &pb::RequestRedactionRequest| {
+        paths(with_names(|at, names| request_redaction(at, (of, given), names)))
+    };
+    let empty = requested(&pb::RequestRedactionRequest::default());
+    assert_eq!(empty, ["act", "position", "field", "legal_basis", "replacement"]);
+    let wrong = requested(&pb::RequestRedactionRequest {
+        act: Some(act()),
+        position: 3,
+        field: "the child's name".to_owned(),
+        legal_basis: 77,
+        replacement: "a child".to_owned(),
+        ..Default::default()
+    });
+    assert_eq!(wrong, ["field", "legal_basis"]);
+    let approval = pb::ApproveRedactionRequest::default();
+    let approved = with_names(|at, names| approve_redaction(at, (of, &approval), names));
+    assert_eq!(paths(approved), ["act", "request_position"]);
+    let refusal = pb::RefuseRedactionRequest::default();
+    let refused = with_names(|at, names| refuse_redaction(at, (of, &refusal), names));
+    assert_eq!(paths(refused), ["act", "request_position", "ground"]);
+}
+
+#[test]
 fn every_number_of_a_closed_set_is_read_and_none_beyond() {
     use super::closed::{
         basis_if_any, follow_up_status, letter_part_if_any, non_grade, one_of, role_if_any,
