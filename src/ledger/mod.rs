@@ -54,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     journal::{Entry, Filing, Journal},
     judgement::{Command, Text},
-    merkle::Hash,
+    merkle::{Frontier, Hash},
     record::Record,
     vault::Vault,
     views::{Views, ViewsError},
@@ -91,6 +91,9 @@ pub struct Ledger {
 /// What the sequencer publishes and readers see.
 struct Shared {
     head: watch::Sender<Moment>,
+    /// The tree of hashes over all records up to the head, or a record later: it is published just
+    /// before the head. Who needs its root computes that; nobody need look at a record for it.
+    tree: watch::Sender<Arc<Frontier>>,
     closing: CancellationToken,
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,
@@ -189,6 +192,10 @@ impl Ledger {
 impl Shared {
     fn head(&self) -> Moment {
         *self.head.borrow()
+    }
+
+    fn tree(&self) -> Frontier {
+        self.tree.borrow().as_ref().clone()
     }
 
     /// The views, waited for as long as they are near.

@@ -13,7 +13,7 @@ use super::{
     clock::{Clock, RecordedTime},
     directory::PersonIds,
     fold::{self, Fold},
-    follower::must_have,
+    follower::{End, must_have},
     mark::{BadMark, Summary},
     random::Random,
     registry,
@@ -89,6 +89,15 @@ pub enum OpenError {
         /// Where the two differ, or after.
         position: Position,
     },
+    /// The records do not make the tree that the journal's mark sums up.
+    #[error(
+        "the {size} records of the journal do not make the tree that its mark sums up: some of \
+         them are not what was recorded; bring back a journal that is whole"
+    )]
+    OtherTree {
+        /// How many records there are.
+        size: u64,
+    },
     /// There is no thread to decode records.
     #[error("there is no thread to decode records")]
     Thread(#[source] io::Error),
@@ -144,6 +153,7 @@ impl Ledger {
         let standing = Arc::new(Standing::behind());
         let shared = Arc::new(Shared {
             head: watch::Sender::new(moment),
+            tree: watch::Sender::new(Arc::new(summary.frontier)),
             closing: CancellationToken::new(),
             stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
@@ -155,7 +165,7 @@ impl Ledger {
         });
         let follower = Follower { shared: Arc::clone(&shared), open_views };
         if known.is_none() {
-            follower.bring_up(progress).await?;
+            while follower.bring_up(progress).await? == End::Again {}
         }
         let states = known.into_iter().flat_map(|known| known.states).collect();
         let fold = Fold::new(Arc::clone(&journal), standing, states);
@@ -168,7 +178,6 @@ impl Ledger {
             clock,
             zone,
             desk: Desk { fold, vault, random: Random::new(entropy) },
-            frontier: summary.frontier,
         };
         Ok((Self { shared, submissions }, sequencer, follower))
     }

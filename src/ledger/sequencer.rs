@@ -20,7 +20,6 @@ use super::{
 use crate::{
     journal::{Entry, Group, Journal, JournalError, Turn},
     judgement::{Position, StreamId},
-    merkle::Frontier,
     vault::VaultError,
     views::{Applied, ViewsError},
 };
@@ -79,7 +78,6 @@ pub struct Sequencer {
     pub(super) zone: TimeZone,
     pub(super) time: RecordedTime,
     pub(super) desk: Desk,
-    pub(super) frontier: Frontier,
 }
 
 /// A submission whose records are in the group, waiting for the flush.
@@ -215,7 +213,7 @@ impl Sequencer {
         now: Now,
     ) -> Result<(), Stop> {
         let Decided { outlook, records, waiting, supposed } = decided;
-        let mut frontier = self.frontier.clone();
+        let mut frontier = self.shared.tree();
         for staged in &records {
             frontier.push(staged.keep.hash);
         }
@@ -276,7 +274,7 @@ impl Sequencer {
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
-        self.frontier = summary.frontier;
+        self.shared.tree.send_replace(Arc::new(summary.frontier));
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
         let moment = Moment { position: head, recorded_at: summary.recorded_at };

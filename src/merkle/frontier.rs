@@ -34,11 +34,20 @@ impl Frontier {
 
     /// Adds a leaf at the right end, given its [`leaf_hash`](super::leaf_hash).
     pub fn push(&mut self, leaf: Hash) {
+        self.push_noting(leaf, |_, _, _| {});
+    }
+
+    /// As [`Frontier::push`], and tells `completed` of every perfect subtree of two leaves or more
+    /// that the leaf completes, the smaller first: its level (it has 2^level leaves), its index
+    /// among those of its level, from 0, and its root. Each is told once, and never changes.
+    pub fn push_noting(&mut self, leaf: Hash, mut completed: impl FnMut(u32, u64, Hash)) {
         // Each bit that the count carries over joins two perfect subtrees of one size.
         let mut joined = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        for below in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 joined = node_hash(&left, &joined);
+                let level = below.saturating_add(1);
+                completed(level, self.size.unbounded_shr(level), joined);
             }
         }
         self.peaks.push(joined);
@@ -133,6 +142,28 @@ mod tests {
                 growing.push(*next);
             }
         }
+    }
+
+    #[test]
+    fn each_perfect_subtree_is_told_once_with_its_root() {
+        let leaves = leaves(300);
+        let mut growing = Frontier::empty();
+        let mut told = std::collections::BTreeMap::new();
+        for (size, leaf) in (1_usize..).zip(&leaves) {
+            growing.push_noting(*leaf, |level, index, root| {
+                let index = usize::try_from(index).unwrap();
+                assert_eq!((index + 1) << level, size, "told when it is complete");
+                assert_eq!(told.insert((level, index), root), None, "told twice");
+            });
+        }
+        assert_eq!(growing, frontier(&leaves));
+        for level in 1..=8 {
+            let width = 1_usize << level;
+            for (index, below) in leaves.chunks_exact(width).enumerate() {
+                assert_eq!(told.remove(&(level, index)), Some(root_of(below)), "{level}/{index}");
+            }
+        }
+        assert!(told.is_empty());
     }
 
     #[test]
