@@ -11,7 +11,7 @@
 //! | layer | room | owns |
 //! |---|---|---|
 //! | 0 pure | [`judgement`] | ids, frameworks, commands, events, the rules (`decide`), the fold (`evolve`), refusals |
-//! | 0 pure | [`merkle`] | RFC 6962 hashes, roots and the frontier of the tree |
+//! | 0 pure | [`merkle`] | the RFC 6962 tree, its proofs, and the C2SP formats: tiles, notes, checkpoints, cosignatures |
 //! | 0 | [`pb`] | generated messages and services; named in `record`, `rpc` and `cli` alone |
 //! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
 //! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |

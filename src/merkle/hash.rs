@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
 /// Goes before a leaf's bytes, so that no leaf can be passed off as a node. (RFC 9162 §2.1.1)
@@ -55,6 +56,21 @@ impl Hash {
         }
         Ok(Self(bytes))
     }
+
+    /// The hash as checkpoints and proofs write it: in base64, RFC 4648 §4, padded.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(self.0)
+    }
+
+    /// Reads what [`Hash::to_base64`] wrote, and nothing else.
+    ///
+    /// # Errors
+    /// [`HashError`] for any other text.
+    pub fn from_base64(text: &str) -> Result<Self, HashError> {
+        let bytes = STANDARD.decode(text).map_err(|_| HashError)?;
+        bytes.try_into().map(Self).map_err(|_| HashError)
+    }
 }
 
 fn digit(character: u8) -> Result<u8, HashError> {
@@ -84,7 +100,7 @@ impl fmt::Debug for Hash {
 
 /// A text that is not a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a hash has 64 hexadecimal digits")]
+#[error("a hash has 64 hexadecimal digits, or 44 characters of base64")]
 pub struct HashError;
 
 /// The hash of a leaf: `SHA-256(0x00 ‖ bytes)`. (RFC 9162 §2.1.1)
@@ -139,6 +155,29 @@ mod tests {
         assert_eq!(hash.to_string().parse(), Ok(hash));
         assert_eq!(Hash::parse(&hash.to_string().to_uppercase()), Ok(hash));
         assert_eq!(format!("{hash:?}"), format!("Hash({hash})"));
+    }
+
+    #[test]
+    fn there_is_one_way_to_write_a_hash_in_base64() {
+        let hash = leaf_hash(b"L123456");
+        let written = hash.to_base64();
+        assert_eq!(written.len(), 44);
+        assert_eq!(Hash::from_base64(&written), Ok(hash));
+        let unpadded = written.trim_end_matches('=');
+        let loose_bits = empty_root().to_base64().replace("U=", "V=");
+        for odd in [
+            "",
+            unpadded,
+            &format!("{written}="),
+            &format!("{written}\n"),
+            &format!(" {written}"),
+            &STANDARD.encode([0; 31]),
+            &STANDARD.encode([0; 33]),
+            &STANDARD.encode([0xff; 32]).replace('/', "_"),
+            &loose_bits,
+        ] {
+            assert_eq!(Hash::from_base64(odd), Err(HashError), "{odd:?}");
+        }
     }
 
     #[test]

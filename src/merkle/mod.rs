@@ -1,18 +1,58 @@
-//! The Merkle tree over the ledger's records, as RFC 6962 §2.1 and RFC 9162 §2.1 define it.
+//! The Merkle tree over the ledger's records, and what can be proven of it to those who do not
+//! trust the ledger.
 //!
-//! This module owns the hashes, the tree and what can be said of them without a disk. It does no
-//! I/O, takes no lock, reads no clock and is never async. It does not know what a leaf says: a
-//! leaf is bytes, hashed as they are stored.
+//! This module owns the hashes and the tree, as RFC 6962 §2.1 and RFC 9162 §2.1 define them, and
+//! the formats of C2SP in which logs, witnesses and auditors speak of it, so that tools that are
+//! not ours verify the ledger unchanged. It does no I/O, takes no lock, reads no clock and is
+//! never async: who needs hashes from a disk asks a plan which ones, and brings them. It does not
+//! know what a leaf says: a leaf is bytes, hashed as they are stored.
+//!
+//! | what | where | source |
+//! |---|---|---|
+//! | hashes, roots, the edge that grows | [`leaf_hash`], [`root_of`], [`Frontier`] | RFC 9162 §2.1.1 |
+//! | proofs, verified and made | [`InclusionProof`], [`InclusionPlan`], … | RFC 9162 §2.1.3, §2.1.4 |
+//! | the tree in files | [`Tile`], [`EntryBundle`], [`TilePath`] | C2SP tlog-tiles |
+//! | keys and signed texts | [`Signer`], [`Verifier`], [`SignedNote`] | C2SP signed-note |
+//! | what a log says of itself | [`Checkpoint`] | C2SP tlog-checkpoint |
+//! | what a witness says of a log | [`Cosigner`] | C2SP tlog-cosignature |
+//!
+//! All readers are strict: what they take has one way to be written, and displays as the same
+//! bytes. Signatures are Ed25519; see [`Signer`] for why they are plural.
 
+mod checkpoint;
+mod cosignature;
+mod decimal;
 mod digest;
+mod entry_bundle;
 mod frontier;
 mod hash;
+mod head;
+mod key;
+mod node;
+mod note;
+mod plan;
+mod proof;
+mod tile;
+mod tile_path;
 mod tree;
 
+pub use checkpoint::{Checkpoint, CheckpointError, Origin};
+pub use cosignature::{Cosigner, PosixTime};
 pub use digest::sha256;
+pub use entry_bundle::{EntryBundle, EntryBundleError};
 pub use frontier::{Frontier, FrontierError};
 pub use hash::{Hash, HashError, empty_root, leaf_hash, node_hash};
+pub use head::TreeHead;
+pub use key::{KeyError, KeyId, KeyName, SignatureType, Signer, Verified, Verifier};
+pub use node::Node;
+pub use note::{NoteError, Signature, SignedNote};
+pub use plan::{ConsistencyPlan, FoldError, InclusionPlan, RootPlan};
+pub use proof::{ConsistencyProof, InclusionProof, ProofError};
+pub use tile::{Tile, TileError};
+pub use tile_path::{TilePath, TilePathError};
 pub use tree::root_of;
 
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod vectors;

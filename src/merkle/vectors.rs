@@ -34,7 +34,7 @@ fn bytes(hexadecimal: &str) -> Vec<u8> {
         .collect()
 }
 
-fn leaves() -> Vec<Hash> {
+pub(super) fn leaves() -> Vec<Hash> {
     LEAVES.iter().map(|leaf| leaf_hash(&bytes(leaf))).collect()
 }
 

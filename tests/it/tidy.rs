@@ -20,7 +20,11 @@ const LAYERS: &[Room] = &[
         rooms: &["judgement", "merkle"],
         crates: &["thiserror", "jiff", "uuid", "imbl"],
     },
-    Room { path: "merkle", rooms: &["merkle"], crates: &["sha2", "ed25519_dalek", "thiserror"] },
+    Room {
+        path: "merkle",
+        rooms: &["merkle"],
+        crates: &["sha2", "ed25519_dalek", "base64", "thiserror"],
+    },
     Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
     Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing"] },
     Room {
