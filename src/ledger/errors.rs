@@ -70,6 +70,14 @@ pub enum ReadError {
         /// Where the ledger is.
         head: Position,
     },
+    /// A tree never becomes smaller.
+    #[error("a tree of {to} records cannot have grown from one of {from}")]
+    Shrunk {
+        /// The size of the tree that was to be the earlier one.
+        from: u64,
+        /// The size of the other.
+        to: u64,
+    },
     /// Stored bytes cannot be understood.
     #[error("the record at position {position} cannot be read: {what}")]
     Unreadable {

@@ -44,6 +44,7 @@ mod subject;
 mod texts;
 mod told;
 mod topics;
+mod tree;
 
 use std::sync::Arc;
 
@@ -80,6 +81,7 @@ pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};
 pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
+pub use tree::{Grown, Included};
 
 /// A handle on the ledger: cheap to clone, used from any task.
 #[derive(Clone)]
@@ -94,6 +96,7 @@ struct Shared {
     /// The tree of hashes over all records up to the head, or a record later: it is published just
     /// before the head. Who needs its root computes that; nobody need look at a record for it.
     tree: watch::Sender<Arc<Frontier>>,
+    leaves: tree::KeptLeaves,
     closing: CancellationToken,
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,

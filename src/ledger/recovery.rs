@@ -21,6 +21,7 @@ use super::{
     sequencer::QUEUE_MAX,
     staging::Desk,
     standing::Standing,
+    tree::KeptLeaves,
 };
 use crate::{
     journal::{Head, Journal, JournalError},
@@ -154,6 +155,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             head: watch::Sender::new(moment),
             tree: watch::Sender::new(Arc::new(summary.frontier)),
+            leaves: KeptLeaves::none(),
             closing: CancellationToken::new(),
             stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),

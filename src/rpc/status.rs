@@ -94,6 +94,7 @@ pub(crate) fn of_read(error: &ReadError) -> Status {
             .with("head", head)
             .retry_after(STORE_RETRY)
             .status(),
+        ReadError::Shrunk { .. } => bad_request(vec![("from_size".to_owned(), message)]),
         ReadError::Unreadable { position, what } => {
             tracing::error!(%position, what, "a stored record cannot be read");
             unreadable(Some(*position)).status()
