@@ -243,6 +243,12 @@ impl Assessment {
             | Event::FrameworkRegistered(_)
             | Event::SubjectRegistered(_)
             | Event::SubjectRenamed(_)
+            | Event::RedactionRequested(_)
+            | Event::TextRedacted(_)
+            | Event::RedactionRefused(_)
+            | Event::RedactionCompleted(_)
+            | Event::KeyRotated(_)
+            | Event::AccessRecorded(_)
             | Event::AssessmentOpened(_) => {}
         }
     }

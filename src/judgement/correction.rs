@@ -132,7 +132,13 @@ impl About {
             | Event::ChallengeReceived(_)
             | Event::ChallengeDecided(_)
             | Event::DraftShared(_)
-            | Event::SubjectRenamed(_) => Self::Neither,
+            | Event::SubjectRenamed(_)
+            | Event::RedactionRequested(_)
+            | Event::TextRedacted(_)
+            | Event::RedactionRefused(_)
+            | Event::RedactionCompleted(_)
+            | Event::KeyRotated(_)
+            | Event::AccessRecorded(_) => Self::Neither,
         }
     }
 
@@ -160,7 +166,13 @@ impl About {
             | Event::ChallengeDecided(_)
             | Event::DraftShared(_)
             | Event::RecordCorrected(_)
-            | Event::SubjectRenamed(_) => false,
+            | Event::SubjectRenamed(_)
+            | Event::RedactionRequested(_)
+            | Event::TextRedacted(_)
+            | Event::RedactionRefused(_)
+            | Event::RedactionCompleted(_)
+            | Event::KeyRotated(_)
+            | Event::AccessRecorded(_) => false,
         }
     }
 }

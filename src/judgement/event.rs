@@ -7,10 +7,11 @@
 use jiff::civil::Date;
 
 use super::{
-    AreaId, AssessmentId, AssessmentReopened, AssessmentWithdrawn, AudienceId, ChallengeDecided,
-    ChallengeReceived, Cycle, DraftShared, EntryContent, EntryId, FrameworkId, HoldPlaced,
-    HoldReleased, Label, LevelCode, OrganisationId, PersonId, Position, RecordCorrected, RecordId,
-    ScaleId, SignOffRefused, StreamId, SubjectId,
+    AccessRecorded, AreaId, AssessmentId, AssessmentReopened, AssessmentWithdrawn, AudienceId,
+    ChallengeDecided, ChallengeReceived, Cycle, DraftShared, EntryContent, EntryId, FrameworkId,
+    HoldPlaced, HoldReleased, KeyRotated, Label, LevelCode, OrganisationId, PersonId, Position,
+    RecordCorrected, RecordId, RedactionCompleted, RedactionRefused, RedactionRequested, ScaleId,
+    SignOffRefused, StreamId, SubjectId, TextRedacted,
 };
 use crate::merkle::Hash;
 
@@ -59,6 +60,18 @@ pub enum Event<T> {
     RecordCorrected(RecordCorrected<T>),
     /// A subject is called differently from a day on.
     SubjectRenamed(SubjectRenamed),
+    /// A records officer asks that a text of a record be erased.
+    RedactionRequested(RedactionRequested<T>),
+    /// Another one orders it: from here on nobody reads the text.
+    TextRedacted(TextRedacted),
+    /// Another one refuses it.
+    RedactionRefused(RedactionRefused<T>),
+    /// The text's key is destroyed.
+    RedactionCompleted(RedactionCompleted),
+    /// The ledger signs with another key, or with one of its keys no more.
+    KeyRotated(KeyRotated),
+    /// Somebody took evidence, an export or a case out of the ledger.
+    AccessRecorded(AccessRecorded<T>),
 }
 
 impl<T> Event<T> {
@@ -87,15 +100,23 @@ impl<T> Event<T> {
             Self::DraftShared(_) => "DraftShared",
             Self::RecordCorrected(_) => "RecordCorrected",
             Self::SubjectRenamed(_) => "SubjectRenamed",
+            Self::RedactionRequested(_) => "RedactionRequested",
+            Self::TextRedacted(_) => "TextRedacted",
+            Self::RedactionRefused(_) => "RedactionRefused",
+            Self::RedactionCompleted(_) => "RedactionCompleted",
+            Self::KeyRotated(_) => "KeyRotated",
+            Self::AccessRecorded(_) => "AccessRecorded",
         }
     }
 
-    /// The stream that the event belongs to; `None` for an event on an assessment, whose id the
-    /// record's header carries.
+    /// The stream that the event belongs to; `None` for an event on an assessment, or on a record
+    /// of any stream: then the record's header alone carries its name.
     #[must_use]
     pub fn own_stream(&self) -> Option<StreamId> {
         match self {
-            Self::PersonRegistered(_) => Some(StreamId::Ledger),
+            Self::PersonRegistered(_) | Self::KeyRotated(_) | Self::AccessRecorded(_) => {
+                Some(StreamId::Ledger)
+            }
             Self::FrameworkRegistered(event) => Some(StreamId::Framework(event.framework.clone())),
             Self::SubjectRegistered(event) => Some(StreamId::Subject(event.subject.clone())),
             Self::SubjectRenamed(event) => Some(StreamId::Subject(event.subject.clone())),
@@ -115,7 +136,11 @@ impl<T> Event<T> {
             | Self::RecordCorrected(_)
             | Self::SignOffRefused(_)
             | Self::AssessmentReopened(_)
-            | Self::AssessmentWithdrawn(_) => None,
+            | Self::AssessmentWithdrawn(_)
+            | Self::RedactionRequested(_)
+            | Self::TextRedacted(_)
+            | Self::RedactionRefused(_)
+            | Self::RedactionCompleted(_) => None,
         }
     }
 }

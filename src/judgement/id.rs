@@ -28,6 +28,8 @@ impl BadId {
 const SLUG: &str = "1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit";
 const CODE: &str = "1 to 63 of a-z, A-Z, 0-9, '.', '_', '+' and '-'";
 const CONSTANT: &str = "1 to 63 of A-Z, 0-9 and '_', beginning with a letter";
+const PATH: &str = "names of a-z and '_', or places from 0, joined by '/', at most 127 bytes";
+const KEY: &str = "a name, 8 hexadecimal digits and base64, joined by '+', at most 4096 bytes";
 
 fn is_slug(given: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -48,6 +50,35 @@ fn is_constant(given: &str) -> bool {
     given.len() <= ID_BYTES_MAX
         && given.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase())
         && given.bytes().all(allowed)
+}
+
+/// The longest path, in bytes: twice as long as any that a record has.
+const PATH_BYTES_MAX: usize = 127;
+
+fn is_path(given: &str) -> bool {
+    let name = |step: &str| step.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let place = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
+    let step = |step: &str| !step.is_empty() && (name(step) || place(step));
+    given.len() <= PATH_BYTES_MAX && given.split('/').all(step)
+}
+
+/// The longest verifier key, in bytes: one of ML-DSA-44 has half of them.
+const KEY_BYTES_MAX: usize = 4096;
+
+fn is_verifier_key(given: &str) -> bool {
+    let mut parts = given.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let in_name = |byte: u8| byte.is_ascii_graphic();
+    let in_key = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    given.len() <= KEY_BYTES_MAX
+        && !name.is_empty()
+        && name.bytes().all(in_name)
+        && id.len() == 8
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !key.is_empty()
+        && key.bytes().all(in_key)
 }
 
 macro_rules! name {
@@ -118,6 +149,10 @@ name!(/// A kind of comparator, for example `similar_areas`.
     ComparatorKind, "a comparator kind", CODE, is_code);
 name!(/// What areas of different frameworks have in common, for example `ecm.staying-safe`.
     Concept, "a concept", CODE, is_code);
+name!(/// Where a text stands in a record, for example `rationale` or `figures/0/measure`.
+    FieldPath, "the path of a field", PATH, is_path);
+name!(/// A key that verifies what the ledger signs, as C2SP's signed-note writes it.
+    VerifierKey, "a verifier key", KEY, is_verifier_key);
 name!(/// Why a grade was set, as the framework lists it, for example `MODERATION`. (Spec §3.1)
     ReasonCode, "a reason code", CONSTANT, is_constant);
 
@@ -422,6 +457,26 @@ mod tests {
             "an area id is 1 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or \
              digit; \"Being Healthy\" is not"
         );
+    }
+
+    #[test]
+    fn a_path_has_names_and_places() {
+        for good in ["rationale", "figures/0/measure", "decided_by/panel/name"] {
+            assert_eq!(FieldPath::parse(good).unwrap().as_str(), good);
+        }
+        let long = "a/".repeat(64) + "a";
+        for bad in ["", "/", "rationale/", "Rationale", "a child", "figures/0a", &long] {
+            assert!(FieldPath::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_key_is_that_of_a_signed_note() {
+        let good = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+        assert_eq!(VerifierKey::parse(good).unwrap().as_str(), good);
+        for bad in ["", "a+530d903a", "a+530d903+Aeky", "a b+530d903a+Aeky", "+530d903a+Aeky"] {
+            assert!(VerifierKey::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -66,7 +66,13 @@ impl<T> Event<T> {
             | Self::HoldReleased(_)
             | Self::ChallengeReceived(_)
             | Self::ChallengeDecided(_)
-            | Self::SubjectRenamed(_) => Bearing::Nothing,
+            | Self::SubjectRenamed(_)
+            | Self::RedactionRequested(_)
+            | Self::TextRedacted(_)
+            | Self::RedactionRefused(_)
+            | Self::RedactionCompleted(_)
+            | Self::KeyRotated(_)
+            | Self::AccessRecorded(_) => Bearing::Nothing,
         }
     }
 }

@@ -14,6 +14,7 @@ mod command;
 mod comparison;
 mod correction;
 mod current;
+mod custody;
 mod dangling;
 mod decide;
 mod digest;
@@ -29,6 +30,7 @@ mod milestone;
 mod person;
 mod position;
 mod proposal;
+mod redaction;
 mod refusal;
 mod state;
 mod text;
@@ -49,6 +51,7 @@ pub use command::{
 pub use comparison::{Comparison, compare};
 pub use correction::{About, Amendment, CorrectedField, Correction, RecordCorrected, Wording};
 pub use current::{Current, current, latest_first};
+pub use custody::{AccessKind, AccessRecorded, KeyChange, KeyRotated, Run};
 pub use dangling::{Dangling, Lack, Place};
 pub use decide::{Correctable, Decision, Known, Opened, Peer, Situation, decide};
 pub use digest::{audience_digest, edition_digest};
@@ -74,8 +77,9 @@ pub use framework::{
 pub use hold::{Hold, HoldKind, HoldPlaced, HoldReleased, Stops};
 pub use id::{
     AreaId, AssessmentId, AudienceId, BadId, ChallengeId, ComparatorKind, Concept, Cycle, Decimal,
-    DescriptorSetId, EntryId, FrameworkId, HoldId, Label, LevelCode, OrganisationId, PersonId,
-    ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+    DescriptorSetId, EntryId, FieldPath, FrameworkId, HoldId, Label, LevelCode, OrganisationId,
+    PersonId, ReasonCode, RecordId, RequestId, ScaleId, SectionId, StreamId, SubjectId,
+    VerifierKey,
 };
 pub use layout::{
     ADDRESSEE, Feed, Footnote, GradeTable, Layout, Letterhead, PUBLIC, PrintedSection,
@@ -83,6 +87,9 @@ pub use layout::{
 pub use milestone::{Bearing, Milestone};
 pub use person::{Caller, Decider, Deciding, Panel, Recorder, Role};
 pub use position::{Position, Revision};
+pub use redaction::{
+    LegalBasis, RedactionCompleted, RedactionRefused, RedactionRequested, TextRedacted,
+};
 pub use refusal::{NamedBy, Refusal};
 pub use state::{State, Step, TRANSITIONS, diagram};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};

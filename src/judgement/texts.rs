@@ -307,6 +307,14 @@ impl<T> Texts<T> for Event<T> {
             Self::DraftShared(event) => Event::DraftShared(event.map_texts(at, visit)?),
             Self::RecordCorrected(event) => Event::RecordCorrected(event.map_texts(at, visit)?),
             Self::SubjectRenamed(event) => Event::SubjectRenamed(event),
+            Self::RedactionRequested(event) => {
+                Event::RedactionRequested(event.map_texts(at, visit)?)
+            }
+            Self::TextRedacted(event) => Event::TextRedacted(event),
+            Self::RedactionRefused(event) => Event::RedactionRefused(event.map_texts(at, visit)?),
+            Self::RedactionCompleted(event) => Event::RedactionCompleted(event),
+            Self::KeyRotated(event) => Event::KeyRotated(event),
+            Self::AccessRecorded(event) => Event::AccessRecorded(event.map_texts(at, visit)?),
         })
     }
 }

@@ -203,6 +203,12 @@ fn place(keep: &Keep, dates: &Dates) -> Place {
         | Event::DraftShared(_)
         | Event::RecordCorrected(_)
         | Event::SubjectRenamed(_)
+        | Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_)
+        | Event::KeyRotated(_)
+        | Event::AccessRecorded(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => Place::Step,

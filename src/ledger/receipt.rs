@@ -63,6 +63,12 @@ impl Receipt {
                 | Event::DraftShared(_)
                 | Event::RecordCorrected(_)
                 | Event::SubjectRenamed(_)
+                | Event::RedactionRequested(_)
+                | Event::TextRedacted(_)
+                | Event::RedactionRefused(_)
+                | Event::RedactionCompleted(_)
+                | Event::KeyRotated(_)
+                | Event::AccessRecorded(_)
                 | Event::SignOffRefused(_)
                 | Event::AssessmentReopened(_)
                 | Event::AssessmentWithdrawn(_) => None,

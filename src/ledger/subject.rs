@@ -128,7 +128,13 @@ fn name(keep: &Keep) -> Option<DatedName> {
         | Event::ChallengeReceived(_)
         | Event::ChallengeDecided(_)
         | Event::DraftShared(_)
-        | Event::RecordCorrected(_) => return None,
+        | Event::RecordCorrected(_)
+        | Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_)
+        | Event::KeyRotated(_)
+        | Event::AccessRecorded(_) => return None,
     };
     Some(DatedName { name: name.to_string(), from, position: record.position })
 }

@@ -117,6 +117,8 @@ fn fullest() -> Vec<Sample> {
     samples.push(sample(full_frame(), transcribed_act(), full_signature()));
     samples.extend(endings().into_iter().map(sample_of));
     samples.extend(marks().into_iter().map(sample_of));
+    samples.extend(redactions().into_iter().map(sample_of));
+    samples.extend(custody().into_iter().map(sample_of));
     samples
 }
 
@@ -353,6 +355,60 @@ fn marks() -> Vec<Event<Text>> {
         Event::SubjectRenamed(SubjectRenamed {
             subject: SubjectId::parse("leicester-city").unwrap(),
             name: Label::parse("Leicester").unwrap(),
+        }),
+    ]
+}
+
+fn redactions() -> Vec<Event<Text>> {
+    let (request, record) = (Position::new(9), Position::new(5));
+    let field = FieldPath::parse("figures/0/measure").unwrap();
+    let record_hash = Hash::new([0xdd; 32]);
+    vec![
+        Event::RedactionRequested(RedactionRequested {
+            record,
+            record_hash,
+            field: field.clone(),
+            basis: LegalBasis::ErasureRequest,
+            reference: Some(text("a reference")),
+            replacement: text("a child"),
+        }),
+        Event::TextRedacted(TextRedacted {
+            request,
+            record,
+            record_hash,
+            record_id: RecordId::parse("0190aaaa-0000-7000-8000-000000000005").unwrap(),
+            field: field.clone(),
+            commitment: [0xee; 32],
+            basis: LegalBasis::Safeguarding,
+        }),
+        Event::RedactionRefused(RedactionRefused {
+            request,
+            record,
+            field: field.clone(),
+            ground: text("a ground"),
+        }),
+        Event::RedactionCompleted(RedactionCompleted {
+            order: Position::new(10),
+            record,
+            field,
+            checkpoint_size: 12,
+        }),
+    ]
+}
+
+fn custody() -> Vec<Event<Text>> {
+    let key = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    let (first, last) = (Position::new(1), Position::new(12));
+    vec![
+        Event::KeyRotated(KeyRotated {
+            key: VerifierKey::parse(key).unwrap(),
+            change: KeyChange::Retired,
+        }),
+        Event::AccessRecorded(AccessRecorded {
+            kind: AccessKind::Case,
+            of: StreamId::parse("subjects/leicester-city/assessments/apa-2006").ok(),
+            records: Some(Run { first, last }),
+            purpose: Some(text("a purpose")),
         }),
     ]
 }

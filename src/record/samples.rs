@@ -394,6 +394,8 @@ fn event() -> impl Strategy<Value = Event<Text>> {
         3 => editions().boxed(),
         3 => marks::endings().boxed(),
         6 => marks::marks(),
+        4 => marks::redactions(),
+        2 => marks::custody(),
     ]
 }
 

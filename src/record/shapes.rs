@@ -10,8 +10,9 @@ const PACKAGE: &str = "judgement.ledger.v1";
 
 /// Every string that a record holds, with the reason why it can never be a person's writing: an
 /// id or code has a fixed alphabet and no space, a name is made of ids, a label is registered
-/// reference data, a number is digits.
+/// reference data, a number is digits, a path is made of names of fields, a key is public and drawn.
 const STRINGS: &[(&str, &str)] = &[
+    ("AccessRecorded.of", "name"),
     ("AssessmentOpened.cycle", "id"),
     ("AssessmentOpened.earlier", "name"),
     ("AssessmentOpened.framework", "name"),
@@ -38,6 +39,7 @@ const STRINGS: &[(&str, &str)] = &[
     ("GradeSet.area", "id"),
     ("HoldPlaced.hold", "id"),
     ("HoldReleased.hold", "id"),
+    ("KeyRotated.vkey", "key"),
     ("PersonRegistered.organisation", "id"),
     ("Record.reason", "code"),
     ("Record.stream", "name"),
@@ -45,6 +47,9 @@ const STRINGS: &[(&str, &str)] = &[
     ("RecordCorrected.entry", "id"),
     ("RecordCorrected.reason", "code"),
     ("Recorder.organisation", "id"),
+    ("RedactionCompleted.field", "path"),
+    ("RedactionRefused.field", "path"),
+    ("RedactionRequested.field", "path"),
     ("SignOffRefused.organisation", "id"),
     ("SignedOff.organisation", "id"),
     ("Standing.level", "code"),
@@ -55,6 +60,7 @@ const STRINGS: &[(&str, &str)] = &[
     ("SubjectRegistered.subject_kind", "label"),
     ("SubjectRenamed.display_name", "label"),
     ("SubjectRenamed.subject", "name"),
+    ("TextRedacted.field", "path"),
 ];
 
 fn pool() -> DescriptorPool {

@@ -8,10 +8,12 @@
 mod assessment;
 mod audit;
 mod correction;
+mod custody;
 mod entry;
 mod marks;
 mod person;
 mod record;
+mod redaction;
 mod reference;
 mod value;
 

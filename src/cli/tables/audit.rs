@@ -68,10 +68,43 @@ fn noted(row: &pb::AuditRow) -> Option<String> {
         let (audience, known) = (&draft.audience, draft.known_at_position);
         return Some(format!("{event} with {to} as {audience}, as known at record {known}"));
     }
+    if let Some(redaction) = &row.redaction {
+        return Some(format!("{event} {}", redacted(redaction)));
+    }
+    if let Some(key) = &row.key {
+        let change = words(key.change().as_str_name(), "KEY_CHANGE_");
+        return Some(format!("{event} {}: {change}", key.vkey));
+    }
+    if let Some(access) = &row.access {
+        return Some(format!("{event} {}", taken(access)));
+    }
     let correction = row.correction.as_ref()?;
     let field = words(correction.field().as_str_name(), "CORRECTED_FIELD_");
     let (record, right) = (correction.corrected_record, value(correction.corrected.as_ref()));
     Some(format!("{event} record {record}, {field}: {right}"))
+}
+
+/// Which text is redacted, on what basis, what stands in its place, or why it is not.
+fn redacted(redaction: &pb::Redaction) -> String {
+    let basis = (redaction.legal_basis() != pb::LegalBasis::Unspecified)
+        .then(|| format!(" ({})", words(redaction.legal_basis().as_str_name(), "LEGAL_BASIS_")));
+    let instead = text(redaction.replacement.as_ref()).filter(|it| !it.is_empty());
+    let instead = instead.map(|it| format!(", instead: {it}"));
+    let asked = text(redaction.reference.as_ref()).map(|it| format!(", reference {it}"));
+    let ground = text(redaction.ground.as_ref()).map(|it| format!(": {it}"));
+    let said: String = [basis, asked, instead, ground].into_iter().flatten().collect();
+    format!("{} of record {}{said}", redaction.field, redaction.redacted_record)
+}
+
+/// What was taken out of the ledger, of what, and for what.
+fn taken(access: &pb::Access) -> String {
+    let kind = words(access.kind().as_str_name(), "ACCESS_KIND_");
+    let of = (!access.of.is_empty()).then(|| format!(" of {}", stream(&access.of)));
+    let run = (access.first_position != 0)
+        .then(|| format!(", records {} to {}", access.first_position, access.last_position));
+    let purpose = text(access.purpose.as_ref()).map(|it| format!(": {it}"));
+    let said: String = [of, run, purpose].into_iter().flatten().collect();
+    format!("{kind}{said}")
 }
 
 /// The event, with the grade or entry that it is about.

@@ -99,6 +99,29 @@ fn event(event: Option<&Event>) -> String {
         Event::DraftShared(it) => format!("DraftShared as known at record {}", it.position),
         Event::RecordCorrected(it) => format!("RecordCorrected record {}", it.position),
         Event::SubjectRenamed(it) => format!("SubjectRenamed {}", it.display_name),
+        Event::RedactionRequested(it) => {
+            let basis = words(it.legal_basis().as_str_name(), "LEGAL_BASIS_");
+            format!("RedactionRequested {} of record {} ({basis})", it.field, it.position)
+        }
+        Event::TextRedacted(it) => {
+            let basis = words(it.legal_basis().as_str_name(), "LEGAL_BASIS_");
+            format!("TextRedacted {} of record {} ({basis})", it.field, it.position)
+        }
+        Event::RedactionRefused(it) => {
+            format!("RedactionRefused {} of record {}", it.field, it.position)
+        }
+        Event::RedactionCompleted(it) => {
+            format!("RedactionCompleted {} of record {}", it.field, it.position)
+        }
+        Event::KeyRotated(it) => {
+            let change = words(it.change().as_str_name(), "KEY_CHANGE_");
+            format!("KeyRotated {}: {change}", it.vkey)
+        }
+        Event::AccessRecorded(it) => {
+            let of = Some(&it.of).filter(|of| !of.is_empty());
+            let of = of.map(|of| format!(" of {}", audit::stream(of))).unwrap_or_default();
+            format!("AccessRecorded {}{of}", words(it.access_kind().as_str_name(), "ACCESS_KIND_"))
+        }
     }
 }
 

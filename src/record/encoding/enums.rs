@@ -2,8 +2,8 @@
 
 use crate::{
     judgement::{
-        Basis, ChallengeKind, ChangeKind, CorrectedField, FollowUpStatus, HoldKind, Kind,
-        LetterPart, NonGrade, PointOutcome, Role, Stops,
+        AccessKind, Basis, ChallengeKind, ChangeKind, CorrectedField, FollowUpStatus, HoldKind,
+        KeyChange, Kind, LegalBasis, LetterPart, NonGrade, PointOutcome, Role, Stops,
     },
     pb,
 };
@@ -91,3 +91,10 @@ numbered!(
     CorrectedField,
     [DecidedBy, DecidedOn, EffectiveOn, Reason, Transcription]
 );
+numbered!(
+    LegalBasis,
+    LegalBasis,
+    [ErasureRequest, Objection, CourtOrder, RetentionExpired, UnlawfullyRecorded, Safeguarding,]
+);
+numbered!(KeyChange, KeyChange, [Added, Retired]);
+numbered!(AccessKind, AccessKind, [Trail, EntryBundles, Case, Evidence, Stream, Letter, Openings]);

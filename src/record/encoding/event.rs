@@ -45,6 +45,12 @@ pub(super) fn store(event: &Event<Commitment>) -> Arm {
         Event::DraftShared(event) => Arm::DraftShared(event.store()),
         Event::RecordCorrected(event) => Arm::RecordCorrected(event.store()),
         Event::SubjectRenamed(event) => Arm::SubjectRenamed(event.store()),
+        Event::RedactionRequested(event) => Arm::RedactionRequested(event.store()),
+        Event::TextRedacted(event) => Arm::TextRedacted(event.store()),
+        Event::RedactionRefused(event) => Arm::RedactionRefused(event.store()),
+        Event::RedactionCompleted(event) => Arm::RedactionCompleted(event.store()),
+        Event::KeyRotated(event) => Arm::KeyRotated(event.store()),
+        Event::AccessRecorded(event) => Arm::AccessRecorded(event.store()),
     }
 }
 
@@ -72,6 +78,12 @@ pub(super) fn read(arm: &Arm) -> Read<Event<Commitment>> {
         Arm::DraftShared(v1) => Event::DraftShared(Stored::read(v1)?),
         Arm::RecordCorrected(v1) => Event::RecordCorrected(Stored::read(v1)?),
         Arm::SubjectRenamed(v1) => Event::SubjectRenamed(Stored::read(v1)?),
+        Arm::RedactionRequested(v1) => Event::RedactionRequested(Stored::read(v1)?),
+        Arm::TextRedacted(v1) => Event::TextRedacted(Stored::read(v1)?),
+        Arm::RedactionRefused(v1) => Event::RedactionRefused(Stored::read(v1)?),
+        Arm::RedactionCompleted(v1) => Event::RedactionCompleted(Stored::read(v1)?),
+        Arm::KeyRotated(v1) => Event::KeyRotated(Stored::read(v1)?),
+        Arm::AccessRecorded(v1) => Event::AccessRecorded(Stored::read(v1)?),
     })
 }
 

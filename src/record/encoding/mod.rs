@@ -7,12 +7,14 @@
 
 mod act;
 mod correction;
+mod custody;
 mod edition;
 mod entry;
 mod enums;
 mod event;
 mod fields;
 mod marks;
+mod redaction;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -124,7 +126,7 @@ impl Record {
 
 /// Whether a field of `Record` has this number. The descriptors are asked in a test.
 const fn is_known(field: u32) -> bool {
-    matches!(field, 1..=19 | 32..=52)
+    matches!(field, 1..=19 | 32..=58)
 }
 
 impl Stored for Record {

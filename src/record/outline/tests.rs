@@ -77,8 +77,8 @@ fn a_newer_record_is_named_as_decoding_names_it() {
     let bare = bytes_of(&bare_frame());
     let mut message = pb::Record::decode(bare.clone()).unwrap();
     message.event = None;
-    let newer = [message.encode_to_vec().as_slice(), &[0xaa, 0x03, 0x01, 0x00]].concat();
-    assert_eq!(Outline::of(&newer), Err(Unreadable::Newer { field: 53 }));
+    let newer = [message.encode_to_vec().as_slice(), &[0xda, 0x03, 0x01, 0x00]].concat();
+    assert_eq!(Outline::of(&newer), Err(Unreadable::Newer { field: 59 }));
     let none = Err(Unreadable::Malformed { what: "Record.event" });
     assert_eq!(Outline::of(&message.encode_to_vec()), none);
 }

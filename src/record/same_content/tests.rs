@@ -35,7 +35,13 @@ fn framework() -> Framework {
 fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
     let expected = Some(Expected::Any);
     let order = match event.clone() {
-        Event::PersonRegistered(_) => return None,
+        Event::PersonRegistered(_)
+        | Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_)
+        | Event::KeyRotated(_)
+        | Event::AccessRecorded(_) => return None,
         Event::FrameworkRegistered(it) => {
             let framework = Arc::new(Framework { id: it.framework, ..framework() });
             let order = RegisterFramework { framework, document: Arc::from(DOCUMENT) };

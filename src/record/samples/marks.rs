@@ -1,8 +1,9 @@
-//! Samples of what ends an edition, is noted beside grades and entries, or corrects a record.
+//! Samples of what ends an edition, is noted beside grades and entries, corrects a record or erases
+//! a text of one.
 
 use proptest::{collection::vec, option, prelude::*};
 
-use super::{date, decider, figure, hash, id, label, organisation, text};
+use super::{date, decider, figure, hash, id, label, organisation, text, uuid};
 use crate::judgement::*;
 
 /// What ends an edition.
@@ -97,4 +98,92 @@ fn corrections() -> BoxedStrategy<Event<Text>> {
             Event::RecordCorrected(RecordCorrected { record, about, from, to })
         })
         .boxed()
+}
+
+fn path() -> impl Strategy<Value = FieldPath> {
+    let paths = prop::sample::select(vec!["rationale", "text", "figures/0/measure", "name"]);
+    paths.prop_map(|it| FieldPath::parse(it).unwrap())
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    (1_u64..).prop_map(Position::new)
+}
+
+/// What erases texts.
+pub(super) fn redactions() -> BoxedStrategy<Event<Text>> {
+    let bases = || {
+        prop::sample::select(vec![
+            LegalBasis::ErasureRequest,
+            LegalBasis::Objection,
+            LegalBasis::CourtOrder,
+            LegalBasis::RetentionExpired,
+            LegalBasis::UnlawfullyRecorded,
+            LegalBasis::Safeguarding,
+        ])
+    };
+    let asked = (position(), hash(), path(), bases(), option::of(text()), text());
+    let ordered = ((position(), position()), hash(), uuid(), path(), any::<[u8; 32]>(), bases());
+    prop_oneof![
+        asked.prop_map(|(record, record_hash, field, basis, reference, replacement)| {
+            Event::RedactionRequested(RedactionRequested {
+                record,
+                record_hash,
+                field,
+                basis,
+                reference,
+                replacement,
+            })
+        }),
+        ordered.prop_map(|((request, record), record_hash, id, field, commitment, basis)| {
+            let record_id = RecordId::new(id);
+            Event::TextRedacted(TextRedacted {
+                request,
+                record,
+                record_hash,
+                record_id,
+                field,
+                commitment,
+                basis,
+            })
+        }),
+        (position(), position(), path(), text()).prop_map(|(request, record, field, ground)| {
+            Event::RedactionRefused(RedactionRefused { request, record, field, ground })
+        }),
+        (position(), position(), path(), any::<u64>()).prop_map(
+            |(order, record, field, checkpoint_size)| {
+                Event::RedactionCompleted(RedactionCompleted {
+                    order,
+                    record,
+                    field,
+                    checkpoint_size,
+                })
+            }
+        ),
+    ]
+    .boxed()
+}
+
+/// The keys that the ledger signs with, and what was taken out of it.
+pub(super) fn custody() -> BoxedStrategy<Event<Text>> {
+    let key = "example\\.com/log\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{4,8}"
+        .prop_map(|it| VerifierKey::parse(&it).unwrap());
+    let changes = prop::sample::select(vec![KeyChange::Added, KeyChange::Retired]);
+    let kinds = prop::sample::select(vec![
+        AccessKind::Trail,
+        AccessKind::EntryBundles,
+        AccessKind::Case,
+        AccessKind::Evidence,
+        AccessKind::Stream,
+        AccessKind::Letter,
+        AccessKind::Openings,
+    ]);
+    let run = (position(), position()).prop_map(|(first, last)| Run { first, last });
+    let taken = (kinds, option::of(id(StreamId::parse)), option::of(run), option::of(text()));
+    prop_oneof![
+        (key, changes).prop_map(|(key, change)| Event::KeyRotated(KeyRotated { key, change })),
+        taken.prop_map(|(kind, of, records, purpose)| {
+            Event::AccessRecorded(AccessRecorded { kind, of, records, purpose })
+        }),
+    ]
+    .boxed()
 }

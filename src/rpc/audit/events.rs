@@ -1,7 +1,7 @@
 //! The names of events, as requests state them.
 
 /// Every event that can be recorded so far. (Spec §4)
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 27] = [
     "PersonRegistered",
     "FrameworkRegistered",
     "SubjectRegistered",
@@ -23,6 +23,12 @@ const EVENTS: [&str; 21] = [
     "DraftShared",
     "RecordCorrected",
     "SubjectRenamed",
+    "RedactionRequested",
+    "TextRedacted",
+    "RedactionRefused",
+    "RedactionCompleted",
+    "KeyRotated",
+    "AccessRecorded",
 ];
 
 /// The event of this name.

@@ -344,6 +344,12 @@ fn sent_to(assessment: &Assessment, records: &Records) -> Result<Option<pb::Addr
         | Event::DraftShared(_)
         | Event::RecordCorrected(_)
         | Event::SubjectRenamed(_)
+        | Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_)
+        | Event::KeyRotated(_)
+        | Event::AccessRecorded(_)
         | Event::SignOffRefused(_)
         | Event::AssessmentReopened(_)
         | Event::AssessmentWithdrawn(_) => None,

@@ -6,8 +6,9 @@ use super::{
     Names,
     assessment::award,
     correction::{Righted, stated},
-    marks,
+    custody, marks,
     person::{decider, person},
+    redaction,
     value::{basis, change, date, optional_name, optional_text, role, text, timestamp},
 };
 use crate::{
@@ -103,6 +104,14 @@ fn about(read: &ReadRecord, within: Option<&AssessmentRead>, names: Names<'_>) -
             pb::AuditRow { correction: Some(stated(read, it, names)), ..row }
         }
         Event::SubjectRenamed(it) => pb::AuditRow { display_name: it.name.to_string(), ..row },
+        Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_) => {
+            pb::AuditRow { redaction: redaction::stated(&read.event), ..row }
+        }
+        Event::KeyRotated(it) => pb::AuditRow { key: Some(custody::key(it)), ..row },
+        Event::AccessRecorded(it) => pb::AuditRow { access: Some(custody::access(it)), ..row },
         Event::PersonRegistered(_)
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
@@ -142,6 +151,12 @@ fn about_edition(event: &Event<Shown>) -> pb::AuditRow {
         | Event::FrameworkRegistered(_)
         | Event::SubjectRegistered(_)
         | Event::SubjectRenamed(_)
+        | Event::RedactionRequested(_)
+        | Event::TextRedacted(_)
+        | Event::RedactionRefused(_)
+        | Event::RedactionCompleted(_)
+        | Event::KeyRotated(_)
+        | Event::AccessRecorded(_)
         | Event::AssessmentOpened(_)
         | Event::AddresseeSet(_)
         | Event::GradeSet(_)
