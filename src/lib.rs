@@ -79,6 +79,7 @@ pub mod merkle;
 pub mod pb;
 pub mod record;
 pub mod rpc;
+pub mod signer;
 pub mod telemetry;
 pub mod vault;
 pub mod views;

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::signing::{self, SignerOptions, SigningError};
 use crate::{
     disk::{RealDisk, Reserve},
     journal::{
@@ -25,7 +26,8 @@ use crate::{
     },
     judgement::Position,
     ledger::{
-        self, BuiltInError, Clock, Follower, Ledger, Parts, Progress, Sequencer, Stop, filing,
+        self, BuiltInError, Clock, Follower, Ledger, Notary, NotaryError, Parts, Progress,
+        Sequencer, Stop, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
@@ -38,6 +40,8 @@ pub struct EngineOptions {
     pub data: PathBuf,
     /// The file of the master key; made if it is not there.
     pub master_key: PathBuf,
+    /// What signs the ledger.
+    pub signer: SignerOptions,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -80,6 +84,12 @@ pub enum EngineError {
     /// The built-in frameworks cannot be registered.
     #[error("the built-in frameworks cannot be registered")]
     BuiltIn(#[from] BuiltInError),
+    /// The ledger cannot be signed.
+    #[error("the ledger cannot be signed")]
+    Signing(#[from] SigningError),
+    /// The notary failed.
+    #[error("the notary failed")]
+    Notary(#[from] NotaryError),
     /// A thread cannot be started or ended badly.
     #[error("a thread of the ledger failed")]
     Thread,
@@ -94,10 +104,12 @@ pub struct Engine {
 }
 
 /// The threads of a ledger. Appends block the thread that awaits them, and so does what the views
-/// do: each has one of its own.
+/// and the signer do: each has one of its own.
 struct Threads {
     sequencer: JoinHandle<Stop>,
     follower: JoinHandle<Result<(), ledger::OpenError>>,
+    /// None until the ledger's first records are there.
+    notary: Option<JoinHandle<Result<(), NotaryError>>>,
 }
 
 impl Threads {
@@ -108,13 +120,25 @@ impl Threads {
         let sequencer = sequencer.map_err(|_| EngineError::Thread)?;
         let follower = named("views-follower").spawn(move || other.block_on(follower.run()));
         let follower = follower.map_err(|_| EngineError::Thread)?;
-        Ok(Self { sequencer, follower })
+        Ok(Self { sequencer, follower, notary: None })
     }
 
-    /// Waits until both have ended, which they do once the ledger is closed. Blocks.
+    /// Starts to sign.
+    fn notarise(&mut self, notary: Notary) -> Result<(), EngineError> {
+        let (runtime, named) = (Handle::current(), std::thread::Builder::new());
+        let notary = named.name("notary".to_owned()).spawn(move || runtime.block_on(notary.run()));
+        self.notary = Some(notary.map_err(|_| EngineError::Thread)?);
+        Ok(())
+    }
+
+    /// Waits until all have ended, which they do once the ledger is closed. Blocks.
     fn join(self) -> Result<Stop, EngineError> {
         let stop = self.sequencer.join().map_err(|_| EngineError::Thread)?;
+        let notarised = self.notary.map(JoinHandle::join);
         self.follower.join().map_err(|_| EngineError::Thread)??;
+        if let Some(notarised) = notarised {
+            notarised.map_err(|_| EngineError::Thread)??;
+        }
         Ok(stop)
     }
 }
@@ -152,6 +176,7 @@ impl Engine {
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
+        let signing = signing::open(&options.signer, &*journal, id, entropy).await?;
         let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
         let views_options = views_options(id, cache_bytes);
         let known = Known::noted(&path, id.as_bytes(), views_options.codec);
@@ -166,12 +191,14 @@ impl Engine {
             zone: zone.clone(),
         };
         let (ledger, sequencer, follower) = Ledger::open(parts, progress).await?;
-        let threads = Threads::start(sequencer, follower)?;
-        if let Err(error) = ledger.register_built_in().await {
+        // Before the sequencer runs: nothing is added to a journal that is not the one signed.
+        let notary = ledger.notarised_by(signing).await?;
+        let mut threads = Threads::start(sequencer, follower)?;
+        if let Err(error) = begin(&ledger, notary, &mut threads).await {
             ledger.close();
             // Why the views cannot be had says more than that the ledger was closed for it.
             blocking(|| threads.join()).await??;
-            return Err(error.into());
+            return Err(error);
         }
         Ok(Self { ledger, journal, threads, _watch: watch })
     }
@@ -202,6 +229,19 @@ impl Engine {
         }
         Ok(stop)
     }
+}
+
+/// The first records of a ledger, and its first checkpoint after a start.
+async fn begin(
+    ledger: &Ledger,
+    mut notary: Notary,
+    threads: &mut Threads,
+) -> Result<(), EngineError> {
+    if ledger.read_only().is_none() {
+        ledger.register_built_in().await?;
+        notary.begin().await?;
+    }
+    threads.notarise(notary)
 }
 
 /// How often the disk is looked at: views that are behind may run into a full disk within half a

@@ -23,6 +23,7 @@ mod letter;
 mod output;
 mod refusal;
 mod serve;
+pub mod signing;
 mod stream;
 mod summary;
 mod tables;

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use super::{
     Act, Addressee, AreaId, AssessmentId, AssessmentOpened, AudienceId, Caller, ChallengeId,
     ChallengeKind, Correction, EntryContent, EntryId, Expected, ExpectedRevision, Fallback,
-    Framework, FrameworkId, HoldId, HoldKind, Label, LevelCode, NonGrade, OrganisationId, Point,
-    PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
+    Framework, FrameworkId, HoldId, HoldKind, KeyRotated, Label, LevelCode, NonGrade,
+    OrganisationId, Point, PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -34,6 +34,8 @@ pub enum Order<T> {
     RenameSubject(RenameSubject),
     /// Something on one assessment.
     Assess(AssessmentId, AssessmentOrder<T>),
+    /// Say that the ledger signs with a key from now on, or no more: the service's own.
+    RotateKey(KeyRotated),
 }
 
 /// What is ordered on one assessment.
@@ -84,6 +86,7 @@ impl<T> Order<T> {
             Self::RegisterSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::RenameSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::Assess(assessment, _) => StreamId::Assessment(assessment.clone()),
+            Self::RotateKey(_) => StreamId::Ledger,
         }
     }
 }

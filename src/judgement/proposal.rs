@@ -39,9 +39,16 @@ impl<T: Clone> Order<T> {
                 let (subject, name) = (order.subject.clone(), order.name.clone());
                 Some(Event::SubjectRenamed(SubjectRenamed { subject, name }))
             }
-            (Self::RegisterFramework(_) | Self::RegisterSubject(_) | Self::RenameSubject(_), _) => {
-                None
+            (Self::RotateKey(order), Event::KeyRotated(_)) => {
+                Some(Event::KeyRotated(order.clone()))
             }
+            (
+                Self::RegisterFramework(_)
+                | Self::RegisterSubject(_)
+                | Self::RenameSubject(_)
+                | Self::RotateKey(_),
+                _,
+            ) => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Ledger, Mode, Submission, SubmitError};
+use super::{Introduction, Ledger, Mode, Submission, SubmitError};
 use crate::{
     judgement::{
         Act, BadId, Caller, Command, Framework, Order, OrganisationId, RegisterFramework,
@@ -53,23 +53,32 @@ impl Ledger {
         Ok(())
     }
 
+    /// The service as a caller, introduced if need be.
+    ///
+    /// # Errors
+    /// [`BuiltInError`] if its name is none.
+    pub(super) fn service(&self) -> Result<(Caller, Vec<Introduction>), BuiltInError> {
+        let organisation = OrganisationId::parse(SERVICE)?;
+        let mut introductions = self.introductions();
+        let person = introductions.person(&organisation, &Text::parse(SERVICE)?);
+        let caller = Caller { person, organisation, roles: vec![Role::Service] };
+        Ok((caller, introductions.into_new()))
+    }
+
     async fn register(
         &self,
         framework: Framework,
         document: Arc<[u8]>,
     ) -> Result<(), BuiltInError> {
-        let organisation = OrganisationId::parse(SERVICE)?;
-        let mut introductions = self.introductions();
-        let person = introductions.person(&organisation, &Text::parse(SERVICE)?);
+        let (caller, introductions) = self.service()?;
         // Of this document, for ever: a ledger that was cut off here registers it once.
         let request = Uuid::new_v5(&Uuid::NAMESPACE_OID, &document);
         let order = RegisterFramework { framework: Arc::new(framework), document };
         let command = Command {
-            caller: Caller { person, organisation, roles: vec![Role::Service] },
+            caller,
             act: Act::of_service(RequestId::new(request)),
             order: Order::RegisterFramework(order),
         };
-        let introductions = introductions.into_new();
         let commands = vec![command];
         self.submit(Submission { commands, introductions, mode: Mode::Record }).await?;
         Ok(())

@@ -1,5 +1,6 @@
 //! Under which keys the journal files a record: its stream, its request, its cycle, its subject, and
-//! whether it registers somebody or something that commands are decided with.
+//! whether it registers somebody or something that commands are decided with, or tells of a key
+//! that the ledger signs with.
 //!
 //! What decides is found through these keys, which the journal keeps in its checksummed footers,
 //! and never through a view alone. A key is a short hash and may collide: whoever finds a record
@@ -16,6 +17,7 @@ const STREAM: &[u8] = b"judgement-ledger/key/stream\0";
 const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
 const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
 const OPENED: &[u8] = b"judgement-ledger/key/opened\0";
+const ROTATIONS: &[u8] = b"judgement-ledger/key/rotations\0";
 const REGISTRATIONS: &[u8] = b"judgement-ledger/key/registrations\0";
 
 /// The key of a stream: every record of it is filed there.
@@ -44,6 +46,11 @@ pub(super) fn of_registrations() -> Key {
     key(&[REGISTRATIONS])
 }
 
+/// The key of all records that tell of a key which the ledger signs with.
+pub(super) fn of_rotations() -> Key {
+    key(&[ROTATIONS])
+}
+
 /// The keys of a stored record; none if its header cannot be read.
 pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     let Some(headline) = Headline::of(record) else { return Vec::new() };
@@ -58,6 +65,9 @@ pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     }
     if headline.registers() {
         keys.push(of_registrations());
+    }
+    if headline.rotates() {
+        keys.push(of_rotations());
     }
     keys
 }

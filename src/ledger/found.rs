@@ -51,7 +51,9 @@ impl Found {
         let stream = stage.stream(&order.stream()).await?;
         let taken = stream.is_some();
         match order {
-            Order::RegisterFramework(_) | Order::RegisterSubject(_) => Ok(Self::Name { taken }),
+            Order::RegisterFramework(_) | Order::RegisterSubject(_) | Order::RotateKey(_) => {
+                Ok(Self::Name { taken })
+            }
             Order::RenameSubject(_) => Ok(Self::Subject { last: stream.map(|it| it.last) }),
             Order::Assess(id, AssessmentOrder::Open(opening)) => {
                 let subject = StreamId::Subject(id.subject().clone());

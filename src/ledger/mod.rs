@@ -9,6 +9,8 @@
 //! - A refused command appends nothing and burns no position. (Spec §4.6)
 //! - When an append has an unknown outcome or a flush has failed, the sequencer stops for good;
 //!   opening the ledger again tells what became of it.
+//! - A [`Notary`] signs what is published, soon after; a journal that is not the one that was signed
+//!   is served read-only.
 //! - The sequencer never waits for the views. A [`Follower`] brings them up to the journal after a
 //!   start, and anew where they break; who reads them waits meanwhile, or is refused.
 
@@ -21,12 +23,14 @@ mod decoding;
 mod directory;
 mod earlier;
 mod errors;
+mod evidence;
 mod filing;
 mod fold;
 mod follower;
 mod found;
 mod mark;
 mod moment;
+mod notary;
 mod passing_on;
 mod peers;
 mod query;
@@ -69,9 +73,11 @@ pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
 pub use condition::{Condition, Test, Within};
 pub use directory::{Introduction, Introductions};
 pub use errors::{ReadError, SubmitError};
+pub use evidence::{Contradiction, Published, ReadOnly};
 pub use follower::Follower;
 pub use mark::BadMark;
 pub use moment::Moment;
+pub use notary::{Notary, NotaryError};
 pub use passing_on::{PassedOn, PassedText, Streamed};
 pub use reading::{
     AsOf, AssessmentRead, DatedName, Found, Holds, KnownAt, Order, ReadRecord, Shown, SubjectRead,
@@ -97,6 +103,7 @@ struct Shared {
     /// before the head. Who needs its root computes that; nobody need look at a record for it.
     tree: watch::Sender<Arc<Frontier>>,
     leaves: tree::KeptLeaves,
+    evidence: evidence::Evidence,
     closing: CancellationToken,
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,

@@ -150,6 +150,11 @@ impl Sequencer {
     }
 
     async fn record(&mut self, first: Pending) -> Result<(), Stop> {
+        let read_only = *self.shared.evidence.read_only.borrow();
+        if let Some(read_only) = read_only {
+            reply(first.answer, Err(SubmitError::ReadOnly(read_only)));
+            return Ok(());
+        }
         let now = match self.time.next((self.clock)()) {
             Ok(now) => now,
             Err(untrusted) => {

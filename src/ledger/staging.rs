@@ -258,7 +258,10 @@ impl<'a> Stage<'a> {
         let recorder = Recorder { person, role, organisation };
         let document = match &order {
             Order::RegisterFramework(registering) => Some(registering),
-            Order::RegisterSubject(_) | Order::RenameSubject(_) | Order::Assess(_, _) => None,
+            Order::RegisterSubject(_)
+            | Order::RenameSubject(_)
+            | Order::Assess(_, _)
+            | Order::RotateKey(_) => None,
         };
         let beside = document.map(|it| Bytes::from(it.document.to_vec()));
         let stream = order.stream();

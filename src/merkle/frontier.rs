@@ -54,6 +54,17 @@ impl Frontier {
         self.size = self.size.saturating_add(1);
     }
 
+    /// Whether this tree may have grown from an earlier one, as far as both edges tell: every
+    /// perfect subtree that still stands at this edge is what it was. It takes the hashes between
+    /// to be sure; see [`ConsistencyProof`](super::ConsistencyProof).
+    #[must_use]
+    pub fn may_follow(&self, earlier: &Self) -> bool {
+        let above = (self.size ^ earlier.size).checked_ilog2().map_or(0, |it| it.saturating_add(1));
+        let same = self.size.unbounded_shr(above).count_ones();
+        let same = usize::try_from(same).unwrap_or(usize::MAX);
+        self.size >= earlier.size && self.peaks.get(..same) == earlier.peaks.get(..same)
+    }
+
     /// The root of the tree, as RFC 9162 §2.1.1 defines it.
     #[must_use]
     pub fn root(&self) -> Hash {
@@ -164,6 +175,22 @@ mod tests {
             }
         }
         assert!(told.is_empty());
+    }
+
+    #[test]
+    fn a_tree_may_follow_what_it_grew_from_and_not_what_its_edge_contradicts() {
+        let leaves = leaves(40);
+        for size in 0..=leaves.len() {
+            for earlier in 0..=size {
+                let (now, then) = (frontier(&leaves[..size]), frontier(&leaves[..earlier]));
+                assert!(now.may_follow(&then), "{size} after {earlier}");
+                assert!(size == earlier || !then.may_follow(&now), "{earlier} after {size}");
+            }
+        }
+        let mut other = leaves.clone();
+        other[3] = leaf_hash(b"another");
+        assert!(!frontier(&other[..20]).may_follow(&frontier(&leaves[..17])));
+        assert!(!frontier(&other[..20]).may_follow(&frontier(&leaves[..20])));
     }
 
     #[test]

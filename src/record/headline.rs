@@ -13,6 +13,7 @@ mod number {
     pub(super) const PERSON_REGISTERED: u32 = 32;
     pub(super) const FRAMEWORK_REGISTERED: u32 = 33;
     pub(super) const ASSESSMENT_OPENED: u32 = 35;
+    pub(super) const KEY_ROTATED: u32 = 57;
     pub(super) const OPENED_FRAMEWORK: u32 = 1;
     pub(super) const OPENED_CYCLE: u32 = 2;
 }
@@ -48,6 +49,12 @@ impl<'a> Headline<'a> {
     #[must_use]
     pub fn registers(&self) -> bool {
         matches!(self.event, number::PERSON_REGISTERED | number::FRAMEWORK_REGISTERED)
+    }
+
+    /// Whether it tells of a key that the ledger signs with.
+    #[must_use]
+    pub fn rotates(&self) -> bool {
+        self.event == number::KEY_ROTATED
     }
 
     /// The headline of a record; `None` if the bytes are no record of this or a newer ledger.
@@ -141,6 +148,7 @@ mod tests {
             let name = record.event.name();
             let registers = ["PersonRegistered", "FrameworkRegistered"].contains(&name);
             prop_assert_eq!(headline.registers(), registers);
+            prop_assert_eq!(headline.rotates(), name == "KeyRotated");
             if let (Event::AssessmentOpened(opened), Some(said)) =
                 (&record.event, headline.opened)
             {

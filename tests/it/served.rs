@@ -12,7 +12,10 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
-    cli::engine::{Engine, EngineError, EngineOptions},
+    cli::{
+        engine::{Engine, EngineError, EngineOptions},
+        signing::SignerOptions,
+    },
     judgement::{OrganisationId, Role, Text},
     ledger::{Reading, Stop},
     pb::{
@@ -234,6 +237,7 @@ impl Served {
         let options = EngineOptions {
             data: ground.path.join("data"),
             master_key: ground.path.join("master.key"),
+            signer: SignerOptions::beside(&ground.path.join("master.key")),
             clock: Arc::new(move || hands.read()),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
