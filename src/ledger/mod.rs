@@ -48,6 +48,7 @@ mod subject;
 mod texts;
 mod told;
 mod topics;
+mod trail;
 mod tree;
 
 use std::sync::Arc;
@@ -87,6 +88,7 @@ pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};
 pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
+pub use trail::TrailRecord;
 pub use tree::{Grown, Included};
 
 /// A handle on the ledger: cheap to clone, used from any task.
