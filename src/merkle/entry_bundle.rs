@@ -123,7 +123,7 @@ mod tests {
         long.extend([0, 0]);
         assert_eq!(bundle.decode(&long), Err(EntryBundleError::WrongWidth));
         assert_eq!(bundle.encode(&["ab"]), Err(EntryBundleError::WrongWidth));
-        assert_eq!(bundle.encode(&[&[0; 65_536][..], b""]), Err(EntryBundleError::TooLong));
+        assert_eq!(bundle.encode(&[vec![0; 65_536], Vec::new()]), Err(EntryBundleError::TooLong));
         assert_eq!(EntryBundle::new(0, 0), None);
     }
 

@@ -15,9 +15,17 @@
 //! | keys and signed texts | [`Signer`], [`Verifier`], [`SignedNote`] | C2SP signed-note |
 //! | what a log says of itself | [`Checkpoint`] | C2SP tlog-checkpoint |
 //! | what a witness says of a log | [`Cosigner`] | C2SP tlog-cosignature |
+//! | what log and witness say to each other | [`AddCheckpoint`], [`Cosignatures`], … | C2SP tlog-witness |
+//! | proofs in files | [`TlogProof`] | C2SP tlog-proof |
+//! | whom an auditor trusts | [`Policy`] | C2SP tlog-policy |
 //!
 //! All readers are strict: what they take has one way to be written, and displays as the same
-//! bytes. Signatures are Ed25519; see [`Signer`] for why they are plural.
+//! bytes; policies alone, which people write, may be laid out freely.
+//!
+//! Signatures are Ed25519, which every verifier knows. ML-DSA-44 (type `0x06`), which C2SP now
+//! recommends for new logs, is not written yet: all that signs takes several signers and all that
+//! verifies ignores what it does not know, so that it can come to stand beside Ed25519, and so
+//! that keys change without a gap.
 
 mod checkpoint;
 mod cosignature;
@@ -31,10 +39,13 @@ mod key;
 mod node;
 mod note;
 mod plan;
+mod policy;
 mod proof;
 mod tile;
 mod tile_path;
+mod tlog_proof;
 mod tree;
+mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
 pub use cosignature::{Cosigner, PosixTime};
@@ -47,10 +58,13 @@ pub use key::{KeyError, KeyId, KeyName, SignatureType, Signer, Verified, Verifie
 pub use node::Node;
 pub use note::{NoteError, Signature, SignedNote};
 pub use plan::{ConsistencyPlan, FoldError, InclusionPlan, RootPlan};
+pub use policy::{Distrust, Policy, PolicyError, PolicyFault, PolicyLog, PolicyWitness};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use tile::{Tile, TileError};
 pub use tile_path::{TilePath, TilePathError};
+pub use tlog_proof::{Proven, TlogProof, TlogProofError};
 pub use tree::root_of;
+pub use witness::{AddCheckpoint, Cosignatures, CosignedSize, WitnessError, monitoring_path};
 
 #[cfg(test)]
 mod tests;

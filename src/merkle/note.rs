@@ -58,7 +58,7 @@ impl Signature {
         &self.bytes
     }
 
-    fn is_by(&self, name: &KeyName, id: KeyId) -> bool {
+    pub(super) fn is_by(&self, name: &KeyName, id: KeyId) -> bool {
         self.name == *name && self.id == id
     }
 }

@@ -17,6 +17,10 @@ use judgement_ledger::{
         file::{FileJournal, FileOptions, Prepare},
     },
     judgement::Position,
+    merkle::{
+        AddCheckpoint, Checkpoint, Cosignatures, CosignedSize, EntryBundle, Policy, Signature,
+        SignedNote, Tile, TilePath, TlogProof, Verifier,
+    },
     record::{Outline, Record, Unreadable, framework_from_json, framework_of, framework_to_json},
     rpc::Credentials,
 };
@@ -27,7 +31,7 @@ use super::sim_disk::SimDisk;
 pub type Decoder = fn(&[u8]);
 
 /// All decoders, by the names of their corpora.
-pub const DECODERS: [(&str, Decoder); 9] = [
+pub const DECODERS: [(&str, Decoder); 10] = [
     ("record", record),
     ("frame", frame),
     ("segment", segment),
@@ -37,6 +41,7 @@ pub const DECODERS: [(&str, Decoder); 9] = [
     ("filter", filter),
     ("expression", expression),
     ("credential", credential),
+    ("evidence", evidence),
 ];
 
 /// No two byte strings are the same record, and what is passed on undecoded is what is decoded.
@@ -200,4 +205,67 @@ pub fn credential(bytes: &[u8]) {
     let credentials = Credentials::new(b"thirty-two bytes and nobody knows").unwrap();
     let at = jiff::Timestamp::from_second(1_162_339_200).unwrap();
     assert!(credentials.verify(token, at).is_err(), "{token}");
+}
+
+/// Keys of a log and of a witness, both of which have signed one checkpoint, and nothing else.
+const KEYS: [&str; 2] = [
+    "audit.judgements.example/log1+5b2ad1c8+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4",
+    "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X",
+];
+const SIGNED: &str =
+    "audit.judgements.example/log1\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n";
+
+/// There is one way to write each thing that logs, witnesses and auditors tell each other: what is
+/// taken is written again as the same bytes; and no key vouches for what it has not signed.
+pub fn evidence(bytes: &[u8]) {
+    let same = |written: String| assert_eq!(written.as_bytes(), bytes);
+    let keys = KEYS.map(|key| Verifier::parse(key).unwrap());
+    let believed = |note: &SignedNote| {
+        if let Ok(text) = note.open(&keys) {
+            assert_eq!(text, SIGNED);
+        }
+    };
+    if let Ok(note) = SignedNote::parse(bytes) {
+        same(note.to_string());
+        believed(&note);
+    }
+    if let Ok(proof) = TlogProof::parse(bytes) {
+        same(proof.to_string());
+        believed(proof.checkpoint());
+    }
+    if let Ok(request) = AddCheckpoint::parse(bytes) {
+        same(request.to_string());
+    }
+    if let Ok(answer) = Cosignatures::parse(bytes) {
+        same(answer.to_string());
+    }
+    if let Ok(size) = CosignedSize::parse(bytes) {
+        same(size.to_string());
+    }
+    if let [low, high, entries @ ..] = bytes
+        && let Some(bundle) = EntryBundle::new(7, u16::from_le_bytes([*low, *high]))
+        && let Ok(read) = bundle.decode(entries)
+    {
+        assert_eq!(bundle.encode(&read).as_deref(), Ok(entries));
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(checkpoint) = Checkpoint::parse(text) {
+        same(checkpoint.to_string());
+    }
+    if let Ok(signature) = Signature::parse(text) {
+        same(signature.to_string());
+    }
+    if let Ok(key) = Verifier::parse(text) {
+        same(key.to_string());
+    }
+    if let Ok(path) = TilePath::parse(text) {
+        same(path.to_string());
+        if let TilePath::Hashes(tile) = path {
+            assert!(tile.is_within(u64::MAX) && (1..=Tile::FULL).contains(&tile.width()));
+        }
+    }
+    // People write policies: the same one may be laid out in many ways.
+    if let Ok(policy) = Policy::parse(text) {
+        assert_eq!(Policy::parse(&policy.to_string()), Ok(policy));
+    }
 }

@@ -5,11 +5,12 @@ use crate::merkle::{
     Origin, PosixTime, Signature, SignedNote, Signer, TreeHead, Verifier, root_of, vectors::leaves,
 };
 
-const ORIGIN: &str = "audit.judgements.example/log1";
-const LOG: &str =
+pub(super) const ORIGIN: &str = "audit.judgements.example/log1";
+pub(super) const LOG: &str =
     "audit.judgements.example/log1+5b2ad1c8+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4";
-const WITNESS: &str = "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
-const CHECKPOINT: &str = "audit.judgements.example/log1
+pub(super) const WITNESS: &str =
+    "witness.example/w1+20324abe+BCmsuuFBvMrwsi4alNNNC8c2HlJtC/4SyJeUvJMilm3X";
+pub(super) const CHECKPOINT: &str = "audit.judgements.example/log1
 8
 XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=
 
@@ -17,15 +18,15 @@ XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=
 — witness.example/w1 IDJKvgAAAABpUkfArFwhJvRhNaY3g9cy20RgxcLG7DLu4RCarKOH+ZQ+u1xG4kvFF73kb+7u5leWrGoyQrywiijnHyU/vdzdYRl/CQ==
 ";
 
-fn seed(first: u8) -> [u8; 32] {
-    std::array::from_fn(|at| first + u8::try_from(at).unwrap())
+pub(super) fn seed(first: u8) -> [u8; 32] {
+    std::array::from_fn(|at| first | u8::try_from(at).unwrap())
 }
 
-fn name(name: &str) -> KeyName {
+pub(super) fn name(name: &str) -> KeyName {
     KeyName::parse(name).unwrap()
 }
 
-fn key(vkey: &str) -> Verifier {
+pub(super) fn key(vkey: &str) -> Verifier {
     Verifier::parse(vkey).unwrap()
 }
 
@@ -35,7 +36,7 @@ fn hash_of(node: &Node) -> Hash {
     root_of(&leaves()[place(range.start)..place(range.end)])
 }
 
-fn checkpoint() -> Checkpoint {
+pub(super) fn checkpoint() -> Checkpoint {
     let head = TreeHead { size: 8, root: root_of(&leaves()) };
     Checkpoint::new(Origin::parse(ORIGIN).unwrap(), head)
 }
@@ -66,29 +67,33 @@ fn a_checkpoint_that_foreign_verifiers_accepted_is_accepted() {
 
     // A witness does not stand for the log.
     let without_log = CHECKPOINT.replace("— audit", "— other");
-    let note = SignedNote::parse(without_log.as_bytes()).unwrap();
-    let opened = Checkpoint::open(&note, &origin, &[key(LOG)]);
+    let witnessed = SignedNote::parse(without_log.as_bytes()).unwrap();
+    let opened = Checkpoint::open(&witnessed, &origin, &[key(LOG)]);
     assert_eq!(opened, Err(NoteError::NotSigned.into()));
+}
+
+fn base64(hashes: &[Hash]) -> Vec<String> {
+    hashes.iter().map(Hash::to_base64).collect()
+}
+
+fn hashes_of(nodes: &[Node]) -> Vec<Hash> {
+    nodes.iter().map(hash_of).collect()
 }
 
 #[test]
 fn proofs_are_those_that_foreign_verifiers_accepted() {
     let plan = InclusionPlan::new(5, 8).unwrap();
-    let proof = plan.fold(&plan.nodes().iter().map(hash_of).collect::<Vec<_>>()).unwrap();
-    let written: Vec<_> = proof.hashes().iter().map(Hash::to_base64).collect();
     assert_eq!(
-        written,
+        base64(plan.fold(&hashes_of(plan.nodes())).unwrap().hashes()),
         [
             "vBoGQ7EuTS18d5GPROD095qDi2z57FtcKD4fTYhZnms=",
             "yoVOoSjtBQtBs1/8G4e46yveRh6eO1WW7Oa51ZdaCuA=",
             "037kGJdt2VdTwcc4Yrk5j6Kiz5tP8P3+izDNlSCWFLc=",
         ]
     );
-    let plan = ConsistencyPlan::new(3, 8).unwrap();
-    let proof = plan.fold(&plan.nodes().iter().map(hash_of).collect::<Vec<_>>()).unwrap();
-    let written: Vec<_> = proof.hashes().iter().map(Hash::to_base64).collect();
+    let growth = ConsistencyPlan::new(3, 8).unwrap();
     assert_eq!(
-        written,
+        base64(growth.fold(&hashes_of(growth.nodes())).unwrap().hashes()),
         [
             "ApjRIpBtz8EIkstTpzmS/FufST6kybrbJ7eRtBJ6f+c=",
             "B1Bqhf2d0vEg62lPhgEeW7RmLlxBWmKRcDPUqWJEh+c=",
@@ -176,8 +181,8 @@ fn a_key_counts_once_however_often_it_signs() {
     assert_eq!(note.to_string(), twice);
     assert_eq!(note.verify(&[key(FOO_KEY), key(FOO_KEY)]).unwrap().len(), 1);
     let spoiled = format!("{FOO}{}\n", line.replace("aQM=", "aQI="));
-    let note = SignedNote::parse(spoiled.as_bytes()).unwrap();
-    assert!(matches!(note.open(&[key(FOO_KEY)]), Err(NoteError::BadSignature { .. })));
+    let bad = SignedNote::parse(spoiled.as_bytes()).unwrap();
+    assert!(matches!(bad.open(&[key(FOO_KEY)]), Err(NoteError::BadSignature { .. })));
 }
 
 #[test]
@@ -192,8 +197,8 @@ fn a_note_takes_many_signatures_and_not_any_number() {
     let many = SignedNote::sign("text\n".into(), &signers(101));
     assert_eq!(many, Err(NoteError::TooManySignatures));
     let line = note.signatures()[0].to_string();
-    let many = format!("{note}{line}\n");
-    assert_eq!(SignedNote::parse(many.as_bytes()), Err(NoteError::TooManySignatures));
+    let one_more = format!("{note}{line}\n");
+    assert_eq!(SignedNote::parse(one_more.as_bytes()), Err(NoteError::TooManySignatures));
     let long = format!("{}{FOO}", "a".repeat(SignedNote::BYTES_MAX));
     assert_eq!(SignedNote::parse(long.as_bytes()), Err(NoteError::TooLong));
     assert_eq!(SignedNote::sign("text\n".into(), &[]), Err(NoteError::NotSigned));
@@ -208,7 +213,7 @@ fn the_last_empty_line_parts_text_and_signatures() {
     {
         let note = SignedNote::sign(text.to_owned(), &signers).unwrap();
         let read = SignedNote::parse(note.to_string().as_bytes()).unwrap();
-        assert_eq!(read.open(&[verifier.clone()]), Ok(text), "{text:?}");
+        assert_eq!(read.open(std::slice::from_ref(&verifier)), Ok(text), "{text:?}");
         assert_eq!(read, note);
     }
     for text in ["", "a", "a\r\n", "a\tb\n", "a\u{0}\n"] {

@@ -24,7 +24,7 @@ fn place(index: u64) -> usize {
 
 /// The largest power of two smaller than `n`: `k` of RFC 9162 §2.1.1.
 fn k(n: usize) -> usize {
-    (0..).map(|power| 1 << power).take_while(|it| *it < n).last().unwrap()
+    (0..64).map(|power| 1 << power).take_while(|it| *it < n).last().unwrap()
 }
 
 /// `PATH(m, D_n)` of RFC 9162 §2.1.3.1, to the letter.
@@ -229,8 +229,8 @@ fn what_cannot_be_proven_has_no_plan() {
     let alone = InclusionProof::new(Vec::new());
     let head = TreeHead { size: 1, root: leaf };
     assert_eq!(alone.verify(&leaf, 0, &head), Ok(()));
-    let none = alone.verify(&leaf, 0, &TreeHead::empty());
-    assert_eq!(none, Err(ProofError::NotInTree { index: 0, size: 0 }));
+    let of_none = alone.verify(&leaf, 0, &TreeHead::empty());
+    assert_eq!(of_none, Err(ProofError::NotInTree { index: 0, size: 0 }));
     let beyond = alone.verify(&leaf, 1, &head);
     assert_eq!(beyond, Err(ProofError::NotInTree { index: 1, size: 1 }));
 
@@ -270,14 +270,14 @@ fn the_largest_trees_have_plans() {
             let head = TreeHead { size, root: strange };
             assert_eq!(proof.verify(&strange, index, &head), Err(ProofError::OtherRoot));
 
-            let plan = ConsistencyPlan::new(index, size).unwrap();
-            assert!(plan.nodes().len() <= 128);
-            let proof = plan.fold(&vec![strange; plan.nodes().len()]).unwrap();
+            let growth = ConsistencyPlan::new(index, size).unwrap();
+            assert!(growth.nodes().len() <= 128);
+            let grown = growth.fold(&vec![strange; growth.nodes().len()]).unwrap();
             let old = TreeHead { size: index, root: strange };
             // The root of a perfect old tree is where its proof begins.
             let perfect = old.size.is_power_of_two();
             let error = if perfect { ProofError::OtherRoot } else { ProofError::OtherOldRoot };
-            assert_eq!(proof.verify(&old, &head), Err(error), "{index} to {size}");
+            assert_eq!(grown.verify(&old, &head), Err(error), "{index} to {size}");
         }
     }
 }
