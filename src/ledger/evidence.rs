@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::{Ledger, ReadError};
 use crate::{
     judgement::Position,
-    merkle::{TreeHead, Verifier},
+    merkle::{SignedNote, TreeHead, Verifier},
     signer::Signed,
 };
 
@@ -21,14 +21,17 @@ pub struct Published {
     /// The size and the root of its tree.
     pub head: TreeHead,
     /// The note as it is signed, with all signature lines so far.
-    pub note: Bytes,
+    pub note: SignedNote,
+    /// The same, as it is written.
+    pub text: Bytes,
     /// The ledger's keys that sign, by which it is verified.
     pub keys: Arc<[Verifier]>,
 }
 
 impl Published {
     pub(super) fn of(signed: &Signed, keys: Arc<[Verifier]>) -> Self {
-        Self { head: signed.head, note: Bytes::from(signed.note.to_string()), keys }
+        let (note, text) = (signed.note.clone(), Bytes::from(signed.note.to_string()));
+        Self { head: signed.head, note, text, keys }
     }
 }
 

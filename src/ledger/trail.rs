@@ -44,7 +44,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`ReadError`] if the views or the journal cannot be read.
-    pub async fn trail(
+    pub async fn trail_after(
         &self,
         id: &AssessmentId,
         after: Revision,

@@ -13,6 +13,7 @@ mod batch;
 mod bulk;
 mod caller;
 mod credential;
+mod files;
 mod frameworks;
 mod layers;
 mod options;
@@ -26,6 +27,7 @@ mod show;
 mod sight;
 mod status;
 mod submit;
+mod transparency;
 mod wire;
 
 pub(crate) use audit::{fuzzed_expression, fuzzed_filter};

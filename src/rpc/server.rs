@@ -21,7 +21,6 @@ use tonic_health::{
     ServingStatus,
     server::{HealthReporter, health_reporter},
 };
-use tonic_web::GrpcWebLayer;
 use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -30,16 +29,21 @@ use super::{
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
+    files,
     frameworks::FrameworkApi,
-    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
+    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround, Web},
     reads::KeptGrades,
     reports::ReportApi,
     served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
     submit::COMMAND_BYTES_MAX,
+    transparency::TransparencyApi,
 };
 use crate::{
     ledger::{Ledger, Reads},
-    pb::{DESCRIPTORS, report_service_server::ReportServiceServer},
+    pb::{
+        DESCRIPTORS, report_service_server::ReportServiceServer,
+        transparency_service_server::TransparencyServiceServer,
+    },
 };
 
 /// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
@@ -134,6 +138,7 @@ where
         AuditServiceServer::<AuditApi>::NAME,
         FrameworkServiceServer::<FrameworkApi>::NAME,
         ReportServiceServer::<ReportApi>::NAME,
+        TransparencyServiceServer::<TransparencyApi>::NAME,
     ];
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
@@ -173,7 +178,8 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     let reports = ReportApi { ledger: ledger.clone() };
-    Routes::new(
+    let transparency = TransparencyApi { ledger: ledger.clone() };
+    let routes = Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
             .max_decoding_message_size(BATCH_BYTES_MAX),
     )
@@ -187,6 +193,11 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     .add_service(
         compressed!(ReportServiceServer::new(reports)).max_decoding_message_size(QUERY_BYTES_MAX),
     )
+    .add_service(
+        compressed!(TransparencyServiceServer::new(transparency))
+            .max_decoding_message_size(QUERY_BYTES_MAX),
+    );
+    Routes::from(files::beside(routes.into_axum_router(), ledger.clone()))
 }
 
 /// All that a server needs beside its own services.
@@ -263,7 +274,7 @@ impl Serving<'_> {
         let layered = transport()
             .layer(Surround(CatchPanic))
             .layer(option_layer(cors(&self.options.origins)))
-            .layer(GrpcWebLayer::new())
+            .layer(Web)
             .layer(Surround(Log(methods)))
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
@@ -317,7 +328,7 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let seen = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(named);
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
-        .allow_methods([Method::POST])
+        .allow_methods([Method::POST, Method::GET])
         .allow_headers(sent)
         .expose_headers(seen)
         .max_age(PREFLIGHT_MAX_AGE);

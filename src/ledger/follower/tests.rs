@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     disk::RealDisk,
-    journal::{Filing, Group, MemoryJournal},
+    journal::{Filing, MemoryJournal},
     judgement::{
         Act, AreaId, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Caller, Command,
         Cycle, Expected, ExpectedRevision, FrameworkId, Grade, Item, Label, LevelCode, Order,
@@ -18,9 +18,9 @@ use crate::{
     },
     ledger::{
         Condition, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop, Submission,
-        SubmitError, Test, filing, mark::Summary, standing::Standing,
+        SubmitError, Test, filing, standing::Standing,
     },
-    merkle::{Frontier, leaf_hash},
+    merkle::leaf_hash,
     record::{read_snapshot, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{Known, Reason, SnapshotCodec, ViewsOptions},
@@ -497,35 +497,4 @@ fn views_are_near_up_to_a_second_of_folding() {
     assert!(is_near(at(0), at(NEAR_RECORDS)));
     assert!(!is_near(at(0), at(NEAR_RECORDS + 1)));
     assert!(is_near(at(10_000_000), at(10_000_000)));
-}
-
-/// The views that are there are folded anew first: it may be they who are wrong.
-#[tokio::test]
-async fn records_that_do_not_make_the_tree_of_the_mark_are_not_served() {
-    let mut ground = Ground::new(filing());
-    ground.lived().await;
-    let entries = ground.journal.read(Position::START, PAGE).await.unwrap();
-    let entries: Vec<_> = entries.into_iter().map(|stored| stored.entry).collect();
-    let mut frontier = Frontier::empty();
-    for entry in &entries {
-        frontier.push(leaf_hash(&entry.record));
-    }
-    let right = frontier.clone();
-    let mut wrong = Frontier::empty();
-    (0..right.size()).for_each(|_| wrong.push(leaf_hash(b"another record")));
-    for (frontier, opens) in [(right, true), (wrong, false)] {
-        let mark = Summary { frontier, recorded_at: Timestamp::UNIX_EPOCH }.to_bytes();
-        ground.journal = Arc::new(MemoryJournal::new(filing()));
-        let group = Group { entries: entries.clone(), mark };
-        ground.journal.turn().await.unwrap().append(group).await.unwrap();
-        match ground.try_open(None).await {
-            Ok(open) => {
-                assert!(opens);
-                open.end().await;
-            }
-            Err(error) => {
-                assert!(!opens && matches!(error, OpenError::OtherTree { .. }), "{error:?}");
-            }
-        }
-    }
 }

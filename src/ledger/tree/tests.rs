@@ -80,12 +80,15 @@ impl Ground {
 
     /// Opens the ledger; `known` if its views are opened later.
     async fn open(&self, known: Option<Known>) -> Open {
-        let (ledger, sequencer, follower) = self.parts(known).await;
+        let (ledger, sequencer, follower) = self.parts(known).await.unwrap();
         let (sequencer, follower) = (tokio::spawn(sequencer.run()), tokio::spawn(follower.run()));
         Open { ledger, sequencer, follower }
     }
 
-    async fn parts(&self, known: Option<Known>) -> (Ledger, super::super::Sequencer, Follower) {
+    async fn parts(
+        &self,
+        known: Option<Known>,
+    ) -> Result<(Ledger, super::super::Sequencer, Follower), OpenError> {
         let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
         let keys = Arc::new(RealDisk::at(self.files.path().join("keys")).unwrap());
         let master = MasterKey::new([7; MasterKey::BYTES]);
@@ -101,7 +104,7 @@ impl Ground {
             entropy: system_entropy(),
             zone: TimeZone::UTC,
         };
-        Ledger::open(parts, &|_, _| {}).await.unwrap()
+        Ledger::open(parts, &|_, _| {}).await
     }
 
     fn tree(&self, size: u64) -> TreeHead {
@@ -229,7 +232,7 @@ async fn a_small_tree_needs_no_views() {
     let ground = Ground::with(200).await;
     ground.open(None).await.end(true).await;
     let known = Known::noted(&ground.views().join("views"), LEDGER, CODEC);
-    let (ledger, sequencer, follower) = ground.parts(known).await;
+    let (ledger, sequencer, follower) = ground.parts(known).await.unwrap();
     assert_eq!(*ledger.reads().borrow(), Reads::Waiting);
     agrees(&ground, &ledger, 200).await;
     drop((ledger, sequencer, follower));
@@ -259,4 +262,20 @@ async fn hashes_that_do_not_make_the_root_give_no_proof_and_the_views_are_folded
     reads.wait_for(|reads| *reads == Reads::Answered).await.unwrap();
     agrees(&ground, &ledger, 700).await;
     Open { ledger, sequencer, follower }.end(true).await;
+}
+
+/// The views that are there are folded anew first: it may be they who are wrong.
+#[tokio::test]
+async fn records_that_do_not_make_the_tree_of_the_mark_are_not_served() {
+    let mut ground = Ground::with(300).await;
+    ground.open(None).await.end(true).await;
+    let mut frontier = Frontier::empty();
+    (0..300).for_each(|_| frontier.push(leaf_hash(b"another record")));
+    let mark = Summary { frontier, recorded_at: Timestamp::UNIX_EPOCH }.to_bytes();
+    let entries = ground.records.iter().cloned();
+    let entries = entries.map(|record| Entry { record, sealed: Bytes::new() }).collect();
+    ground.journal = Arc::new(MemoryJournal::new(filing()));
+    ground.journal.turn().await.unwrap().append(Group { entries, mark }).await.unwrap();
+    let refused = ground.parts(None).await.map(drop);
+    assert!(matches!(refused, Err(OpenError::OtherTree { size: 300 })), "{refused:?}");
 }

@@ -209,6 +209,8 @@ reasons! {
     /// No checkpoint covers the position in time. Metadata: `position`, `covered` (how many records
     /// the newest covers).
     NotCovered = "NOT_COVERED" => Unavailable,
+    /// There is no such file, or not yet.
+    FileNotFound = "FILE_NOT_FOUND" => NotFound,
 }
 
 #[cfg(test)]
