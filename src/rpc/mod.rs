@@ -35,5 +35,5 @@ pub use caller::{Identity, Now};
 pub use credential::{CredentialError, Credentials};
 pub use options::{Limits, Reflection, ServeOptions};
 pub(crate) use page_token::fuzzed_page_token;
-pub use server::{ServeError, serve, serve_connections};
+pub use server::{ServeError, WRITES, serve, serve_connections};
 pub use status::{DOMAIN, Reason};

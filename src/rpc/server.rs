@@ -39,7 +39,7 @@ use super::{
     transparency::TransparencyApi,
 };
 use crate::{
-    ledger::{Ledger, Reads},
+    ledger::{Ledger, ReadOnly, Reads},
     pb::{
         DESCRIPTORS, report_service_server::ReportServiceServer,
         transparency_service_server::TransparencyServiceServer,
@@ -81,6 +81,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Under this name health says whether commands are taken: no service, but a side of several.
+pub const WRITES: &str = "judgement.ledger.v1.writes";
 
 /// Why serving ended otherwise than by going down in order.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +136,7 @@ where
     let routes = routes(&ledger, &draining, &options.limits);
     let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
+    let read_only = ledger.follow_read_only();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -143,7 +147,7 @@ where
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let services = &services;
-    let serving = Serving { options, draining, ledger_stopped, reads, services, find };
+    let serving = Serving { options, draining, ledger_stopped, reads, read_only, services, find };
     serving.run(incoming, routes, shutdown).await
 }
 
@@ -209,6 +213,8 @@ pub(super) struct Serving<'s> {
     pub(super) ledger_stopped: CancellationToken,
     /// Whether readings are answered: where they are refused, health says so.
     pub(super) reads: watch::Receiver<Reads>,
+    /// Why nothing may be recorded, if that is so: then health says so of [`WRITES`].
+    pub(super) read_only: watch::Receiver<Option<ReadOnly>>,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
@@ -228,8 +234,9 @@ impl Serving<'_> {
     {
         let (reporter, health_service) = health_reporter();
         let health = Health { reporter, services: self.services };
-        let mut reads = self.reads;
+        let (mut reads, mut read_only) = (self.reads, self.read_only);
         health.tell(&mut reads).await;
+        health.tell_writes(&mut read_only).await;
         let mut routes = routes.add_service(compressed!(health_service));
         match self.options.reflection {
             Reflection::Offered => routes = with_reflection(routes)?,
@@ -242,7 +249,7 @@ impl Serving<'_> {
         let goes_down = async {
             shutdown.await;
             going_down.cancel();
-            health.set(ServingStatus::NotServing).await;
+            health.ends().await;
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
@@ -254,10 +261,11 @@ impl Serving<'_> {
                     () = going_down.cancelled() => break,
                     () = ledger_stopped.cancelled() => break,
                     Ok(()) = reads.changed() => health.tell(&mut reads).await,
+                    Ok(()) = read_only.changed() => health.tell_writes(&mut read_only).await,
                     else => break,
                 }
             }
-            health.set(ServingStatus::NotServing).await;
+            health.ends().await;
             std::future::pending::<Infallible>().await
         };
         let time_is_up = async {
@@ -365,6 +373,22 @@ impl Health<'_> {
             Reads::Refused => ServingStatus::NotServing,
         })
         .await;
+    }
+
+    /// Says whether commands are taken. A ledger that is read-only answers every question.
+    async fn tell_writes(&self, read_only: &mut watch::Receiver<Option<ReadOnly>>) {
+        let read_only = *read_only.borrow_and_update();
+        let status = match read_only {
+            None => ServingStatus::Serving,
+            Some(_) => ServingStatus::NotServing,
+        };
+        self.reporter.set_service_status(WRITES, status).await;
+    }
+
+    /// Says that nothing more is served, or recorded.
+    async fn ends(&self) {
+        self.reporter.set_service_status(WRITES, ServingStatus::NotServing).await;
+        self.set(ServingStatus::NotServing).await;
     }
 
     /// Says the same of the server and of each of its services.

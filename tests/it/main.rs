@@ -60,6 +60,8 @@ mod rules_of_marks;
 mod scarce;
 mod scenarios;
 mod served;
+mod signed;
+mod signer;
 mod sim_disk;
 mod simulation;
 mod slow_reader;

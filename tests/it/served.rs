@@ -22,6 +22,7 @@ use judgement_ledger::{
         self, assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
         report_service_client::ReportServiceClient,
+        transparency_service_client::TransparencyServiceClient,
     },
     rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
     vault::system_entropy,
@@ -153,6 +154,10 @@ impl Clients {
 
     pub fn frameworks(&self, login: &str) -> FrameworkServiceClient<Authorised> {
         FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    pub fn transparency(&self, login: &str) -> TransparencyServiceClient<Authorised> {
+        TransparencyServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
     }
 }
 
