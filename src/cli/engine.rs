@@ -192,7 +192,7 @@ impl Engine {
         };
         let (ledger, sequencer, follower) = Ledger::open(parts, progress).await?;
         // Before the sequencer runs: nothing is added to a journal that is not the one signed.
-        let notary = ledger.notarised_by(signing).await?;
+        let notary = ledger.notarised_by(signing, options.signer.witnesses.clone()).await?;
         let mut threads = Threads::start(sequencer, follower)?;
         if let Err(error) = begin(&ledger, notary, &mut threads).await {
             ledger.close();

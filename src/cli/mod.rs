@@ -21,8 +21,10 @@ mod import;
 mod json;
 mod letter;
 mod output;
+mod proof;
 mod refusal;
 mod serve;
+mod signer;
 pub mod signing;
 mod stream;
 mod summary;
@@ -48,7 +50,9 @@ pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
 pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
+pub use proof::{CheckpointFlags, ProofFlags};
 pub use serve::ServeFlags;
+pub use signer::{RecoverFlags, RetireFlags, SignerFlags, SignerVerb};
 pub use stream::StreamFlags;
 pub use summary::SummaryFlags;
 pub use timeline::TimelineFlags;
@@ -107,6 +111,13 @@ pub enum Verb {
     Disclosure(DisclosureFlags),
     /// Follow scores as they are published.
     Feed(FeedFlags),
+    /// Print what the ledger signed last.
+    Checkpoint(CheckpointFlags),
+    /// Prove that records are in the ledger, and that none of an assessment's is missing.
+    Proof(ProofFlags),
+    /// Look after the keys that sign a ledger, while its server is stopped.
+    #[command(subcommand)]
+    Signer(SignerVerb),
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
@@ -141,6 +152,9 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Letter(flags) => letter::run(&flags, output).await,
         Verb::Disclosure(flags) => disclosure::run(&flags, output).await,
         Verb::Feed(flags) => feed::run(&flags, output).await,
+        Verb::Checkpoint(flags) => proof::checkpoint(&flags, output).await,
+        Verb::Proof(flags) => proof::proof(&flags, output).await,
+        Verb::Signer(verb) => signer::run(&verb, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
     }
 }
@@ -185,6 +199,11 @@ mod tests {
             "jl letter leicester-city/apa-2006 --edition 1 --format html --recipient addressee",
             "jl disclosure leicester-city/apa-2006 --recipient csci --format json",
             "jl feed CPA --block children --recipient audit-commission --after 9 --catch-up-only",
+            "jl checkpoint --min-position 42",
+            "jl proof leicester-city/apa-2006 --out proofs --with-record",
+            "jl proof --position 42 --out 42.tlog-proof",
+            "jl signer show --signer-dir s",
+            "jl signer recover --data d --signer-dir s",
             "jl framework list",
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
@@ -205,6 +224,9 @@ mod tests {
             "jl audit --change worse",
             "jl letter leicester-city/apa-2006 --format pdf",
             "jl serve",
+            "jl proof",
+            "jl proof leicester-city/apa-2006 --position 42",
+            "jl signer retire not-a-key --signer-dir s",
             "jl token --login a --organisation ofsted --key-file k",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -214,11 +236,11 @@ mod tests {
     #[test]
     fn every_flag_can_come_from_the_environment() {
         let mut verbs: Vec<_> = Cli::command().get_subcommands().cloned().collect();
-        let framework: Vec<_> = verbs
+        let below: Vec<_> = verbs
             .iter()
             .flat_map(|verb| verb.get_subcommands().cloned().collect::<Vec<_>>())
             .collect();
-        verbs.extend(framework);
+        verbs.extend(below);
         for verb in &verbs {
             for flag in verb.get_arguments().filter(|it| it.get_long().is_some()) {
                 let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     merkle::KeyName,
     rpc::Limits,
+    signer::Witness,
     telemetry::{self, LogFormat},
 };
 
@@ -95,6 +96,16 @@ pub struct ServeFlags {
     /// ever. Default: `judgement-ledger/` and its id.
     #[arg(long, value_name = "NAME", env = "JUDGEMENT_LEDGER_ORIGIN", value_parser = log_name)]
     pub origin: Option<String>,
+    /// A witness that is asked to sign each checkpoint too: where it takes them, and the key by
+    /// which it is believed. May be repeated. Default: none.
+    #[arg(
+        long = "witness",
+        value_name = "URL=VKEY",
+        env = "JUDGEMENT_LEDGER_WITNESSES",
+        value_delimiter = ',',
+        value_parser = witness
+    )]
+    pub witnesses: Vec<Witness>,
     /// The size of a journal segment.
     #[arg(
         long,
@@ -216,6 +227,7 @@ fn setup(flags: &ServeFlags, home: &Home) -> Setup {
     let signer = SignerOptions {
         directory: flags.signer_dir.clone().unwrap_or(signer.directory),
         origin: flags.origin.clone(),
+        witnesses: flags.witnesses.clone(),
     };
     Setup {
         listen: flags.listen,
@@ -292,6 +304,10 @@ impl fmt::Display for ServeFlags {
             "  origin           {}",
             self.origin.as_deref().unwrap_or("of the ledger's id")
         )?;
+        let witnesses: Vec<_> =
+            self.witnesses.iter().map(|it| it.key().name().to_string()).collect();
+        let witnesses = if witnesses.is_empty() { "none".to_owned() } else { witnesses.join(", ") };
+        writeln!(f, "  witnesses        {witnesses}")?;
         writeln!(f, "  segments         {} MiB", self.segment_mib)?;
         writeln!(f, "  caches           {} MiB", self.cache_mib)?;
         writeln!(f, "  allowed origins  {origins}")?;
@@ -308,6 +324,10 @@ fn address(given: &str) -> Result<SocketAddr, String> {
 
 fn time_zone(given: &str) -> Result<TimeZone, String> {
     TimeZone::get(given).map_err(|_| "say a zone such as UTC or Europe/London".to_owned())
+}
+
+fn witness(given: &str) -> Result<Witness, String> {
+    Witness::parse(given).map_err(|error| error.to_string())
 }
 
 fn log_name(given: &str) -> Result<String, String> {
@@ -389,6 +409,7 @@ mod tests {
   token key file   made to throw away
   signer           made to throw away
   origin           of the ledger's id
+  witnesses        none
   segments         64 MiB
   caches           256 MiB
   allowed origins  none

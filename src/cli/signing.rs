@@ -13,7 +13,7 @@ use crate::{
     disk::RealDisk,
     journal::{Journal, JournalError},
     merkle::{Checkpoint, CheckpointError, KeyError, Origin, SignedNote},
-    signer::{self, Seed, SignerError, Signing},
+    signer::{self, Seed, SignerError, Signing, Witness},
     vault::{Entropy, EntropyError},
 };
 
@@ -25,13 +25,16 @@ pub struct SignerOptions {
     /// What the log is called in its checkpoints; by default `judgement-ledger/` and the ledger's
     /// id.
     pub origin: Option<String>,
+    /// Who is asked to sign as well.
+    pub witnesses: Vec<Witness>,
 }
 
 impl SignerOptions {
     /// A directory beside the file of the master key.
     #[must_use]
     pub fn beside(master_key: &Path) -> Self {
-        Self { directory: master_key.with_file_name("signer"), origin: None }
+        let directory = master_key.with_file_name("signer");
+        Self { directory, origin: None, witnesses: Vec::new() }
     }
 }
 
@@ -150,7 +153,7 @@ pub(super) async fn open(
     ledger: Uuid,
     entropy: &Entropy,
 ) -> Result<Signing, SigningError> {
-    let SignerOptions { directory, origin } = options;
+    let SignerOptions { directory, origin, .. } = options;
     let origin = origin_of(origin.as_deref(), ledger)?;
     let signed = kept(journal).await?.map(|(_, checkpoint)| checkpoint.head().size);
     let shown = || directory.display().to_string();

@@ -50,6 +50,7 @@ mod told;
 mod topics;
 mod trail;
 mod tree;
+mod witnessing;
 
 use std::sync::Arc;
 

@@ -16,6 +16,12 @@
 //! read and the old checkpoint stays published. Where many records lie between, they are folded
 //! while the ledger serves already, and nothing is signed until they are.
 //!
+//! # Witnesses
+//!
+//! A checkpoint is published as soon as it is signed, and again with each cosignature that comes. A
+//! witness is asked to sign the newest; while it answers, newer ones may be published, so that on a
+//! busy ledger with a slow witness the newest is often still without it.
+//!
 //! # The keys
 //!
 //! The ledger itself says which keys sign for it: a [`KeyRotated`] record stands in it before a key
@@ -24,12 +30,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::{
+    sync::mpsc::{self, Receiver},
+    task::JoinSet,
+    time::sleep,
+};
 use uuid::Uuid;
 
 use super::{
     BuiltInError, Contradiction, Ledger, Mode, Published, ReadError, ReadOnly, Shared, Submission,
-    SubmitError, filing, fold, replay::PAGE,
+    SubmitError, filing, fold,
+    replay::PAGE,
+    witnessing::{self, Cosigned},
 };
 use crate::{
     journal::{Journal, JournalError},
@@ -37,7 +49,7 @@ use crate::{
         Act, BadId, Command, Event, KeyChange, KeyRotated, Order, Position, RequestId, VerifierKey,
     },
     merkle::{Frontier, leaf_hash},
-    signer::{Key, KeyState, Signed, SignerError, Signing},
+    signer::{Key, KeyState, Signed, SignerError, Signing, Witness},
 };
 
 /// How long a head waits to be signed, so that those which follow closely are signed with it: a
@@ -49,6 +61,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Up to so many records are folded before the ledger is served: some tenths of a second.
 const NEAR_RECORDS: u64 = 100_000;
+
+/// How many answers of witnesses may wait: each has one at most under way.
+const COSIGNED_MAX: usize = 16;
 
 /// Why the notary stopped. The ledger is closed then.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +93,7 @@ pub struct Notary {
     ledger: Ledger,
     signing: Signing,
     standing: Standing,
+    witnesses: Vec<Witness>,
     /// Whether the ledger's records name the keys.
     keys_recorded: bool,
 }
@@ -129,12 +145,16 @@ impl Growth {
 }
 
 impl Ledger {
-    /// Has the ledger signed. What was signed last is published at once. Called before the
+    /// Has the ledger signed, and witnessed if there are witnesses. What was signed last is published at once. Called before the
     /// sequencer runs, so that nothing is added to a journal which contradicts it.
     ///
     /// # Errors
     /// [`NotaryError`] if the journal cannot be read.
-    pub async fn notarised_by(&self, signing: Signing) -> Result<Notary, NotaryError> {
+    pub async fn notarised_by(
+        &self,
+        signing: Signing,
+        witnesses: Vec<Witness>,
+    ) -> Result<Notary, NotaryError> {
         let until = Arc::clone(&self.shared.tree.borrow());
         let standing = match signing.last() {
             None => Standing::Sure,
@@ -150,7 +170,7 @@ impl Ledger {
             }
         };
         let ledger = self.clone();
-        let mut notary = Notary { ledger, signing, standing, keys_recorded: false };
+        let mut notary = Notary { ledger, signing, standing, witnesses, keys_recorded: false };
         if let Some(last) = notary.signing.last().cloned() {
             notary.publish(&last);
         }
@@ -218,6 +238,20 @@ impl Notary {
             Err(NotaryError::Submit(SubmitError::Stopped)) => return Ok(()),
             begun => begun?,
         }
+        // They end with this call.
+        let mut asking = JoinSet::new();
+        let (signed, mut cosigned) = mpsc::channel(COSIGNED_MAX);
+        for witness in self.witnesses.drain(..) {
+            asking.spawn(witnessing::follow(self.ledger.clone(), witness, signed.clone()));
+        }
+        let followed = self.sign_all(&mut cosigned).await;
+        // Of their handles on the ledger none is left.
+        asking.shutdown().await;
+        followed
+    }
+
+    async fn sign_all(&mut self, cosigned: &mut Receiver<Cosigned>) -> Result<(), NotaryError> {
+        let stopped = self.shared().stopped.clone();
         let mut tree = self.ledger.follow_tree();
         // What is there already is signed as well.
         tree.mark_changed();
@@ -225,6 +259,15 @@ impl Notary {
             let ends = tokio::select! {
                 biased;
                 () = stopped.cancelled() => true,
+                Some(witnessed) = cosigned.recv() => {
+                    match self.add(&witnessed).await {
+                        Err(error) if may_pass(&error) => {
+                            tracing::warn!(%error, "what a witness signed is not kept");
+                        }
+                        added => added?,
+                    }
+                    continue;
+                }
                 _ = tree.changed() => tokio::select! {
                     () = stopped.cancelled() => true,
                     () = sleep(GATHER) => false,
@@ -262,6 +305,18 @@ impl Notary {
         if self.signing.keys().iter().any(|key| key.state == KeyState::Retiring) {
             self.signing.drop_retired()?;
         }
+        Ok(())
+    }
+
+    /// Adds what a witness signed to the newest checkpoint, and publishes it once more. What comes
+    /// too late for that is forgotten: the newer one was sent to the witness too.
+    async fn add(&mut self, witnessed: &Cosigned) -> Result<(), NotaryError> {
+        let Some(last) = self.signing.last() else { return Ok(()) };
+        let Cosigned { witness, signatures } = witnessed;
+        let Some(note) = witness.believed(signatures, &last.note) else { return Ok(()) };
+        let signed = self.signing.add_cosignatures(note)?;
+        self.shared().journal.keep_checkpoint(signed.note.to_string().into()).await?;
+        self.publish(&signed);
         Ok(())
     }
 

@@ -30,8 +30,25 @@ pub(super) fn encode(signed: &Signed) -> Vec<u8> {
     content
 }
 
+/// As whom it was signed, if anything was.
+pub(super) fn origin(disk: &dyn Disk) -> Result<Option<Origin>, SignerError> {
+    Ok(read(disk)?.map(|(_, checkpoint)| checkpoint.origin().clone()))
+}
+
 /// What was signed last, if anything was.
 pub(super) fn load(disk: &dyn Disk, origin: &Origin) -> Result<Option<Signed>, SignerError> {
+    let Some((signed, checkpoint)) = read(disk)? else { return Ok(None) };
+    if checkpoint.origin() != origin {
+        return Err(SignerError::OtherOrigin {
+            file: disk.describe(MEMORY),
+            signed: checkpoint.origin().to_string(),
+            given: origin.to_string(),
+        });
+    }
+    Ok(Some(signed))
+}
+
+fn read(disk: &dyn Disk) -> Result<Option<(Signed, Checkpoint)>, SignerError> {
     let read = whole::read(disk, MEMORY, BYTES_MAX);
     let read = read.map_err(|source| SignerError::Io { file: disk.describe(MEMORY), source })?;
     let Some(content) = read else { return Ok(None) };
@@ -42,14 +59,7 @@ pub(super) fn load(disk: &dyn Disk, origin: &Origin) -> Result<Option<Signed>, S
     }
     let signed = decode(&content).ok_or_else(damaged)?;
     let checkpoint = Checkpoint::parse(signed.note.unverified_text()).map_err(|_| damaged())?;
-    if checkpoint.origin() != origin {
-        return Err(SignerError::OtherOrigin {
-            file: disk.describe(MEMORY),
-            signed: checkpoint.origin().to_string(),
-            given: origin.to_string(),
-        });
-    }
-    Ok(Some(signed))
+    Ok(Some((signed, checkpoint)))
 }
 
 fn format(content: &[u8]) -> Option<u32> {

@@ -45,10 +45,7 @@
 mod error;
 mod keys;
 mod memory;
-
-#[cfg(test)]
-#[expect(clippy::shadow_unrelated, reason = "a directory is opened again under its old name")]
-mod tests;
+mod witness;
 
 use std::{any::Any, io, sync::Arc};
 
@@ -59,6 +56,7 @@ use crate::{
 
 pub use error::SignerError;
 pub use keys::{Key, KeyState, Seed};
+pub use witness::{Answered, BadWitness, Witness, WitnessFailure};
 
 use memory::MEMORY;
 
@@ -71,6 +69,14 @@ const LOCK: &str = "signer.lock";
 pub fn is_begun(disk: &dyn Disk) -> Result<bool, SignerError> {
     let names = disk.list().map_err(|source| SignerError::io(disk, "", source))?;
     Ok(names.iter().any(|name| name == MEMORY || keys::is_key(name)))
+}
+
+/// As whom a signer has signed; `None` if it has signed nothing.
+///
+/// # Errors
+/// `Io`, `NewerFormat`, `Damaged`.
+pub fn origin(disk: &dyn Disk) -> Result<Option<Origin>, SignerError> {
+    memory::origin(disk)
 }
 
 /// A checkpoint that was signed.

@@ -69,3 +69,4 @@ mod story;
 mod tidy;
 mod traced;
 mod walks;
+mod witnessed;

@@ -25,6 +25,7 @@ use judgement_ledger::{
         transparency_service_client::TransparencyServiceClient,
     },
     rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
+    signer::Witness,
     vault::system_entropy,
 };
 use tempfile::TempDir;
@@ -90,6 +91,8 @@ pub struct Ground {
     pub hands: Arc<Hands>,
     pub segment_bytes: u64,
     pub limits: Limits,
+    /// Who signs beside it.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Ground {
@@ -107,6 +110,7 @@ impl Ground {
             hands: Hands::at("2006-10-01T08:00:00Z"),
             segment_bytes: 1 << 20,
             limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+            witnesses: Vec::new(),
         }
     }
 }
@@ -242,7 +246,10 @@ impl Served {
         let options = EngineOptions {
             data: ground.path.join("data"),
             master_key: ground.path.join("master.key"),
-            signer: SignerOptions::beside(&ground.path.join("master.key")),
+            signer: SignerOptions {
+                witnesses: ground.witnesses.clone(),
+                ..SignerOptions::beside(&ground.path.join("master.key"))
+            },
             clock: Arc::new(move || hands.read()),
             entropy: system_entropy(),
             zone: TimeZone::UTC,

@@ -1,7 +1,7 @@
 //! What the ledger signs and proves, over gRPC and as files, checked by whoever receives it; and
 //! what becomes of a journal that is not the one that was signed.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use judgement_ledger::{
     merkle::{
@@ -19,7 +19,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    binary::{Home, Running, copy, ended},
+    binary::{Ended, Home, Running, copy, ended},
     served::{Authorised, Clients, Served},
 };
 
@@ -428,14 +428,160 @@ async fn an_exchanged_journal_of_the_same_length_is_read_only_and_never_signed()
 async fn a_ledger_whose_signer_is_gone_is_refused_and_can_be_signed_again() {
     let lived = Lived::new().await;
     fs::rename(lived.home.path("signer"), lived.home.path("elsewhere")).unwrap();
-    let before = lived.home.digest();
     let refused = ended(lived.home.serve());
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     for said in [&*lived.signed.size.to_string(), "its signer is not here", "signer recover"] {
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
     assert!(!lived.home.path("signer").exists());
-    drop(before);
+
+    // Lost for good: another one begins where the journal says that it ended.
+    let recover =
+        ["--data", &path(&lived.home, "data"), "--signer-dir", &path(&lived.home, "signer")];
+    let recovered = signer(&lived.home, &[&["recover"][..], &recover].concat());
+    assert_eq!(recovered.code, Some(0), "{}", recovered.stderr);
+    let running = Running::start(lived.home.serve());
+    let clients = running.clients();
+    let receipts = crate::story::tell(&clients, 2, telling()).await;
+    let now = checkpoint(&clients, receipts.last().unwrap().position).await;
+    assert_eq!(now.keys, [recovered.stdout.trim()]);
+    let request =
+        pb::GetConsistencyProofRequest { from_size: lived.signed.size, to_size: now.size };
+    let grown = clients.transparency("auditor").get_consistency_proof(request).await.unwrap();
+    assert_eq!(grown.into_inner().from_root, lived.signed.root);
+    // The ledger says which key it was, and which it is.
+    assert_eq!(
+        rotations(&clients).await,
+        [
+            (lived.signed.keys[0].clone(), pb::KeyChange::Added),
+            (now.keys[0].clone(), pb::KeyChange::Added),
+            (lived.signed.keys[0].clone(), pb::KeyChange::Retired),
+        ]
+    );
+    assert!(running.stop().success());
+}
+
+fn path(home: &Home, name: &str) -> String {
+    home.path(name).to_str().unwrap().to_owned()
+}
+
+fn ledger(words: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    command.args(words);
+    ended(command)
+}
+
+/// A verb of the signer's on this home.
+fn signer(home: &Home, words: &[&str]) -> Ended {
+    let known = words.contains(&"--signer-dir");
+    let directory = path(home, "signer");
+    let flag = if known { vec![] } else { vec!["--signer-dir", &directory] };
+    ledger(&[&["signer"], words, &flag].concat())
+}
+
+/// What the ledger says of its keys, oldest first.
+async fn rotations(clients: &Clients) -> Vec<(String, pb::KeyChange)> {
+    let request = pb::QueryAuditRequest {
+        expression: "event = KeyRotated".to_owned(),
+        order: pb::AuditOrder::OldestFirst.into(),
+        ..pb::QueryAuditRequest::default()
+    };
+    let rows = clients.audits().query_audit(request).await.unwrap().into_inner().rows;
+    let keys = rows.into_iter().map(|row| row.key.unwrap());
+    keys.map(|key| (key.vkey.clone(), key.change())).collect()
+}
+
+/// A new key signs beside the old one for a while; then the old one signs that it does no more.
+#[tokio::test]
+async fn a_key_is_rotated_with_an_overlap_and_the_ledger_says_so() {
+    let home = Home::new();
+    let first = live(&home, 0).await;
+    let old = first.keys[0].clone();
+    let added = signer(&home, &["add"]);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let new = added.stdout.trim().to_owned();
+
+    let both = live(&home, 1).await;
+    assert_eq!(both.keys, [old.clone(), new.clone()]);
+    for key in &both.keys {
+        assert_eq!(
+            opened(&pb::Checkpoint { keys: vec![key.clone()], ..both.clone() }).size,
+            both.size
+        );
+    }
+    let retired = signer(&home, &["retire", &old]);
+    assert_eq!(retired.code, Some(0), "{}", retired.stderr);
+    let shown = signer(&home, &["show"]);
+    assert!(shown.stdout.contains(&format!("retiring  {old}")), "{}", shown.stdout);
+
+    // The first checkpoint that covers its retirement is the last that it signs.
+    live(&home, 2).await;
+    let alone = live(&home, 3).await;
+    assert_eq!(alone.keys, [new.clone()]);
+    let old_only = pb::Checkpoint { keys: vec![old.clone()], ..alone.clone() };
+    let note = SignedNote::parse(&old_only.note).unwrap();
+    assert!(note.open(&[Verifier::parse(&old).unwrap()]).is_err(), "it signs no more");
+    let running = Running::start(home.serve());
+    let expected = [
+        (old.clone(), pb::KeyChange::Added),
+        (new.clone(), pb::KeyChange::Added),
+        (old.clone(), pb::KeyChange::Retired),
+    ];
+    assert_eq!(rotations(&running.clients()).await, expected);
+    // While the server runs its signer is left alone.
+    let refused = signer(&home, &["add"]);
+    assert!(refused.stderr.contains("another process has the signer"), "{}", refused.stderr);
+    assert!(running.stop().success());
+    let last = signer(&home, &["retire", &new]);
+    assert!(last.stderr.contains("no key to sign with"), "{}", last.stderr);
+}
+
+#[tokio::test]
+async fn proofs_are_checked_and_written_by_the_command_line() {
+    let home = Home::new();
+    let signed = live(&home, 0).await;
+    let running = Running::start(home.serve());
+    let token = home.path("auditor.token");
+    fs::write(&token, running.clients().token("auditor")).unwrap();
+    let asked = ["--server", &running.address, "--token-file", token.to_str().unwrap()];
+    let told = ledger(&[&["checkpoint"][..], &asked].concat());
+    assert_eq!((told.code, told.stdout.as_bytes()), (Some(0), &*signed.note), "{}", told.stderr);
+
+    let out = path(&home, "5.tlog-proof");
+    let one = ["proof", "--position", "5", "--with-record", "--out", &out];
+    let proven = ledger(&[&one[..], &["--key", &signed.keys[0]], &asked].concat());
+    assert_eq!(proven.code, Some(0), "{}", proven.stderr);
+    let keys = [Verifier::parse(&signed.keys[0]).unwrap()];
+    let origin = Origin::from(keys[0].name().clone());
+    let file = TlogProof::parse(&fs::read(&out).unwrap()).unwrap();
+    let record = fs::read(home.path("5.record")).unwrap();
+    file.verify(&record, &origin, &keys, &[]).unwrap();
+
+    let name = crate::story::assessment_of(0);
+    let out = path(&home, "proofs");
+    let all = ["proof", &name, "--with-record", "--out", &out];
+    let proven = ledger(&[&all[..], &asked].concat());
+    assert_eq!(proven.code, Some(0), "{}", proven.stderr);
+    assert!(proven.stdout.contains("none missing, all proven"), "{}", proven.stdout);
+    let mut files = 0;
+    for entry in fs::read_dir(&out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "tlog-proof") {
+            let file = TlogProof::parse(&fs::read(&path).unwrap()).unwrap();
+            let record = fs::read(path.with_extension("record")).unwrap();
+            file.verify(&record, &origin, &keys, &[]).unwrap();
+            files += 1;
+        }
+    }
+    assert!(files > 10, "{files}");
+    // A key that is not the ledger's is not believed.
+    let other = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    let doubted = ledger(&[&["proof", "--position", "5", "--key", other][..], &asked].concat());
+    assert_eq!(doubted.code, Some(1), "{}", doubted.stdout);
+    assert!(doubted.stderr.contains("no trusted key has signed"), "{}", doubted.stderr);
+    let beyond = ledger(&[&["proof", "--position", "1000000"][..], &asked].concat());
+    assert_eq!(beyond.code, Some(1), "{}", beyond.stdout);
+    assert!(running.stop().success());
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ const LAYERS: &[Room] = &[
     Room {
         path: "signer",
         rooms: &["signer", "disk", "merkle"],
-        crates: &["crc32c", "thiserror", "zeroize"],
+        crates: &["crc32c", "thiserror", "ureq", "zeroize"],
     },
     Room {
         path: "views",

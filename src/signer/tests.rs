@@ -1,1 +1,0 @@
-//! The signer as a whole.
