@@ -360,20 +360,20 @@ impl Notary {
     async fn record_keys(&self) -> Result<(), NotaryError> {
         let recorded = recorded_keys(&*self.shared().journal).await?;
         let of = |key: &VerifierKey| recorded.iter().find(|it| it.rotated.key == *key);
-        let named = |key: &Key| VerifierKey::parse(&key.verifier.to_string());
-        let names = self.signing.keys().iter().map(named).collect::<Result<Vec<_>, _>>()?;
-        for (name, key) in names.iter().zip(self.signing.keys()) {
-            let known = of(name);
+        let name = |key: &Key| VerifierKey::parse(&key.verifier.to_string());
+        let vkeys = self.signing.keys().iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        for (vkey, key) in vkeys.iter().zip(self.signing.keys()) {
+            let known = of(vkey);
             let change = match (key.state, known.map(|it| it.rotated.change)) {
                 (KeyState::Signing, None | Some(KeyChange::Retired)) => KeyChange::Added,
                 (KeyState::Retiring, Some(KeyChange::Added)) => KeyChange::Retired,
                 (KeyState::Signing, Some(KeyChange::Added))
                 | (KeyState::Retiring, None | Some(KeyChange::Retired)) => continue,
             };
-            self.record(name, change, known.map(|it| it.at)).await?;
+            self.record(vkey, change, known.map(|it| it.at)).await?;
         }
         for gone in recorded.iter().filter(|it| it.rotated.change == KeyChange::Added) {
-            if names.iter().all(|name| *name != gone.rotated.key) {
+            if vkeys.iter().all(|vkey| *vkey != gone.rotated.key) {
                 self.record(&gone.rotated.key, KeyChange::Retired, Some(gone.at)).await?;
             }
         }
@@ -444,3 +444,6 @@ async fn recorded_keys(journal: &dyn Journal) -> Result<Vec<RecordedKey>, ReadEr
     }
     Ok(recorded)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,10 @@ impl FullTile {
 
     /// Under which key its root lies in the store.
     pub(super) fn key(self) -> [u8; KEY_BYTES] {
-        let [a, b, c, d, e, f, g, h] = self.index.to_be_bytes();
-        [self.level, a, b, c, d, e, f, g, h]
+        let mut key = [self.level; KEY_BYTES];
+        let (_, index) = key.split_at_mut(1);
+        index.copy_from_slice(&self.index.to_be_bytes());
+        key
     }
 }
 

@@ -44,21 +44,21 @@ fn record(position: u64) -> Bytes {
 }
 
 /// A journal and the files beside it, on which one ledger after the other opens.
-struct Ground {
-    journal: Arc<MemoryJournal>,
+pub(in crate::ledger) struct Ground {
+    pub(in crate::ledger) journal: Arc<MemoryJournal>,
     records: Vec<Bytes>,
     leaves: Vec<Hash>,
     files: TempDir,
 }
 
-struct Open {
-    ledger: Ledger,
+pub(in crate::ledger) struct Open {
+    pub(in crate::ledger) ledger: Ledger,
     sequencer: JoinHandle<Stop>,
     follower: JoinHandle<Result<(), OpenError>>,
 }
 
 impl Ground {
-    async fn with(count: u64) -> Self {
+    pub(in crate::ledger) async fn with(count: u64) -> Self {
         let ground = Self {
             journal: Arc::new(MemoryJournal::new(filing())),
             records: (1..=count).map(record).collect(),
@@ -79,7 +79,7 @@ impl Ground {
     }
 
     /// Opens the ledger; `known` if its views are opened later.
-    async fn open(&self, known: Option<Known>) -> Open {
+    pub(in crate::ledger) async fn open(&self, known: Option<Known>) -> Open {
         let (ledger, sequencer, follower) = self.parts(known).await.unwrap();
         let (sequencer, follower) = (tokio::spawn(sequencer.run()), tokio::spawn(follower.run()));
         Open { ledger, sequencer, follower }
@@ -107,6 +107,13 @@ impl Ground {
         Ledger::open(parts, &|_, _| {}).await
     }
 
+    /// The edge of the tree over the first records.
+    pub(in crate::ledger) fn edge(&self, size: usize) -> Frontier {
+        let mut frontier = Frontier::empty();
+        self.leaves[..size].iter().for_each(|leaf| frontier.push(*leaf));
+        frontier
+    }
+
     fn tree(&self, size: u64) -> TreeHead {
         TreeHead { size, root: root_of(&self.leaves[..usize::try_from(size).unwrap()]) }
     }
@@ -114,7 +121,7 @@ impl Ground {
 
 impl Open {
     /// Stops it, in order or as a crash would.
-    async fn end(self, in_order: bool) {
+    pub(in crate::ledger) async fn end(self, in_order: bool) {
         self.ledger.close();
         self.sequencer.await.unwrap();
         self.follower.await.unwrap().unwrap();
