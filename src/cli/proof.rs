@@ -154,9 +154,10 @@ async fn of_record(
     let answer = client.transparency().get_inclusion_proof(request).await;
     let told = answer.map_err(|status| Failure::refused(doing(), status))?.into_inner();
     let believed = Believed::of(told.checkpoint.as_ref(), &flags.keys)?;
-    let record = match flags.with_record {
-        true => Some(stored(client, position, believed.checkpoint.head().size).await?),
-        false => None,
+    let record = if flags.with_record {
+        Some(stored(client, position, believed.checkpoint.head().size).await?)
+    } else {
+        None
     };
     let told_leaf = told.leaf_hash.as_ref().try_into().map(Hash::new);
     let told_leaf = told_leaf.map_err(|_| Failure::Unexpected { what: "leaf hash" })?;
@@ -176,8 +177,9 @@ async fn of_record(
 /// One record as it is stored, out of its bundle.
 async fn stored(client: &Client, position: u64, size: u64) -> Result<Vec<u8>, Failure> {
     let index = position.saturating_sub(1);
+    // A bundle has 256 records: the index in it is one byte.
+    let (bundle, place) = (index >> 8, index & 0xff);
     let full = u64::from(Tile::FULL);
-    let (bundle, place) = (index / full, index % full);
     let width = size.saturating_sub(bundle.saturating_mul(full)).min(full);
     let width = u16::try_from(width).unwrap_or(Tile::FULL);
     let request = pb::GetEntryBundleRequest { index: bundle, width: width.into() };

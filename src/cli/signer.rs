@@ -33,7 +33,7 @@ pub enum SignerVerb {
     Add(SignerFlags),
     /// Let a key sign no more. The ledger records it at the next start; a last checkpoint that
     /// covers the record is signed by this key as well.
-    Retire(RetireFlags),
+    Retire(Box<RetireFlags>),
     /// Begin another signer for a ledger whose signer is lost for good, where its journal says that
     /// it ended. Whoever does this believes the journal.
     Recover(RecoverFlags),

@@ -222,8 +222,9 @@ impl Trace<'_> {
         if tile.is_full() {
             // The root may be folded out of the tile's own, which lies in the tile above. What
             // leads from the tree without the last of the hashes to it is all within the tile.
-            let below_one = leaves.end.saturating_sub(leaves.start) / u64::from(Tile::FULL);
-            let before = self.root_at(leaves.end.saturating_sub(below_one)).await?;
+            let below_one = leaves.end.saturating_sub(leaves.start).checked_div(Tile::FULL.into());
+            let before = leaves.end.saturating_sub(below_one.unwrap_or(0));
+            let before = self.root_at(before).await?;
             self.grown(before, known).await?;
         } else if self.folded(leaves.end).await? != known {
             return Err(self.shared.broken_tree());
@@ -241,10 +242,10 @@ impl Trace<'_> {
     }
 
     async fn hash(&mut self, node: Option<Node>, size: u64) -> Result<Hash, ReadError> {
-        let held = node.and_then(|node| Some((node, Tile::holding(node, size)?)));
-        let (node, tile) = held.ok_or_else(|| self.shared.broken_tree())?;
+        let held = node.and_then(|it| Some((it, Tile::holding(it, size)?)));
+        let (found, tile) = held.ok_or_else(|| self.shared.broken_tree())?;
         let hashes = self.fetched(tile).await?;
-        tile.hash_of(node, &hashes).map_err(|_| self.shared.broken_tree())
+        tile.hash_of(found, &hashes).map_err(|_| self.shared.broken_tree())
     }
 
     /// The hashes of a tile.
@@ -316,4 +317,5 @@ impl Shared {
 }
 
 #[cfg(test)]
+#[expect(clippy::shadow_unrelated, reason = "a ledger is opened again under its old name")]
 pub(super) mod tests;

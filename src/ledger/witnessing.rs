@@ -87,7 +87,7 @@ async fn ask(
                 *known = size;
                 return Ok(signatures);
             }
-            Answered::Knows(size) => *known = size,
+            Answered::Knows(last) => *known = last,
         }
     }
     Err(Unsigned::Ahead { size: *known })

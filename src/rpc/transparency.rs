@@ -91,7 +91,7 @@ impl TransparencyService for TransparencyApi {
         let pb::GetTileRequest { level, index, width } = request.into_inner();
         let mut asked = Asked::default();
         let tile = u8::try_from(level).ok().zip(width_of(width));
-        let tile = tile.and_then(|(level, width)| merkle::Tile::new(level, index, width));
+        let tile = tile.and_then(|(row, wide)| merkle::Tile::new(row, index, wide));
         let tile = tile.or_else(|| asked.violation("index", "no tree has such a tile"));
         let tile = asked.settle(tile)?;
         self.covering(tile.leaves().end).await?;
@@ -190,8 +190,8 @@ fn checkpoint(published: &Published) -> pb::Checkpoint {
 }
 
 fn inclusion_proof(included: &Included, published: Option<&Published>) -> pb::InclusionProof {
-    let file = |published: &Published| {
-        let (proof, note) = (included.proof.clone(), published.note.clone());
+    let file = |beside: &Published| {
+        let (proof, note) = (included.proof.clone(), beside.note.clone());
         Bytes::from(TlogProof::new(included.index, proof, note).to_string())
     };
     pb::InclusionProof {

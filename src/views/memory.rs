@@ -55,8 +55,8 @@ pub(super) enum Found<T> {
 
 impl Memory {
     /// Nothing in memory yet; the store answers for the records of this tree.
-    pub(super) fn new(store: Arc<Store>, written: Frontier, part_records: u64) -> Self {
-        let filling = Part::after(written, FIRST_TERMS, FIRST_ASSESSMENTS);
+    pub(super) fn new(store: Arc<Store>, tree: Frontier, part_records: u64) -> Self {
+        let filling = Part::after(tree, FIRST_TERMS, FIRST_ASSESSMENTS);
         let written = filling.after;
         let (store, condemned, waiting) = (Ok(store), None, VecDeque::new());
         Self { written, store, condemned, waiting, filling, part_records }

@@ -32,8 +32,7 @@ impl FullTile {
     /// The tile whose root is the node of this level and index, if it is the root of a tile.
     fn under(level: u32, index: u64) -> Option<Self> {
         let tiles = level.checked_div(TILE_HEIGHT).filter(|_| level.is_multiple_of(TILE_HEIGHT))?;
-        let level = u8::try_from(tiles.checked_sub(1)?).ok()?;
-        Some(Self { level, index })
+        Some(Self { level: u8::try_from(tiles.checked_sub(1)?).ok()?, index })
     }
 
     /// How many records there are once the tile is full; `None` if there never are so many.

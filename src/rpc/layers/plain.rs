@@ -52,7 +52,7 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         match Service::<Request<Body>>::poll_ready(&mut self.calls, cx) {
             Poll::Ready(Ok(())) => self.files.poll_ready(cx),
-            waits => waits,
+            waits @ (Poll::Ready(Err(_)) | Poll::Pending) => waits,
         }
     }
 

@@ -203,7 +203,9 @@ async fn measure_all(asked: &Asked) {
 
 fn report(asked: &Asked, rows: &[Row]) {
     println!("{}", measure::table(rows));
-    sealing::shares(rows).iter().for_each(|share| println!("{share}\n"));
+    for share in sealing::shares(rows) {
+        println!("{share}\n");
+    }
     if let Some(path) = &asked.json {
         let json = serde_json::to_string_pretty(&measure::json(rows)).unwrap();
         std::fs::write(path, json + "\n").unwrap();
