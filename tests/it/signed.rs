@@ -517,7 +517,7 @@ async fn a_key_is_rotated_with_an_overlap_and_the_ledger_says_so() {
     // The first checkpoint that covers its retirement is the last that it signs.
     live(&home, 2).await;
     let alone = live(&home, 3).await;
-    assert_eq!(alone.keys, [new.clone()]);
+    assert_eq!(alone.keys, std::slice::from_ref(&new));
     let old_only = pb::Checkpoint { keys: vec![old.clone()], ..alone.clone() };
     let note = SignedNote::parse(&old_only.note).unwrap();
     assert!(note.open(&[Verifier::parse(&old).unwrap()]).is_err(), "it signs no more");
