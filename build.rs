@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "judgement/ledger/v1/import.proto",
         "judgement/ledger/v1/record.proto",
         "judgement/ledger/v1/report_service.proto",
+        "judgement/ledger/v1/transparency_service.proto",
     ])?;
 
     // The bytes as compiled, not the typed set encoded again: that would drop custom options.

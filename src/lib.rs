@@ -18,9 +18,11 @@
 //! | 1 | [`letter`] | an edition laid out as the letter: Markdown, HTML |
 //! | 2 | [`journal`] | the append-only truth: its contract, the memory store, the file store |
 //! | 2 | [`vault`] | erasable texts: sealed beside the records, under keys of their own |
-//! | 3 | [`views`] | disposable read models over sled: postings and what stands |
-//! | 4 | [`ledger`] | the shell: the sequencer, recovery, reading |
-//! | 5 | [`rpc`] | the gRPC face: wire, credentials, status, layers, streams |
+//! | 2 | [`signer`] | the keys that sign checkpoints, and the memory of what they signed |
+//! | 3 | [`views`] | disposable read models over sled: postings, what stands, the roots of full tiles |
+//! | 4 | [`ledger`] | the shell: the sequencer, recovery, reading, the tree, the notary, the eraser |
+//! | 5 | [`evidence`] | verifying without the service, and the folders in which evidence leaves it |
+//! | 5 | [`rpc`] | the gRPC face: wire, credentials, status, layers, streams; evidence as files |
 //! | 6 | [`cli`], [`telemetry`] | flags, the composition root, the verbs |
 //!
 //! # A command's way through
@@ -34,6 +36,8 @@
 //!    it into bytes, [`vault`] seals its texts beside them.
 //! 4. One append of the whole group, one flush: the commit point.
 //! 5. The views take the records, the head is published, then the callers are answered.
+//! 6. Within a second the [`ledger::Notary`] signs the tree up to that head: into the signer's
+//!    memory, into the journal, then to everybody. Nobody waits for it but who asks for a proof.
 //!
 //! # A read's way
 //!
@@ -46,9 +50,11 @@
 //! 1. The journal is opened: footers, and the newest segment. What is torn is cut off.
 //! 2. A small note beside the views says how far they went: a journal that was put back or
 //!    exchanged shows here, and is refused.
-//! 3. The tree's edge, the erasures, the persons and the frameworks are found in the journal. From here on
-//!    commands are taken and receipts given; none of it takes longer the more records there are.
-//! 4. The [`ledger::Follower`] opens the views, checks them and folds in what they lack. Readings
+//! 3. The tree's edge, the erasures, the persons and the frameworks are found in the journal.
+//! 4. The records after the last one that was signed are folded onto the tree in the signer's memory:
+//!    if that does not make the journal's edge, the ledger is read-only. From here on commands are
+//!    taken and receipts given; none of it takes longer the more records there are.
+//! 5. The [`ledger::Follower`] opens the views, checks them and folds in what they lack. Readings
 //!    of them wait for that, five seconds at most; after that, and where more than a second's
 //!    folding is missing, they are refused, and health says `NOT_SERVING`. Where it shows now that
 //!    the journal is another, the ledger is closed. Streams of records need no views and wait for
@@ -65,12 +71,18 @@
 //!   can make an answer slow, never wrong. A command waits for them never; one that asks for all
 //!   assessments of a subject is refused until they are there.
 //! - The recorder is taken from the credential; no request has a field for it.
+//! - No tree is signed that does not begin with every tree signed before: the signer's memory lies
+//!   outside the journal and its backups, and a journal that contradicts it is served read-only.
+//! - No proof, root or tile is given that was not folded into a root which the sequencer left.
+//! - The ledger is tamper-*evident*: whoever keeps a checkpoint finds out what was changed. It is not
+//!   beyond being changed, and says so.
 //! - `judgement` and `merkle` do no I/O, take no lock, read no clock and are never async.
 //! - Nothing here computes a grade.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod disk;
+pub mod evidence;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod journal;
@@ -81,6 +93,7 @@ pub mod merkle;
 pub mod pb;
 pub mod record;
 pub mod rpc;
+pub mod signer;
 pub mod telemetry;
 pub mod vault;
 pub mod views;

@@ -17,6 +17,7 @@ use super::{failure::Failure, flags::ClientFlags};
 use crate::pb::{
     assessment_service_client::AssessmentServiceClient, audit_service_client::AuditServiceClient,
     framework_service_client::FrameworkServiceClient, report_service_client::ReportServiceClient,
+    transparency_service_client::TransparencyServiceClient,
 };
 
 /// Nobody waits longer for a server that does not answer the telephone.
@@ -69,6 +70,12 @@ impl Client {
     /// The service that compares, counts and lines up.
     pub(super) fn reports(&self) -> ReportServiceClient<Authorised> {
         ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The service that proves.
+    pub(super) fn transparency(&self) -> TransparencyServiceClient<Authorised> {
+        TransparencyServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::signing::{self, SignerOptions, SigningError};
 use crate::{
     disk::{RealDisk, Reserve},
     journal::{
@@ -25,8 +26,8 @@ use crate::{
     },
     judgement::Position,
     ledger::{
-        self, BuiltInError, Clock, Covering, Eraser, Follower, Ledger, Parts, Progress, Sequencer,
-        Stop, filing,
+        self, BuiltInError, Clock, Covering, Eraser, Follower, Ledger, Notary, NotaryError, Parts,
+        Progress, Sequencer, Stop, filing,
     },
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
@@ -39,6 +40,8 @@ pub struct EngineOptions {
     pub data: PathBuf,
     /// The file of the master key; made if it is not there.
     pub master_key: PathBuf,
+    /// What signs the ledger.
+    pub signer: SignerOptions,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -81,6 +84,12 @@ pub enum EngineError {
     /// The built-in frameworks cannot be registered.
     #[error("the built-in frameworks cannot be registered")]
     BuiltIn(#[from] BuiltInError),
+    /// The ledger cannot be signed.
+    #[error("the ledger cannot be signed")]
+    Signing(#[from] SigningError),
+    /// The notary failed.
+    #[error("the notary failed")]
+    Notary(#[from] NotaryError),
     /// A thread cannot be started or ended badly.
     #[error("a thread of the ledger failed")]
     Thread,
@@ -94,12 +103,14 @@ pub struct Engine {
     _watch: Watch,
 }
 
-/// The threads of a ledger. Appends block the thread that awaits them, and so does what the views
-/// and the keyring do: each has one of its own.
+/// The threads of a ledger. Appends block the thread that awaits them, and so does what the views,
+/// the keyring and the signer do: each has one of its own.
 struct Threads {
     sequencer: JoinHandle<Stop>,
     follower: JoinHandle<Result<(), ledger::OpenError>>,
     eraser: JoinHandle<()>,
+    /// None until the ledger's first records are there.
+    notary: Option<JoinHandle<Result<(), NotaryError>>>,
 }
 
 impl Threads {
@@ -116,14 +127,26 @@ impl Threads {
         let follower = follower.map_err(|_| EngineError::Thread)?;
         let eraser = named("eraser").spawn(move || third.block_on(eraser.run()));
         let eraser = eraser.map_err(|_| EngineError::Thread)?;
-        Ok(Self { sequencer, follower, eraser })
+        Ok(Self { sequencer, follower, eraser, notary: None })
+    }
+
+    /// Starts to sign.
+    fn notarise(&mut self, notary: Notary) -> Result<(), EngineError> {
+        let (runtime, named) = (Handle::current(), std::thread::Builder::new());
+        let notary = named.name("notary".to_owned()).spawn(move || runtime.block_on(notary.run()));
+        self.notary = Some(notary.map_err(|_| EngineError::Thread)?);
+        Ok(())
     }
 
     /// Waits until all have ended, which they do once the ledger is closed. Blocks.
     fn join(self) -> Result<Stop, EngineError> {
         let stop = self.sequencer.join().map_err(|_| EngineError::Thread)?;
         self.eraser.join().map_err(|_| EngineError::Thread)?;
+        let notarised = self.notary.map(JoinHandle::join);
         self.follower.join().map_err(|_| EngineError::Thread)??;
+        if let Some(notarised) = notarised {
+            notarised.map_err(|_| EngineError::Thread)??;
+        }
         Ok(stop)
     }
 }
@@ -161,6 +184,7 @@ impl Engine {
             let entropy = Arc::clone(entropy);
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
+        let signing = signing::open(&options.signer, &*journal, id, entropy).await?;
         let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
         let views_options = views_options(id, cache_bytes);
         let known = Known::noted(&path, id.as_bytes(), views_options.codec);
@@ -173,15 +197,17 @@ impl Engine {
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             zone: zone.clone(),
-            covering: Covering::Journal,
+            covering: Covering::Notary,
         };
         let (ledger, sequencer, follower, eraser) = Ledger::open(parts, progress).await?;
-        let threads = Threads::start(sequencer, follower, eraser)?;
-        if let Err(error) = ledger.register_built_in().await {
+        // Before the sequencer runs: nothing is added to a journal that is not the one signed.
+        let notary = ledger.notarised_by(signing, options.signer.witnesses.clone()).await?;
+        let mut threads = Threads::start(sequencer, follower, eraser)?;
+        if let Err(error) = begin(&ledger, notary, &mut threads).await {
             ledger.close();
             // Why the views cannot be had says more than that the ledger was closed for it.
             blocking(|| threads.join()).await??;
-            return Err(error.into());
+            return Err(error);
         }
         Ok(Self { ledger, journal, threads, _watch: watch })
     }
@@ -212,6 +238,19 @@ impl Engine {
         }
         Ok(stop)
     }
+}
+
+/// The first records of a ledger, and its first checkpoint after a start.
+async fn begin(
+    ledger: &Ledger,
+    mut notary: Notary,
+    threads: &mut Threads,
+) -> Result<(), EngineError> {
+    if ledger.read_only().is_none() {
+        ledger.register_built_in().await?;
+        notary.begin().await?;
+    }
+    threads.notarise(notary)
 }
 
 /// How often the disk is looked at: views that are behind may run into a full disk within half a
@@ -269,6 +308,18 @@ fn check_keys(keys: &RealDisk, master_key: &Path, entropy: &Entropy) -> Result<(
         return Err(VaultError::MasterKeyMissing { file }.into());
     }
     Ok(vault::check_newest(keys, &load_master_key(master_key, entropy)?)?)
+}
+
+/// The master key in a file that is there; none is made.
+///
+/// # Errors
+/// [`EngineError`] if there is no such file, or no master key in it.
+pub(super) fn read_master_key(path: &Path) -> Result<MasterKey, EngineError> {
+    if !path.exists() {
+        let file = path.display().to_string();
+        return Err(VaultError::MasterKeyMissing { file }.into());
+    }
+    load_master_key(path, &vault::system_entropy())
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

@@ -29,6 +29,7 @@ macro_rules! in_json {
 in_json!(
     Assessment,
     AuditRow,
+    Checkpoint,
     Command,
     CompareAssessmentsResponse,
     Disclosure,

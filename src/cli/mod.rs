@@ -12,6 +12,7 @@ mod demo;
 mod dev;
 mod disclosure;
 pub mod engine;
+mod export;
 mod failure;
 mod feed;
 mod flags;
@@ -21,14 +22,19 @@ mod import;
 mod json;
 mod letter;
 mod output;
+mod proof;
+mod recipients;
 mod redact;
 mod refusal;
 mod serve;
+mod signer;
+pub mod signing;
 mod stream;
 mod summary;
 mod tables;
 mod timeline;
 mod token;
+mod verify;
 mod wiring;
 mod wording;
 
@@ -39,6 +45,7 @@ pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
 pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;
+pub use export::ExportFlags;
 pub use failure::Failure;
 pub use feed::FeedFlags;
 pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
@@ -48,12 +55,16 @@ pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
 pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
+pub use proof::{CheckpointFlags, ProofFlags};
+pub use recipients::RecipientsFlags;
 pub use redact::{ApproveFlags, RedactFlags, RedactVerb, RefuseFlags, RequestFlags};
 pub use serve::ServeFlags;
+pub use signer::{RecoverFlags, RetireFlags, SignerFlags, SignerVerb};
 pub use stream::StreamFlags;
 pub use summary::SummaryFlags;
 pub use timeline::TimelineFlags;
 pub use token::TokenFlags;
+pub use verify::VerifyFlags;
 
 use output::Output;
 
@@ -108,9 +119,24 @@ pub enum Verb {
     Disclosure(DisclosureFlags),
     /// Follow scores as they are published.
     Feed(FeedFlags),
+    /// Write evidence of the ledger, or a case of one assessment, as a folder that verifies by itself.
+    #[command(after_help = export::AFTER_HELP)]
+    Export(Box<ExportFlags>),
+    /// Show who received the letter, drafts, records or evidence of an assessment.
+    Recipients(RecipientsFlags),
+    /// Verify a ledger's directory or a folder of evidence, without a server.
+    #[command(after_help = verify::AFTER_HELP)]
+    Verify(VerifyFlags),
     /// Have a text erased: one records officer asks, another decides.
     #[command(subcommand)]
     Redact(RedactVerb),
+    /// Print what the ledger signed last.
+    Checkpoint(CheckpointFlags),
+    /// Prove that records are in the ledger, and that none of an assessment's is missing.
+    Proof(ProofFlags),
+    /// Look after the keys that sign a ledger, while its server is stopped.
+    #[command(subcommand)]
+    Signer(SignerVerb),
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
@@ -145,7 +171,13 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Letter(flags) => letter::run(&flags, output).await,
         Verb::Disclosure(flags) => disclosure::run(&flags, output).await,
         Verb::Feed(flags) => feed::run(&flags, output).await,
+        Verb::Export(flags) => export::run(&flags, output).await,
+        Verb::Recipients(flags) => recipients::run(&flags, output).await,
+        Verb::Verify(flags) => verify::run(&flags, output),
         Verb::Redact(verb) => redact::run(&verb, output).await,
+        Verb::Checkpoint(flags) => proof::checkpoint(&flags, output).await,
+        Verb::Proof(flags) => proof::proof(&flags, output).await,
+        Verb::Signer(verb) => signer::run(&verb, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
     }
 }
@@ -190,9 +222,18 @@ mod tests {
             "jl letter leicester-city/apa-2006 --edition 1 --format html --recipient addressee",
             "jl disclosure leicester-city/apa-2006 --recipient csci --format json",
             "jl feed CPA --block children --recipient audit-commission --after 9 --catch-up-only",
+            "jl export --evidence out --purpose audit",
+            "jl export --case leicester-city/apa-2006 out --for court --purpose x --withhold 4/rationale=s",
+            "jl recipients leicester-city/apa-2006 --position 12",
+            "jl verify ledger --master-key-file master.key --checkpoint kept --format json",
             "jl redact request 12 --field rationale --basis erasure-request --replacement a",
             "jl redact approve 15 --validate-only --format json",
             "jl redact refuse 15 --ground weighed --rationale a",
+            "jl checkpoint --min-position 42",
+            "jl proof leicester-city/apa-2006 --out proofs --with-record",
+            "jl proof --position 42 --out 42.tlog-proof",
+            "jl signer show --signer-dir s",
+            "jl signer recover --data d --signer-dir s",
             "jl framework list",
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
@@ -212,12 +253,18 @@ mod tests {
             "jl assessment leicester-city/apa-2006 --stated-at 2006-11-01 --effective-at 2006-11-01",
             "jl audit --change worse",
             "jl letter leicester-city/apa-2006 --format pdf",
+            "jl export out --purpose audit",
+            "jl export --case leicester-city/apa-2006 out --purpose x",
+            "jl export --evidence --case leicester-city/apa-2006 out --for court --purpose x",
             "jl redact request 0 --field rationale --basis erasure-request --replacement a",
             "jl redact request 12 --field Rationale --basis erasure-request --replacement a",
             "jl redact request 12 --field rationale --basis whim --replacement a",
             "jl redact approve",
             "jl redact refuse 15",
             "jl serve",
+            "jl proof",
+            "jl proof leicester-city/apa-2006 --position 42",
+            "jl signer retire not-a-key --signer-dir s",
             "jl token --login a --organisation ofsted --key-file k",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
@@ -227,11 +274,11 @@ mod tests {
     #[test]
     fn every_flag_can_come_from_the_environment() {
         let mut verbs: Vec<_> = Cli::command().get_subcommands().cloned().collect();
-        let framework: Vec<_> = verbs
+        let below: Vec<_> = verbs
             .iter()
             .flat_map(|verb| verb.get_subcommands().cloned().collect::<Vec<_>>())
             .collect();
-        verbs.extend(framework);
+        verbs.extend(below);
         for verb in &verbs {
             for flag in verb.get_arguments().filter(|it| it.get_long().is_some()) {
                 let variable = flag.get_env().and_then(|name| name.to_str()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::{
     fmt, fs,
     net::{SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
+    path::{self, Path, PathBuf},
 };
 
 use clap::Args;
@@ -16,10 +16,13 @@ use super::{
     dev,
     failure::Failure,
     output::{self, Output},
+    signing::SignerOptions,
     wiring::{self, Clock, Keys, Running, Setup},
 };
 use crate::{
+    merkle::KeyName,
     rpc::Limits,
+    signer::Witness,
     telemetry::{self, LogFormat},
 };
 
@@ -85,6 +88,24 @@ pub struct ServeFlags {
         required_unless_present = "dev"
     )]
     pub token_key_file: Option<PathBuf>,
+    /// The directory of the signer: its keys, and its memory of what it signed. Keep it out of the
+    /// ledger's directory and its backups. Default: `signer` beside the file of the master key.
+    #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_SIGNER_DIR", conflicts_with = "dev")]
+    pub signer_dir: Option<PathBuf>,
+    /// What the ledger is called in its checkpoints: a URL without its scheme, which it keeps for
+    /// ever. Default: `judgement-ledger/` and its id.
+    #[arg(long, value_name = "NAME", env = "JUDGEMENT_LEDGER_ORIGIN", value_parser = log_name)]
+    pub origin: Option<String>,
+    /// A witness that is asked to sign each checkpoint too: where it takes them, and the key by
+    /// which it is believed. May be repeated. Default: none.
+    #[arg(
+        long = "witness",
+        value_name = "URL=VKEY",
+        env = "JUDGEMENT_LEDGER_WITNESSES",
+        value_delimiter = ',',
+        value_parser = witness
+    )]
+    pub witnesses: Vec<Witness>,
     /// The size of a journal segment.
     #[arg(
         long,
@@ -126,7 +147,9 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     log_to_stderr(flags)?;
     output::note(&flags.to_string());
     let home = Home::prepare(flags)?;
-    let running = wiring::start(setup(flags, &home)).await?;
+    let setup = setup(flags, &home);
+    apart(&setup)?;
+    let running = wiring::start(setup).await?;
     output::note(&format!("serving on http://{}", running.address));
     if flags.dev {
         output.lines(&dev::welcome(running.address, &home.path(), &running.mint)?)?;
@@ -200,8 +223,15 @@ fn setup(flags: &ServeFlags, home: &Home) -> Setup {
         (Some(master), Some(token)) => Keys::Files { master: master.clone(), token: token.clone() },
         (Some(_) | None, _) => Keys::Beside,
     };
+    let signer = keys.signer(&home.path());
+    let signer = SignerOptions {
+        directory: flags.signer_dir.clone().unwrap_or(signer.directory),
+        origin: flags.origin.clone(),
+        witnesses: flags.witnesses.clone(),
+    };
     Setup {
         listen: flags.listen,
+        signer: Some(signer),
         data: home.path(),
         clock: Clock::System,
         time_zone: flags.time_zone.clone(),
@@ -211,6 +241,27 @@ fn setup(flags: &ServeFlags, home: &Home) -> Setup {
         allow_origins: flags.allow_origins.clone(),
         limits: Limits::STANDARD,
     }
+}
+
+/// A signer within the ledger's directory would be put back with it, and forget what it signed.
+/// Only of a ledger that is thrown away it may lie there.
+fn apart(setup: &Setup) -> Result<(), Failure> {
+    let (Keys::Files { .. }, Some(signer)) = (&setup.keys, &setup.signer) else { return Ok(()) };
+    let real = |path: &Path| {
+        let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // What is not there yet has no links: those above it count.
+        let there = absolute.ancestors().find(|it| it.exists()).unwrap_or(&absolute);
+        let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+        there.canonicalize().unwrap_or_else(|_| there.to_owned()).join(rest)
+    };
+    if !real(&signer.directory).starts_with(real(&setup.data)) {
+        return Ok(());
+    }
+    Err(Failure::misused(format!(
+        "{} lies within the ledger's directory and its backups: whoever puts that back would make \
+         the signer forget what it signed; say another with --signer-dir",
+        signer.directory.display()
+    )))
 }
 
 /// Waits for SIGTERM, ctrl-c or the server's own end, then lets calls under way finish.
@@ -246,6 +297,17 @@ impl fmt::Display for ServeFlags {
         writeln!(f, "  time zone        {zone}")?;
         writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
         writeln!(f, "  token key file   {}", path(&self.token_key_file))?;
+        let beside = || self.master_key_file.as_ref().map(|it| SignerOptions::beside(it).directory);
+        writeln!(f, "  signer           {}", path(&self.signer_dir.clone().or_else(beside)))?;
+        writeln!(
+            f,
+            "  origin           {}",
+            self.origin.as_deref().unwrap_or("of the ledger's id")
+        )?;
+        let witnesses: Vec<_> =
+            self.witnesses.iter().map(|it| it.key().name().to_string()).collect();
+        let witnesses = if witnesses.is_empty() { "none".to_owned() } else { witnesses.join(", ") };
+        writeln!(f, "  witnesses        {witnesses}")?;
         writeln!(f, "  segments         {} MiB", self.segment_mib)?;
         writeln!(f, "  caches           {} MiB", self.cache_mib)?;
         writeln!(f, "  allowed origins  {origins}")?;
@@ -262,6 +324,15 @@ fn address(given: &str) -> Result<SocketAddr, String> {
 
 fn time_zone(given: &str) -> Result<TimeZone, String> {
     TimeZone::get(given).map_err(|_| "say a zone such as UTC or Europe/London".to_owned())
+}
+
+fn witness(given: &str) -> Result<Witness, String> {
+    Witness::parse(given).map_err(|error| error.to_string())
+}
+
+fn log_name(given: &str) -> Result<String, String> {
+    let wanted = "say a URL without its scheme, such as ledger.example.org/apa";
+    KeyName::parse(given).map(|_| given.to_owned()).map_err(|error| format!("{error}; {wanted}"))
 }
 
 fn log(given: &str) -> Result<String, String> {
@@ -336,6 +407,9 @@ mod tests {
   time zone        UTC
   master key file  made to throw away
   token key file   made to throw away
+  signer           made to throw away
+  origin           of the ledger's id
+  witnesses        none
   segments         64 MiB
   caches           256 MiB
   allowed origins  none

@@ -21,6 +21,7 @@ use super::{
     engine::{Engine, EngineError, EngineOptions},
     failure::Failure,
     output,
+    signing::SignerOptions,
 };
 use crate::{
     judgement::{OrganisationId, Role, Text},
@@ -42,6 +43,8 @@ pub(super) struct Setup {
     pub(super) time_zone: TimeZone,
     /// Where its keys are.
     pub(super) keys: Keys,
+    /// What signs it; by default a directory beside the master key.
+    pub(super) signer: Option<SignerOptions>,
     /// The size of a journal segment.
     pub(super) segment_mib: u32,
     /// How much memory the views' caches may take.
@@ -75,6 +78,21 @@ pub(super) enum Keys {
     /// In the data directory, made where they are not there: a ledger to look at, whose keys need
     /// no place of their own.
     Beside,
+}
+
+impl Keys {
+    /// The file of the master key of the ledger in `data`.
+    fn master(&self, data: &Path) -> PathBuf {
+        match self {
+            Self::Files { master, .. } => master.clone(),
+            Self::Beside => master_key(data),
+        }
+    }
+
+    /// What signs the ledger in `data` by default.
+    pub(super) fn signer(&self, data: &Path) -> SignerOptions {
+        SignerOptions::beside(&self.master(data))
+    }
 }
 
 /// A credential to be made.
@@ -131,10 +149,8 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let listener = TcpListener::bind(setup.listen).await.map_err(binding)?;
     let address = listener.local_addr().map_err(binding)?;
     let options = EngineOptions {
-        master_key: match &setup.keys {
-            Keys::Files { master, .. } => master.clone(),
-            Keys::Beside => master_key(&setup.data),
-        },
+        signer: setup.signer.unwrap_or_else(|| setup.keys.signer(&setup.data)),
+        master_key: setup.keys.master(&setup.data),
         data: setup.data,
         clock,
         entropy: system_entropy(),

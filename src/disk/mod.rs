@@ -7,12 +7,14 @@
 mod flush;
 mod real;
 mod reserve;
+pub mod whole;
 
 use std::{any::Any, io, sync::Arc};
 
 pub use flush::FlushFailed;
 pub use real::RealDisk;
 pub use reserve::Reserve;
+pub use whole::ReplaceError;
 
 /// One directory of a file system.
 pub trait Disk: Send + Sync + 'static {

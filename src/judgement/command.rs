@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc};
 use jiff::civil::Date;
 
 use super::{
-    Act, Addressee, AreaId, AssessmentId, AssessmentOpened, AudienceId, Caller, ChallengeId,
-    ChallengeKind, Correction, EntryContent, EntryId, Expected, ExpectedRevision, Fallback,
-    FieldPath, Framework, FrameworkId, HoldId, HoldKind, Label, LegalBasis, LevelCode, NonGrade,
-    OrganisationId, Point, PointOutcome, Position, ScaleId, Signature, Stops, StreamId, SubjectId,
+    AccessRecorded, Act, Addressee, AreaId, AssessmentId, AssessmentOpened, AudienceId, Caller,
+    ChallengeId, ChallengeKind, Correction, EntryContent, EntryId, Expected, ExpectedRevision,
+    Fallback, FieldPath, Framework, FrameworkId, HoldId, HoldKind, KeyRotated, Label, LegalBasis,
+    LevelCode, NonGrade, OrganisationId, Point, PointOutcome, Position, ScaleId, Signature, Stops,
+    StreamId, SubjectId,
 };
 use crate::merkle::Hash;
 
@@ -32,10 +33,15 @@ pub enum Order<T> {
     RegisterSubject(RegisterSubject),
     /// Call a subject differently from a day on.
     RenameSubject(RenameSubject),
+    /// Record that the caller takes evidence out of the ledger. No request has it: the service
+    /// orders it before it hands anything out.
+    RecordAccess(AccessRecorded<T>),
     /// Something on one assessment.
     Assess(AssessmentId, AssessmentOrder<T>),
     /// Erase a text of a record of this stream, or do not.
     Redact(StreamId, Redact<T>),
+    /// Say that the ledger signs with a key from now on, or no more: the service's own.
+    RotateKey(KeyRotated),
 }
 
 /// What is ordered on one assessment.
@@ -87,6 +93,7 @@ impl<T> Order<T> {
             Self::RenameSubject(order) => StreamId::Subject(order.subject.clone()),
             Self::Assess(assessment, _) => StreamId::Assessment(assessment.clone()),
             Self::Redact(stream, _) => stream.clone(),
+            Self::RecordAccess(_) | Self::RotateKey(_) => StreamId::Ledger,
         }
     }
 }

@@ -40,10 +40,21 @@ impl<T: Clone> Order<T> {
                 let (subject, name) = (order.subject.clone(), order.name.clone());
                 Some(Event::SubjectRenamed(SubjectRenamed { subject, name }))
             }
-            (Self::Redact(_, order), recorded) => order.as_recorded(recorded),
-            (Self::RegisterFramework(_) | Self::RegisterSubject(_) | Self::RenameSubject(_), _) => {
-                None
+            (Self::RecordAccess(order), Event::AccessRecorded(_)) => {
+                Some(Event::AccessRecorded(order.clone()))
             }
+            (Self::Redact(_, order), recorded) => order.as_recorded(recorded),
+            (Self::RotateKey(order), Event::KeyRotated(_)) => {
+                Some(Event::KeyRotated(order.clone()))
+            }
+            (
+                Self::RegisterFramework(_)
+                | Self::RegisterSubject(_)
+                | Self::RenameSubject(_)
+                | Self::RecordAccess(_)
+                | Self::RotateKey(_),
+                _,
+            ) => None,
         }
     }
 }

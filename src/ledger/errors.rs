@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::ClockUntrusted;
+use super::{ClockUntrusted, ReadOnly};
 use crate::{
     journal::{JournalError, NotApplied},
     judgement::{Position, Refusal},
@@ -45,6 +45,9 @@ pub enum SubmitError {
     /// The clock jumped ahead; surely not recorded. (Spec §4.5)
     #[error(transparent)]
     ClockUntrusted(ClockUntrusted),
+    /// The journal is not the one that was signed; surely not recorded.
+    #[error("{0}")]
+    ReadOnly(ReadOnly),
     /// The store cannot be written to just now; surely not recorded.
     #[error("the journal cannot be written to just now")]
     Unavailable,
@@ -69,6 +72,22 @@ pub enum ReadError {
         asked: Position,
         /// Where the ledger is.
         head: Position,
+    },
+    /// No checkpoint covers the position in time.
+    #[error("position {asked} is not covered by a checkpoint yet: the newest covers {covered}")]
+    NotCovered {
+        /// The position asked for.
+        asked: Position,
+        /// How many records the newest checkpoint covers; 0 if there is none.
+        covered: u64,
+    },
+    /// A tree never becomes smaller.
+    #[error("a tree of {to} records cannot have grown from one of {from}")]
+    Shrunk {
+        /// The size of the tree that was to be the earlier one.
+        from: u64,
+        /// The size of the other.
+        to: u64,
     },
     /// Stored bytes cannot be understood.
     #[error("the record at position {position} cannot be read: {what}")]
@@ -96,6 +115,7 @@ impl SubmitError {
             | Self::TooLarge { .. }
             | Self::Full
             | Self::ClockUntrusted(_)
+            | Self::ReadOnly(_)
             | Self::Unavailable
             | Self::OutcomeUnknown
             | Self::Stopped => self,

@@ -1,6 +1,7 @@
 //! Under which keys the journal files a record: its stream, its request, its cycle, its subject, the
-//! text that it redacts, and whether it registers somebody or something that commands are decided
-//! with, or erases a text.
+//! text that it redacts, the stream that evidence was taken of, and whether it registers somebody or
+//! something that commands are decided with, erases a text, or tells of a key that the ledger signs
+//! with.
 //!
 //! What decides is found through these keys, which the journal keeps in its checksummed footers,
 //! and never through a view alone. A key is a short hash and may collide: whoever finds a record
@@ -19,8 +20,10 @@ const STREAM: &[u8] = b"judgement-ledger/key/stream\0";
 const REQUEST: &[u8] = b"judgement-ledger/key/request\0";
 const CYCLE: &[u8] = b"judgement-ledger/key/cycle\0";
 const OPENED: &[u8] = b"judgement-ledger/key/opened\0";
+const ROTATIONS: &[u8] = b"judgement-ledger/key/rotations\0";
 const REGISTRATIONS: &[u8] = b"judgement-ledger/key/registrations\0";
 const REDACTED: &[u8] = b"judgement-ledger/key/redacted\0";
+const TAKEN: &[u8] = b"judgement-ledger/key/taken\0";
 const ERASURES: &[u8] = b"judgement-ledger/key/erasures\0";
 
 /// The key of a stream: every record of it is filed there.
@@ -63,6 +66,20 @@ fn of_redacted(position: u64, field: &str) -> Key {
     key(&[REDACTED, &position.to_be_bytes(), field.as_bytes()])
 }
 
+/// The key of what was taken out of a stream; without one, of the whole ledger.
+pub(super) fn of_access(stream: Option<&StreamId>) -> Key {
+    of_taken(&stream.map(ToString::to_string).unwrap_or_default())
+}
+
+fn of_taken(stream: &str) -> Key {
+    key(&[TAKEN, stream.as_bytes()])
+}
+
+/// The key of all records that tell of a key which the ledger signs with.
+pub(super) fn of_rotations() -> Key {
+    key(&[ROTATIONS])
+}
+
 /// The keys of a stored record; none if its header cannot be read.
 pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     let Some(headline) = Headline::of(record) else { return Vec::new() };
@@ -83,6 +100,12 @@ pub(super) fn of_record(record: &[u8]) -> Vec<Key> {
     }
     if headline.erases() {
         keys.push(of_erasures());
+    }
+    if let Some(stream) = headline.taken_of {
+        keys.push(of_taken(stream));
+    }
+    if headline.rotates() {
+        keys.push(of_rotations());
     }
     keys
 }

@@ -52,6 +52,8 @@ pub(super) enum End {
     Whole,
     /// The ledger was closed first.
     Closed,
+    /// The views were discarded: they must be folded anew.
+    Again,
 }
 
 impl Follower {
@@ -134,8 +136,9 @@ impl Follower {
     pub(super) async fn bring_up(&self, progress: Progress<'_>) -> Result<End, OpenError> {
         let shared = &*self.shared;
         let journal = &*shared.journal;
-        let (views, mut at) =
+        let (views, begun) =
             matching_views(journal, shared.head().position, &self.open_views).await?;
+        let mut at = begun;
         if !is_near(at, shared.head().position) {
             shared.standing.is_far();
         }
@@ -165,6 +168,9 @@ impl Follower {
             replay.flush()?;
             let _turn = shared.standing.turn();
             if shared.head().position == at {
+                if views.tree() != shared.tree() {
+                    return other_tree(&views, begun);
+                }
                 tracing::info!(position = %at, "the views are whole");
                 shared.standing.is_whole(views);
                 return Ok(End::Whole);
@@ -172,6 +178,20 @@ impl Follower {
         }
         Ok(End::Closed)
     }
+}
+
+/// The records that the views folded do not make the tree that the sequencer left in the journal.
+/// Views that were begun before are folded anew: they may be what is wrong.
+///
+/// # Errors
+/// `OtherTree` if these were begun from nothing.
+fn other_tree(views: &Views, begun: Position) -> Result<End, OpenError> {
+    if begun == Position::START {
+        return Err(OpenError::OtherTree { size: views.tree().size() });
+    }
+    tracing::error!("the views have another tree than the journal: they are folded anew");
+    views.discard();
+    Ok(End::Again)
 }
 
 /// Whether it may go well another time, of which one went well if the views were once whole.
@@ -184,6 +204,7 @@ fn may_pass(error: &OpenError, was_whole: bool) -> bool {
         OpenError::Views(ViewsError::OutOfOrder { .. })
         | OpenError::RolledBack { .. }
         | OpenError::Exchanged { .. }
+        | OpenError::OtherTree { .. }
         | OpenError::Mark(_)
         | OpenError::Entropy(_)
         | OpenError::Name { .. }

@@ -57,9 +57,12 @@ impl Found {
         let stream = stage.stream(&order.stream()).await?;
         let taken = stream.is_some();
         match order {
-            Order::RegisterFramework(_) | Order::RegisterSubject(_) | Order::Redact(_, _) => {
-                Ok(Self::Name { taken })
-            }
+            // Nothing speaks against an access but the caller's role.
+            Order::RecordAccess(_) => Ok(Self::Name { taken: false }),
+            Order::RegisterFramework(_)
+            | Order::RegisterSubject(_)
+            | Order::RotateKey(_)
+            | Order::Redact(_, _) => Ok(Self::Name { taken }),
             Order::RenameSubject(_) => Ok(Self::Subject { last: stream.map(|it| it.last) }),
             Order::Assess(id, AssessmentOrder::Open(opening)) => {
                 let subject = StreamId::Subject(id.subject().clone());

@@ -11,9 +11,12 @@
 //!   opening the ledger again tells what became of it.
 //! - A text whose erasure is recorded is read no more, from that record on. An [`Eraser`] destroys
 //!   its key, after every crash until a record says that it is done.
+//! - A [`Notary`] signs what is published, soon after; a journal that is not the one that was signed
+//!   is served read-only.
 //! - The sequencer never waits for the views. A [`Follower`] brings them up to the journal after a
 //!   start, and anew where they break; who reads them waits meanwhile, or is refused.
 
+mod access;
 mod as_of;
 mod built_in;
 mod catalogue;
@@ -25,14 +28,17 @@ mod earlier;
 mod eraser;
 mod erasures;
 mod errors;
+mod evidence;
 mod filing;
 mod fold;
 mod follower;
 mod found;
 mod mark;
 mod moment;
+mod notary;
 mod passing_on;
 mod peers;
+mod proven;
 mod query;
 mod random;
 mod reading;
@@ -49,6 +55,9 @@ mod subject;
 mod texts;
 mod told;
 mod topics;
+mod trail;
+mod tree;
+mod witnessing;
 
 use std::sync::Arc;
 
@@ -59,7 +68,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     journal::{Entry, Filing, Journal},
     judgement::{Command, Text},
-    merkle::Hash,
+    merkle::{Frontier, Hash},
     record::Record,
     vault::Vault,
     views::{Views, ViewsError},
@@ -67,6 +76,7 @@ use crate::{
 
 use standing::Standing;
 
+pub use access::Taker;
 pub use built_in::BuiltInError;
 pub use catalogue::Registered;
 pub use clock::{Clock, ClockUntrusted, Reading, system_clock};
@@ -75,10 +85,13 @@ pub use directory::{Introduction, Introductions};
 pub use eraser::{Covering, Eraser};
 pub use erasures::Erasure;
 pub use errors::{ReadError, SubmitError};
+pub use evidence::{Contradiction, Published, ReadOnly};
 pub use follower::Follower;
-pub use mark::BadMark;
+pub use mark::{BadMark, Summary};
 pub use moment::Moment;
+pub use notary::{Notary, NotaryError};
 pub use passing_on::{PassedOn, PassedText, Streamed};
+pub use proven::{Proven, ProvenText};
 pub use reading::{
     AsOf, AssessmentRead, DatedName, Found, Holds, KnownAt, Order, ReadRecord, Shown, SubjectRead,
     View,
@@ -87,6 +100,8 @@ pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};
 pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
+pub use trail::TrailRecord;
+pub use tree::{Grown, Included};
 
 /// A handle on the ledger: cheap to clone, used from any task.
 #[derive(Clone)]
@@ -98,6 +113,11 @@ pub struct Ledger {
 /// What the sequencer publishes and readers see.
 struct Shared {
     head: watch::Sender<Moment>,
+    /// The tree of hashes over all records up to the head, or a record later: it is published just
+    /// before the head. Who needs its root computes that; nobody need look at a record for it.
+    tree: watch::Sender<Arc<Frontier>>,
+    leaves: tree::KeptLeaves,
+    evidence: evidence::Evidence,
     closing: CancellationToken,
     stopped: CancellationToken,
     catalogue: ArcSwap<staging::Catalogue>,
@@ -200,6 +220,10 @@ impl Ledger {
 impl Shared {
     fn head(&self) -> Moment {
         *self.head.borrow()
+    }
+
+    fn tree(&self) -> Frontier {
+        self.tree.borrow().as_ref().clone()
     }
 
     /// The views, waited for as long as they are near.

@@ -12,9 +12,11 @@ use super::{
     Covering, Eraser, Follower, Ledger, Moment, ReadError, Sequencer, Shared,
     clock::{Clock, RecordedTime},
     directory::PersonIds,
+    eraser::Cover,
     erasures::Erasures,
+    evidence::Evidence,
     fold::{self, Fold},
-    follower::must_have,
+    follower::{End, must_have},
     mark::{BadMark, Summary},
     random::Random,
     registry,
@@ -23,6 +25,7 @@ use super::{
     staging::Desk,
     standing::Standing,
     texts::Opener,
+    tree::KeptLeaves,
 };
 use crate::{
     journal::{Head, Journal, JournalError},
@@ -93,6 +96,15 @@ pub enum OpenError {
         /// Where the two differ, or after.
         position: Position,
     },
+    /// The records do not make the tree that the journal's mark sums up.
+    #[error(
+        "the {size} records of the journal do not make the tree that its mark sums up: some of \
+         them are not what was recorded; bring back a journal that is whole"
+    )]
+    OtherTree {
+        /// How many records there are.
+        size: u64,
+    },
     /// There is no thread to decode records.
     #[error("there is no thread to decode records")]
     Thread(#[source] io::Error),
@@ -151,6 +163,9 @@ impl Ledger {
         let standing = Arc::new(Standing::behind());
         let shared = Arc::new(Shared {
             head: watch::Sender::new(moment),
+            tree: watch::Sender::new(Arc::new(summary.frontier)),
+            leaves: KeptLeaves::none(),
+            evidence: Evidence::none(),
             closing: CancellationToken::new(),
             stopped: CancellationToken::new(),
             catalogue: ArcSwap::from_pointee(catalogue),
@@ -164,7 +179,7 @@ impl Ledger {
         });
         let follower = Follower { shared: Arc::clone(&shared), open_views };
         if known.is_none() {
-            follower.bring_up(progress).await?;
+            while follower.bring_up(progress).await? == End::Again {}
         }
         let states = known.into_iter().flat_map(|known| known.states).collect();
         let fold = Fold::new(Arc::clone(&journal), standing, states);
@@ -177,10 +192,15 @@ impl Ledger {
             clock,
             zone,
             desk: Desk { fold, vault, random: Random::new(entropy) },
-            frontier: summary.frontier,
         };
+        let cover = match covering {
+            Covering::Journal => Cover::Journal,
+            Covering::Notary => Cover::Checkpoints(shared.evidence.covered.subscribe()),
+            Covering::Checkpoints(newest) => Cover::Checkpoints(newest),
+        };
+        let submissions_of_eraser = submissions.downgrade();
         let eraser =
-            Eraser { shared: Arc::clone(&shared), submissions: submissions.downgrade(), covering };
+            Eraser { shared: Arc::clone(&shared), submissions: submissions_of_eraser, cover };
         Ok((Self { shared, submissions }, sequencer, follower, eraser))
     }
 }

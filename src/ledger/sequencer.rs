@@ -20,7 +20,6 @@ use super::{
 use crate::{
     journal::{Entry, Group, Journal, JournalError, Turn},
     judgement::{Position, StreamId},
-    merkle::Frontier,
     vault::VaultError,
     views::{Applied, ViewsError},
 };
@@ -79,7 +78,6 @@ pub struct Sequencer {
     pub(super) zone: TimeZone,
     pub(super) time: RecordedTime,
     pub(super) desk: Desk,
-    pub(super) frontier: Frontier,
 }
 
 /// A submission whose records are in the group, waiting for the flush.
@@ -152,6 +150,11 @@ impl Sequencer {
     }
 
     async fn record(&mut self, first: Pending) -> Result<(), Stop> {
+        let read_only = *self.shared.evidence.read_only.borrow();
+        if let Some(read_only) = read_only {
+            reply(first.answer, Err(SubmitError::ReadOnly(read_only)));
+            return Ok(());
+        }
         let now = match self.time.next((self.clock)()) {
             Ok(now) => now,
             Err(untrusted) => {
@@ -217,7 +220,7 @@ impl Sequencer {
         now: Now,
     ) -> Result<(), Stop> {
         let Decided { outlook, records, waiting, supposed } = decided;
-        let mut frontier = self.frontier.clone();
+        let mut frontier = self.shared.tree();
         for staged in &records {
             frontier.push(staged.keep.hash);
         }
@@ -278,7 +281,7 @@ impl Sequencer {
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }
-        self.frontier = summary.frontier;
+        self.shared.tree.send_replace(Arc::new(summary.frontier));
         self.shared.directory.store(Arc::new(directory));
         self.shared.catalogue.store(Arc::new(catalogue));
         let ordered = erasures.last_due() > self.shared.erasures.load().last_due();

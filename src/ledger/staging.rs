@@ -271,6 +271,8 @@ impl<'a> Stage<'a> {
             Order::RegisterFramework(registering) => Some(registering),
             Order::RegisterSubject(_)
             | Order::RenameSubject(_)
+            | Order::RecordAccess(_)
+            | Order::RotateKey(_)
             | Order::Assess(_, _)
             | Order::Redact(_, _) => None,
         };

@@ -34,15 +34,35 @@ impl Frontier {
 
     /// Adds a leaf at the right end, given its [`leaf_hash`](super::leaf_hash).
     pub fn push(&mut self, leaf: Hash) {
+        self.push_noting(leaf, |_, _, _| {});
+    }
+
+    /// As [`Frontier::push`], and tells `completed` of every perfect subtree of two leaves or more
+    /// that the leaf completes, the smaller first: its level (it has 2^level leaves), its index
+    /// among those of its level, from 0, and its root. Each is told once, and never changes.
+    pub fn push_noting(&mut self, leaf: Hash, mut completed: impl FnMut(u32, u64, Hash)) {
         // Each bit that the count carries over joins two perfect subtrees of one size.
         let mut joined = leaf;
-        for _ in 0..self.size.trailing_ones() {
+        for below in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 joined = node_hash(&left, &joined);
+                let level = below.saturating_add(1);
+                completed(level, self.size.unbounded_shr(level), joined);
             }
         }
         self.peaks.push(joined);
         self.size = self.size.saturating_add(1);
+    }
+
+    /// Whether this tree may have grown from an earlier one, as far as both edges tell: every
+    /// perfect subtree that still stands at this edge is what it was. It takes the hashes between
+    /// to be sure; see [`ConsistencyProof`](super::ConsistencyProof).
+    #[must_use]
+    pub fn may_follow(&self, earlier: &Self) -> bool {
+        let above = (self.size ^ earlier.size).checked_ilog2().map_or(0, |it| it.saturating_add(1));
+        let same = self.size.unbounded_shr(above).count_ones();
+        let same = usize::try_from(same).unwrap_or(usize::MAX);
+        self.size >= earlier.size && self.peaks.get(..same) == earlier.peaks.get(..same)
     }
 
     /// The root of the tree, as RFC 9162 §2.1.1 defines it.
@@ -133,6 +153,44 @@ mod tests {
                 growing.push(*next);
             }
         }
+    }
+
+    #[test]
+    fn each_perfect_subtree_is_told_once_with_its_root() {
+        let leaves = leaves(300);
+        let mut growing = Frontier::empty();
+        let mut told = std::collections::BTreeMap::new();
+        for (size, leaf) in (1_usize..).zip(&leaves) {
+            growing.push_noting(*leaf, |level, index, root| {
+                let index = usize::try_from(index).unwrap();
+                assert_eq!((index + 1) << level, size, "told when it is complete");
+                assert_eq!(told.insert((level, index), root), None, "told twice");
+            });
+        }
+        assert_eq!(growing, frontier(&leaves));
+        for level in 1..=8 {
+            let width = 1_usize << level;
+            for (index, below) in leaves.chunks_exact(width).enumerate() {
+                assert_eq!(told.remove(&(level, index)), Some(root_of(below)), "{level}/{index}");
+            }
+        }
+        assert!(told.is_empty());
+    }
+
+    #[test]
+    fn a_tree_may_follow_what_it_grew_from_and_not_what_its_edge_contradicts() {
+        let leaves = leaves(40);
+        for size in 0..=leaves.len() {
+            for earlier in 0..=size {
+                let (now, then) = (frontier(&leaves[..size]), frontier(&leaves[..earlier]));
+                assert!(now.may_follow(&then), "{size} after {earlier}");
+                assert!(size == earlier || !then.may_follow(&now), "{earlier} after {size}");
+            }
+        }
+        let mut other = leaves.clone();
+        other[3] = leaf_hash(b"another");
+        assert!(!frontier(&other[..20]).may_follow(&frontier(&leaves[..17])));
+        assert!(!frontier(&other[..20]).may_follow(&frontier(&leaves[..20])));
     }
 
     #[test]

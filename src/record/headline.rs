@@ -13,12 +13,15 @@ mod number {
     pub(super) const PERSON_REGISTERED: u32 = 32;
     pub(super) const FRAMEWORK_REGISTERED: u32 = 33;
     pub(super) const ASSESSMENT_OPENED: u32 = 35;
+    pub(super) const KEY_ROTATED: u32 = 57;
     pub(super) const OPENED_FRAMEWORK: u32 = 1;
     pub(super) const OPENED_CYCLE: u32 = 2;
     pub(super) const REDACTION_REQUESTED: u32 = 53;
     pub(super) const TEXT_REDACTED: u32 = 54;
     pub(super) const REDACTION_REFUSED: u32 = 55;
     pub(super) const REDACTION_COMPLETED: u32 = 56;
+    pub(super) const ACCESS_RECORDED: u32 = 58;
+    pub(super) const TAKEN_OF: u32 = 2;
 
     /// Where the events of a redaction say which record has the text, and where in it.
     pub(super) const fn redacted_in(arm: u32) -> Option<(u32, u32)> {
@@ -46,6 +49,8 @@ pub struct Headline<'a> {
     pub opened: Option<Opened<'a>>,
     /// Whose redaction it is a record of, if it is one.
     pub redacted: Option<Redacted<'a>>,
+    /// Of what stream evidence was taken out, if that was recorded: empty for the whole ledger.
+    pub taken_of: Option<&'a str>,
 }
 
 /// The text that a redaction is about.
@@ -81,6 +86,12 @@ impl<'a> Headline<'a> {
         matches!(self.event, number::TEXT_REDACTED | number::REDACTION_COMPLETED)
     }
 
+    /// Whether it tells of a key that the ledger signs with.
+    #[must_use]
+    pub fn rotates(&self) -> bool {
+        self.event == number::KEY_ROTATED
+    }
+
     /// The headline of a record; `None` if the bytes are no record of this or a newer ledger.
     #[must_use]
     pub fn of(record: &'a [u8]) -> Option<Self> {
@@ -89,7 +100,8 @@ impl<'a> Headline<'a> {
 
     fn read(record: &'a [u8]) -> Result<Option<Self>, NoMessage> {
         let (mut stream, mut person, mut request) = (None, None, None);
-        let (mut event, mut names, mut redacted) = (None, None, None);
+        let (mut event, mut names) = (None, None);
+        let (mut redacted, mut taken_of) = (None, None);
         for field in Fields::of(record) {
             match field? {
                 (number::STREAM, Value::Bytes(bytes)) => stream = Some(text(bytes)?),
@@ -97,6 +109,9 @@ impl<'a> Headline<'a> {
                 (number::REQUEST_ID, Value::Bytes(bytes)) => request = Some(id(bytes)?),
                 (arm @ number::ASSESSMENT_OPENED, Value::Bytes(bytes)) => {
                     (event, names) = (Some(arm), Some(names_of(bytes)?));
+                }
+                (arm @ number::ACCESS_RECORDED, Value::Bytes(bytes)) => {
+                    (event, taken_of) = (Some(arm), Some(taken_of_in(bytes)?));
                 }
                 (arm @ number::FIRST_EVENT.., Value::Bytes(bytes)) => {
                     event = Some(arm);
@@ -117,7 +132,7 @@ impl<'a> Headline<'a> {
             framework,
             cycle,
         });
-        Ok(Some(Self { stream, person, request, event, opened, redacted }))
+        Ok(Some(Self { stream, person, request, event, opened, redacted, taken_of }))
     }
 }
 
@@ -136,6 +151,16 @@ fn person_of(recorder: &[u8]) -> Result<[u8; 16], NoMessage> {
         }
     }
     Err(NoMessage)
+}
+
+/// Of what stream evidence was taken out.
+fn taken_of_in(arm: &[u8]) -> Result<&str, NoMessage> {
+    for field in Fields::of(arm) {
+        if let (number::TAKEN_OF, Value::Bytes(bytes)) = field? {
+            return text(bytes);
+        }
+    }
+    Ok("")
 }
 
 /// The record and the field of a redaction; an arm that lacks one is malformed.
@@ -197,6 +222,7 @@ mod tests {
             );
             let erases = ["TextRedacted", "RedactionCompleted"].contains(&name);
             prop_assert_eq!(headline.erases(), erases);
+            prop_assert_eq!(headline.rotates(), name == "KeyRotated");
             if let (Event::AssessmentOpened(opened), Some(said)) =
                 (&record.event, headline.opened)
             {

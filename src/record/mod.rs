@@ -17,7 +17,7 @@ mod json;
 mod outline;
 mod same_content;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod shapes;
 mod snapshot;

@@ -8,7 +8,7 @@ use tonic::{Status, body::Body};
 
 use super::{
     credential::{CredentialError, Credentials},
-    layers::{Answer, Around, CalledBy, Inner, answered},
+    layers::{Answer, Around, CalledBy, Inner, answered, is_plain},
     status::{self, Problem, Reason},
 };
 use crate::judgement::{OrganisationId, PersonId, Role, Text};
@@ -90,6 +90,8 @@ fn refused(error: &CredentialError) -> Status {
 
 impl Around for Authenticate {
     fn answer<S: Inner>(&self, inner: &mut S, mut request: Request<Body>) -> Answer {
+        // Of files some are open to everybody: who asks for one is told apart, not turned away.
+        let file = is_plain(request.uri().path());
         let open = OPEN.iter().any(|service| request.uri().path().starts_with(service));
         if !open {
             match self.identity(request.headers()) {
@@ -97,6 +99,7 @@ impl Around for Authenticate {
                     note(&request, (self.find)(&identity));
                     request.extensions_mut().insert(identity);
                 }
+                Err(_) if file => {}
                 Err(refusal) => return answered(refusal),
             }
         }

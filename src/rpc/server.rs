@@ -21,7 +21,6 @@ use tonic_health::{
     ServingStatus,
     server::{HealthReporter, health_reporter},
 };
-use tonic_web::GrpcWebLayer;
 use tower::util::option_layer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -30,16 +29,21 @@ use super::{
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
+    files,
     frameworks::FrameworkApi,
-    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround},
+    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround, Web},
     reads::KeptGrades,
     reports::ReportApi,
     served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
     submit::COMMAND_BYTES_MAX,
+    transparency::TransparencyApi,
 };
 use crate::{
-    ledger::{Ledger, Reads},
-    pb::{DESCRIPTORS, report_service_server::ReportServiceServer},
+    ledger::{Ledger, ReadOnly, Reads},
+    pb::{
+        DESCRIPTORS, report_service_server::ReportServiceServer,
+        transparency_service_server::TransparencyServiceServer,
+    },
 };
 
 /// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
@@ -77,6 +81,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Under this name health says whether commands are taken: no service, but a side of several.
+pub const WRITES: &str = "judgement.ledger.v1.writes";
 
 /// Why serving ended otherwise than by going down in order.
 #[derive(Debug, thiserror::Error)]
@@ -129,16 +136,18 @@ where
     let routes = routes(&ledger, &draining, &options.limits);
     let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
+    let read_only = ledger.follow_read_only();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
         FrameworkServiceServer::<FrameworkApi>::NAME,
         ReportServiceServer::<ReportApi>::NAME,
+        TransparencyServiceServer::<TransparencyApi>::NAME,
     ];
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let services = &services;
-    let serving = Serving { options, draining, ledger_stopped, reads, services, find };
+    let serving = Serving { options, draining, ledger_stopped, reads, read_only, services, find };
     serving.run(incoming, routes, shutdown).await
 }
 
@@ -173,7 +182,8 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     let reports = ReportApi { ledger: ledger.clone() };
-    Routes::new(
+    let transparency = TransparencyApi { ledger: ledger.clone() };
+    let routes = Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
             .max_decoding_message_size(BATCH_BYTES_MAX),
     )
@@ -187,6 +197,11 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     .add_service(
         compressed!(ReportServiceServer::new(reports)).max_decoding_message_size(QUERY_BYTES_MAX),
     )
+    .add_service(
+        compressed!(TransparencyServiceServer::new(transparency))
+            .max_decoding_message_size(QUERY_BYTES_MAX),
+    );
+    Routes::from(files::beside(routes.into_axum_router(), ledger.clone()))
 }
 
 /// All that a server needs beside its own services.
@@ -198,6 +213,8 @@ pub(super) struct Serving<'s> {
     pub(super) ledger_stopped: CancellationToken,
     /// Whether readings are answered: where they are refused, health says so.
     pub(super) reads: watch::Receiver<Reads>,
+    /// Why nothing may be recorded, if that is so: then health says so of [`WRITES`].
+    pub(super) read_only: watch::Receiver<Option<ReadOnly>>,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
@@ -217,8 +234,9 @@ impl Serving<'_> {
     {
         let (reporter, health_service) = health_reporter();
         let health = Health { reporter, services: self.services };
-        let mut reads = self.reads;
+        let (mut reads, mut read_only) = (self.reads, self.read_only);
         health.tell(&mut reads).await;
+        health.tell_writes(&mut read_only).await;
         let mut routes = routes.add_service(compressed!(health_service));
         match self.options.reflection {
             Reflection::Offered => routes = with_reflection(routes)?,
@@ -231,7 +249,7 @@ impl Serving<'_> {
         let goes_down = async {
             shutdown.await;
             going_down.cancel();
-            health.set(ServingStatus::NotServing).await;
+            health.ends().await;
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
@@ -243,10 +261,11 @@ impl Serving<'_> {
                     () = going_down.cancelled() => break,
                     () = ledger_stopped.cancelled() => break,
                     Ok(()) = reads.changed() => health.tell(&mut reads).await,
+                    Ok(()) = read_only.changed() => health.tell_writes(&mut read_only).await,
                     else => break,
                 }
             }
-            health.set(ServingStatus::NotServing).await;
+            health.ends().await;
             std::future::pending::<Infallible>().await
         };
         let time_is_up = async {
@@ -263,7 +282,7 @@ impl Serving<'_> {
         let layered = transport()
             .layer(Surround(CatchPanic))
             .layer(option_layer(cors(&self.options.origins)))
-            .layer(GrpcWebLayer::new())
+            .layer(Web)
             .layer(Surround(Log(methods)))
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
@@ -317,7 +336,7 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let seen = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(named);
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
-        .allow_methods([Method::POST])
+        .allow_methods([Method::POST, Method::GET])
         .allow_headers(sent)
         .expose_headers(seen)
         .max_age(PREFLIGHT_MAX_AGE);
@@ -354,6 +373,22 @@ impl Health<'_> {
             Reads::Refused => ServingStatus::NotServing,
         })
         .await;
+    }
+
+    /// Says whether commands are taken. A ledger that is read-only answers every question.
+    async fn tell_writes(&self, read_only: &mut watch::Receiver<Option<ReadOnly>>) {
+        let read_only = *read_only.borrow_and_update();
+        let status = match read_only {
+            None => ServingStatus::Serving,
+            Some(_) => ServingStatus::NotServing,
+        };
+        self.reporter.set_service_status(WRITES, status).await;
+    }
+
+    /// Says that nothing more is served, or recorded.
+    async fn ends(&self) {
+        self.reporter.set_service_status(WRITES, ServingStatus::NotServing).await;
+        self.set(ServingStatus::NotServing).await;
     }
 
     /// Says the same of the server and of each of its services.

@@ -72,6 +72,10 @@ pub(crate) fn of_submit(
         SubmitError::ClockUntrusted(ClockUntrusted { ahead_s }) => {
             Problem::new(Reason::ClockUntrusted, message).with("ahead_s", ahead_s).status()
         }
+        SubmitError::ReadOnly(read_only) => Problem::new(Reason::ReadOnly, message)
+            .with("signed", read_only.signed)
+            .with("head", read_only.head)
+            .status(),
         SubmitError::Unavailable => {
             Problem::new(Reason::JournalUnavailable, message).retry_after(STORE_RETRY).status()
         }
@@ -94,6 +98,12 @@ pub(crate) fn of_read(error: &ReadError) -> Status {
             .with("head", head)
             .retry_after(STORE_RETRY)
             .status(),
+        ReadError::NotCovered { asked, covered } => Problem::new(Reason::NotCovered, message)
+            .with("position", asked)
+            .with("covered", covered)
+            .retry_after(STORE_RETRY)
+            .status(),
+        ReadError::Shrunk { .. } => bad_request(vec![("from_size".to_owned(), message)]),
         ReadError::Unreadable { position, what } => {
             tracing::error!(%position, what, "a stored record cannot be read");
             unreadable(Some(*position)).status()

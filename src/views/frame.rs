@@ -59,6 +59,20 @@ pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// Appends bytes and, before them, how many they are.
+pub(super) fn push_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    push_number(body, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    body.extend_from_slice(bytes);
+}
+
+/// Takes such bytes off the front; nothing if there are none.
+pub(super) fn take_bytes<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(take_number(body)?).ok()?;
+    let (bytes, rest) = body.split_at_checked(length)?;
+    *body = rest;
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

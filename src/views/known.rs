@@ -67,12 +67,12 @@ impl Known {
         let value = fs::read(views.join(NOTE)).ok()?;
         let (position, rest) = frame::open(TITLE, &value)?.split_first_chunk::<8>()?;
         let (hash, mut rest) = rest.split_first_chunk()?;
-        if take(&mut rest)? != ledger {
+        if frame::take_bytes(&mut rest)? != ledger {
             return None;
         }
         let mut states = Vec::new();
         while !rest.is_empty() {
-            states.push(Arc::new((codec.decode)(take(&mut rest)?)?));
+            states.push(Arc::new((codec.decode)(frame::take_bytes(&mut rest)?)?));
         }
         let position = Position::new(u64::from_be_bytes(*position));
         Some(Self { position, hash: Hash::new(*hash), states })
@@ -114,9 +114,9 @@ impl Note {
         part.assessments.values().for_each(|(_, state)| self.keep(state));
         let mut body = part.last.get().to_be_bytes().to_vec();
         body.extend(hash.as_bytes());
-        push(&mut body, &self.ledger);
+        frame::push_bytes(&mut body, &self.ledger);
         // The longest untouched first, so that reading them keeps their order.
-        self.states.iter().rev().for_each(|(_, state)| push(&mut body, state));
+        self.states.iter().rev().for_each(|(_, state)| frame::push_bytes(&mut body, state));
         let motion = views.join(NOTE_IN_MOTION);
         let mut file = File::create(&motion)?;
         file.write_all(&frame::seal(TITLE, &body))?;
@@ -156,20 +156,6 @@ fn remove(views: &Path) {
     }
 }
 
-/// Appends bytes and, before them, how many they are.
-fn push(body: &mut Vec<u8>, bytes: &[u8]) {
-    frame::push_number(body, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-    body.extend_from_slice(bytes);
-}
-
-/// Takes such bytes off the front.
-fn take<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(frame::take_number(body)?).ok()?;
-    let (bytes, rest) = body.split_at_checked(length)?;
-    *body = rest;
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use foldhash::{HashMap, HashMapExt as _};
@@ -178,7 +164,7 @@ mod tests {
     use super::*;
     use crate::{
         judgement::Revision,
-        merkle::leaf_hash,
+        merkle::{Frontier, leaf_hash},
         record::{read_snapshot, snapshot_of},
         views::tests::some_assessments,
     };
@@ -189,7 +175,7 @@ mod tests {
 
     /// A part that ends at `last` with these assessments, each after so many records.
     fn part(last: u64, assessments: &[(&Arc<Assessment>, u64)]) -> Part {
-        let mut part = Part::after(Position::START, 0, 0);
+        let mut part = Part::after(Frontier::empty(), 0, 0);
         part.last = Position::new(last);
         part.hash = Some(leaf_hash(&last.to_be_bytes()));
         part.assessments = HashMap::new();

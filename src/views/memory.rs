@@ -2,12 +2,16 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::judgement::{Assessment, AssessmentId, Position};
+use crate::{
+    judgement::{Assessment, AssessmentId, Position},
+    merkle::{Frontier, Hash},
+};
 
 use super::{
     Applied, Direction, Reason, ViewsError,
     part::{Keys, Part},
     store::Store,
+    tiles::FullTile,
 };
 
 /// How many sealed parts may wait for the indexer. One is being written; the other lets folding go
@@ -50,9 +54,10 @@ pub(super) enum Found<T> {
 }
 
 impl Memory {
-    /// Nothing in memory yet.
-    pub(super) fn new(store: Arc<Store>, written: Position, part_records: u64) -> Self {
-        let filling = Part::after(written, FIRST_TERMS, FIRST_ASSESSMENTS);
+    /// Nothing in memory yet; the store answers for the records of this tree.
+    pub(super) fn new(store: Arc<Store>, tree: Frontier, part_records: u64) -> Self {
+        let filling = Part::after(tree, FIRST_TERMS, FIRST_ASSESSMENTS);
+        let written = filling.after;
         let (store, condemned, waiting) = (Ok(store), None, VecDeque::new());
         Self { written, store, condemned, waiting, filling, part_records }
     }
@@ -60,6 +65,16 @@ impl Memory {
     /// The last record folded in.
     pub(super) fn head(&self) -> Position {
         self.filling.last
+    }
+
+    /// The tree of all records folded in.
+    pub(super) fn tree(&self) -> &Frontier {
+        &self.filling.tree.frontier
+    }
+
+    /// The root of a full tile that is in memory, because the store lacks some record of it.
+    pub(super) fn tile_root(&self, tile: FullTile) -> Option<Hash> {
+        self.parts().find_map(|part| part.tile_root(tile))
     }
 
     /// The last record that the store answers for.

@@ -1,7 +1,8 @@
 //! The views: what the records add up to, kept ready for reading.
 //!
-//! A view is a fold of the journal: the state of every [`Assessment`], and for each [`Term`] the
-//! positions of the records that carry it. Views are never the only copy of anything. They may be
+//! A view is a fold of the journal: the state of every [`Assessment`], for each [`Term`] the
+//! positions of the records that carry it, and of the [tree](tiles) of hashes over all records the
+//! root of every full tile. Views are never the only copy of anything. They may be
 //! deleted at any time, and where they are missing, damaged or of another ledger they are rebuilt:
 //! [`Views::open`] says up to which record they go, and the ledger applies the rest.
 //!
@@ -59,6 +60,7 @@ mod search;
 mod store;
 mod sum;
 mod term;
+mod tiles;
 mod writing;
 
 #[cfg(test)]
@@ -69,11 +71,11 @@ mod writing;
 )]
 mod tests;
 
-use std::{fmt, io, path::Path, sync::Arc, thread, time::Duration};
+use std::{fmt, io, ops::Range as Indices, path::Path, sync::Arc, thread, time::Duration};
 
 use crate::{
     judgement::{Assessment, AssessmentId, Position},
-    merkle::Hash,
+    merkle::{Frontier, Hash},
     record::Record,
 };
 
@@ -82,6 +84,7 @@ use indexer::Shared;
 use memory::{Found, Memory};
 use opening::Open;
 use store::{In, Store};
+use tiles::FullTile;
 
 pub use days::{Days, Lateness, days_late, effective_within};
 pub use known::Known;
@@ -281,9 +284,10 @@ impl Views {
     /// if somebody has these views open: nothing of theirs was touched.
     pub fn open(path: &Path, options: &ViewsOptions) -> Result<(Self, Opened), ViewsError> {
         let (directory, Open { store, saved, database, rebuilt }) = opening::open(path, options)?;
-        let opened = Opened { applied: saved.written, hash: saved.hash, rebuilt };
-        let memory = Memory::new(Arc::new(store), saved.written, options.part_records.max(1));
-        let cache = Cache::new(options.assessments_bytes, saved.written);
+        let opened = Opened { applied: saved.written(), hash: saved.hash, rebuilt };
+        let tree = saved.tree.clone();
+        let memory = Memory::new(Arc::new(store), tree, options.part_records.max(1));
+        let cache = Cache::new(options.assessments_bytes, saved.written());
         let shared = Arc::new(Shared::new(memory, cache, options, database));
         let indexer = {
             let shared = Arc::clone(&shared);
@@ -406,6 +410,50 @@ impl Views {
     /// [`ViewsError::Broken`].
     pub fn search(&self, search: &Search<'_>) -> Result<Page, ViewsError> {
         search::search(&self.shared, search)
+    }
+
+    /// The tree of hashes over all records folded in.
+    #[must_use]
+    pub fn tree(&self) -> Frontier {
+        self.shared.memory().tree().clone()
+    }
+
+    /// The roots of neighbouring full tiles of a level, from 0 at the leaves: each is the root of a
+    /// perfect subtree of 256^(level + 1) records. `None` if the records folded in do not fill all
+    /// of them. (C2SP tlog-tiles)
+    ///
+    /// # Errors
+    /// [`ViewsError::Broken`].
+    pub fn tile_roots(
+        &self,
+        level: u8,
+        indices: Indices<u64>,
+    ) -> Result<Option<Vec<Hash>>, ViewsError> {
+        let tile = |index| FullTile { level, index };
+        let (store, in_store, in_memory) = {
+            let memory = self.shared.memory();
+            let store = memory.store().map_err(ViewsError::Broken)?;
+            let written = memory.written().get();
+            let is_written = |index: &u64| tile(*index).full_at().is_some_and(|it| it <= written);
+            let in_store = indices.clone().take_while(is_written).last();
+            let after = in_store.map_or(indices.start, |last| last.saturating_add(1));
+            let roots: Option<Vec<_>> =
+                (after..indices.end).map(|index| memory.tile_root(tile(index))).collect();
+            (store, in_store, roots)
+        };
+        let Some(in_memory) = in_memory else { return Ok(None) };
+        let Some(last) = in_store else { return Ok(Some(in_memory)) };
+        // What is written never changes, so that the store may be asked after the look.
+        match store.tile_roots(tile(indices.start), tile(last)) {
+            Ok(mut roots) => {
+                roots.extend(in_memory);
+                Ok(Some(roots))
+            }
+            Err(reason) => {
+                self.shared.condemn(reason.clone());
+                Err(ViewsError::Broken(reason))
+            }
+        }
     }
 
     /// Gives these views up, because the ledger found them to be wrong: they are deleted, and

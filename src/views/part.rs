@@ -6,10 +6,13 @@ use foldhash::{HashMap, fast::RandomState};
 
 use crate::{
     judgement::{Assessment, AssessmentId, Position},
-    merkle::Hash,
+    merkle::{Frontier, Hash},
 };
 
-use super::{Applied, Direction, terms_of};
+use super::{
+    Applied, Direction, terms_of,
+    tiles::{FullTile, Growth},
+};
 
 /// The positions at which the terms of some records stand, and the assessments as those records
 /// leave them.
@@ -27,6 +30,8 @@ pub(super) struct Part {
     pub(super) postings: HashMap<Box<[u8]>, Postings>,
     /// Per assessment, its last record in the part and the state after it.
     pub(super) assessments: HashMap<AssessmentId, (Position, Arc<Assessment>)>,
+    /// The tree up to the last record, and the tiles that the part's records fill.
+    pub(super) tree: Growth,
 }
 
 /// The positions of one term in a part, ascending. Most terms of a part stand at one record: they
@@ -88,21 +93,24 @@ impl Keys {
 }
 
 impl Part {
-    /// An empty part that continues after a record, with room for `terms` and `assessments`: making
-    /// more of it while a batch is folded takes milliseconds.
-    pub(super) fn after(after: Position, terms: usize, assessments: usize) -> Self {
+    /// An empty part that continues after the records of a tree, with room for `terms` and
+    /// `assessments`: making more of it while a batch is folded takes milliseconds.
+    pub(super) fn after(tree: Frontier, terms: usize, assessments: usize) -> Self {
+        let after = Position::new(tree.size());
         Self {
             after,
             last: after,
             hash: None,
             postings: HashMap::with_capacity_and_hasher(terms, RandomState::default()),
             assessments: HashMap::with_capacity_and_hasher(assessments, RandomState::default()),
+            tree: Growth::on(tree),
         }
     }
 
     /// An empty part that continues after this one, with as much room as this one took.
     pub(super) fn next(&self) -> Self {
-        Self::after(self.last, self.postings.len(), self.assessments.len())
+        let tree = self.tree.frontier.clone();
+        Self::after(tree, self.postings.len(), self.assessments.len())
     }
 
     /// How many records were folded in.
@@ -122,11 +130,17 @@ impl Part {
         for applied in batch {
             self.last = applied.record.position;
             self.hash = Some(applied.hash);
+            self.tree.push(applied.hash);
             if let Some(assessment) = &applied.assessment {
                 let state = (applied.record.position, Arc::clone(assessment));
                 self.assessments.insert(assessment.id.clone(), state);
             }
         }
+    }
+
+    /// The root of a tile that the part's records fill.
+    pub(super) fn tile_root(&self, tile: FullTile) -> Option<Hash> {
+        self.tree.filled.get(&tile).copied()
     }
 
     /// The nearest position that carries the term, from `from` on in this direction.

@@ -1,30 +1,35 @@
-//! The sled database of the views: three trees, each look and each write contained.
+//! The sled database of the views: four trees, each look and each write contained.
 //!
 //! | tree | key | value |
 //! |---|---|---|
 //! | `postings` | term ‖ first position | a [block](super::block) of positions |
 //! | `assessments` | assessment ‖ position | the assessment after its record at that position |
-//! | `saved` | `saved` | how far the other two trees are whole, and their sum |
+//! | `tiles` | [tile](super::tiles) | the root of that full tile |
+//! | `saved` | `saved` | how far the other trees are whole, their sum, and the tree of hashes up to there |
 //!
 //! **What lies past `written` is not there.** A part is written in several transactions, and only
 //! the last of them moves `written` to the end of the part. Until then, or for ever if the process
 //! ends first, blocks and snapshots may speak of later positions. Every look therefore names the
 //! `written` it relies on and sees nothing past it: blocks that begin later are not looked at,
-//! blocks that reach further are cut there, newer snapshots are passed over. What lies up to
-//! `written` never changes: blocks are only extended at their end, and of a snapshot the newest
-//! one up to `written` is never deleted.
+//! blocks that reach further are cut there, newer snapshots and tiles are passed over. What lies up
+//! to `written` never changes: blocks are only extended at their end, of a snapshot the newest one
+//! up to `written` is never deleted, and the root of a full tile stays what it is.
 
 use std::{path::Path, sync::Arc};
 
 use sled::{IVec, Transactional, Tree, transaction::TransactionError};
 
-use crate::{judgement::Position, merkle::Hash};
+use crate::{
+    judgement::Position,
+    merkle::{Frontier, Hash},
+};
 
 use super::{
     Reason, block,
     contain::{Escape, contained},
     frame, part,
     sum::{SUM_BYTES, Sum},
+    tiles::FullTile,
 };
 
 /// How often sled flushes in the background, in milliseconds. Nothing rests on the flush, but
@@ -33,16 +38,18 @@ const FLUSH_EVERY_MS: u64 = 500;
 
 const POSTINGS: &str = "postings";
 const ASSESSMENTS: &str = "assessments";
+const TILES: &str = "tiles";
 const SAVED: &str = "saved";
 
 /// The format of the trees. Another one is rebuilt, never read.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// An open database.
 #[derive(Debug)]
 pub(super) struct Store {
     postings: Tree,
     assessments: Tree,
+    tiles: Tree,
     saved: Tree,
 }
 
@@ -51,6 +58,11 @@ pub(super) struct Store {
 pub(super) enum In {
     Postings,
     Assessments,
+    Tiles,
+}
+
+impl In {
+    const ALL: [Self; 3] = [Self::Postings, Self::Assessments, Self::Tiles];
 }
 
 /// One key that a transaction writes or deletes.
@@ -69,23 +81,28 @@ pub(super) struct Change {
 pub(super) struct Saved {
     /// Whose records these are.
     pub(super) ledger: Arc<[u8]>,
-    /// The last record of the last part that is all in.
-    pub(super) written: Position,
+    /// The tree of hashes over the records up to the last one of the last part that is all in.
+    pub(super) tree: Frontier,
     /// The leaf hash of that record.
     pub(super) hash: Option<Hash>,
-    /// Over all keys and values of both trees, those past `written` included.
+    /// Over all keys and values of the other trees, those past `written` included.
     pub(super) sum: Sum,
 }
 
 impl Saved {
     /// An empty store.
     pub(super) fn nothing(ledger: Arc<[u8]>) -> Self {
-        Self { ledger, written: Position::START, hash: None, sum: Sum::EMPTY }
+        Self { ledger, tree: Frontier::empty(), hash: None, sum: Sum::EMPTY }
+    }
+
+    /// The last record of the last part that is all in.
+    pub(super) fn written(&self) -> Position {
+        Position::new(self.tree.size())
     }
 
     fn encode(&self) -> Vec<u8> {
         let mut body = vec![FORMAT];
-        body.extend(self.written.get().to_be_bytes());
+        frame::push_bytes(&mut body, &self.tree.to_bytes());
         body.extend(self.sum.to_bytes());
         match &self.hash {
             Some(hash) => {
@@ -101,11 +118,11 @@ impl Saved {
     fn decode(value: &[u8]) -> Result<Self, Reason> {
         let damaged = || Reason::Damaged("the record of what is written");
         let body = frame::open(SAVED.as_bytes(), value).ok_or_else(damaged)?;
-        let (format, rest) = body.split_first().ok_or_else(damaged)?;
+        let (format, mut rest) = body.split_first().ok_or_else(damaged)?;
         if *format != FORMAT {
             return Err(Reason::OtherFormat { found: *format });
         }
-        let (written, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let tree = frame::take_bytes(&mut rest).and_then(|it| Frontier::from_bytes(it).ok());
         let (sum, rest) = rest.split_first_chunk::<SUM_BYTES>().ok_or_else(damaged)?;
         let (hash, ledger) = match rest.split_first().ok_or_else(damaged)? {
             (0, rest) => (None, rest),
@@ -116,7 +133,7 @@ impl Saved {
         };
         Ok(Self {
             ledger: Arc::from(ledger),
-            written: Position::new(u64::from_be_bytes(*written)),
+            tree: tree.ok_or_else(damaged)?,
             hash,
             sum: Sum::from_bytes(*sum),
         })
@@ -150,8 +167,9 @@ impl Store {
                 .open()?;
             let postings = db.open_tree(POSTINGS)?;
             let assessments = db.open_tree(ASSESSMENTS)?;
+            let tiles = db.open_tree(TILES)?;
             let saved = db.open_tree(SAVED)?;
-            Ok(Self { postings, assessments, saved })
+            Ok(Self { postings, assessments, tiles, saved })
         })?
     }
 
@@ -159,6 +177,7 @@ impl Store {
         match tree {
             In::Postings => (&self.postings, POSTINGS),
             In::Assessments => (&self.assessments, ASSESSMENTS),
+            In::Tiles => (&self.tiles, TILES),
         }
     }
 
@@ -166,7 +185,7 @@ impl Store {
     pub(super) fn saved(&self) -> Result<Option<Saved>, Reason> {
         contained(|| match self.saved.get(SAVED)? {
             Some(value) => Saved::decode(&value).map(Some),
-            None if self.postings.is_empty() && self.assessments.is_empty() => Ok(None),
+            None if In::ALL.iter().all(|tree| self.tree(*tree).0.is_empty()) => Ok(None),
             None => Err(Reason::Damaged("there is no record of what is written")),
         })?
     }
@@ -175,7 +194,7 @@ impl Store {
     pub(super) fn sum(&self) -> Result<Sum, Reason> {
         contained(|| {
             let mut sum = Sum::EMPTY;
-            for (tree, name) in [In::Postings, In::Assessments].map(|tree| self.tree(tree)) {
+            for (tree, name) in In::ALL.map(|tree| self.tree(tree)) {
                 for pair in tree {
                     let (key, value) = pair?;
                     sum = sum.with(name, &key, &value);
@@ -252,17 +271,45 @@ impl Store {
         }
     }
 
+    /// What lies under the key of a tile.
+    pub(super) fn tile(&self, key: &[u8]) -> Result<Option<IVec>, Reason> {
+        contained(|| Ok(self.tiles.get(key)?))?
+    }
+
+    /// The roots of neighbouring tiles from `first` up to `last`, all of which are written.
+    pub(super) fn tile_roots(&self, first: FullTile, last: FullTile) -> Result<Vec<Hash>, Reason> {
+        let damaged = || Reason::Damaged("the root of a tile");
+        contained(|| {
+            let mut roots = Vec::new();
+            let mut tile = first;
+            for pair in self.tiles.range(first.key()..=last.key()) {
+                let (key, value) = pair?;
+                // Every tile in its place: none is missing, none is passed over.
+                if *key != tile.key() {
+                    return Err(damaged());
+                }
+                let root = frame::open(&key, &value).and_then(|root| root.try_into().ok());
+                roots.push(Hash::new(root.ok_or_else(damaged)?));
+                tile.index = tile.index.saturating_add(1);
+            }
+            let all = last.index.checked_sub(first.index).and_then(|it| it.checked_add(1));
+            let found = u64::try_from(roots.len()).ok();
+            if found == all { Ok(roots) } else { Err(damaged()) }
+        })?
+    }
+
     /// Makes all changes and moves on to `saved`, or none of it. Its sum must already be that
     /// after the changes; see [`Self::summed`].
     pub(super) fn commit(&self, changes: &[Change], saved: &Saved) -> Result<(), Reason> {
         let saved = saved.encode();
-        let trees = (&self.postings, &self.assessments, &self.saved);
+        let trees = (&self.postings, &self.assessments, &self.tiles, &self.saved);
         let done = contained(|| {
-            trees.transaction(|(postings, assessments, state)| {
+            trees.transaction(|(postings, assessments, tiles, state)| {
                 for change in changes {
                     let tree = match change.tree {
                         In::Postings => postings,
                         In::Assessments => assessments,
+                        In::Tiles => tiles,
                     };
                     match &change.new {
                         Some(value) => tree.insert(change.key.as_slice(), value.as_slice())?,

@@ -12,12 +12,16 @@ use std::{
 
 use sled::IVec;
 
-use crate::judgement::{Assessment, AssessmentId, Position};
+use crate::{
+    judgement::{Assessment, AssessmentId, Position},
+    merkle::Hash,
+};
 
 use super::{
     Reason, SnapshotCodec, Term, block, frame,
     part::{Part, Postings},
     store::{Change, In, Saved, Store},
+    tiles::FullTile,
 };
 
 /// How many keys one transaction changes at most: more of them at once cost sled memory out of
@@ -34,6 +38,7 @@ pub(super) struct Writing<'a> {
     /// What is still to be written, in the order of keys: neighbours share the store's pages.
     postings: VecDeque<(&'a [u8], &'a Postings)>,
     assessments: VecDeque<(&'a AssessmentId, Position, &'a Arc<Assessment>)>,
+    tiles: VecDeque<(FullTile, Hash)>,
     /// Changes that did not fit into the last transaction.
     over: VecDeque<Change>,
 }
@@ -62,7 +67,9 @@ impl<'a> Writing<'a> {
             part.assessments.iter().map(|(id, (at, state))| (id, *at, state)).collect();
         assessments.sort_unstable_by_key(|(id, ..)| *id);
         let (postings, assessments) = (postings.into(), assessments.into());
-        Self { store, codec, part, saved, postings, assessments, over: VecDeque::new() }
+        let tiles = part.tree.filled.iter().map(|(tile, root)| (*tile, *root)).collect();
+        let over = VecDeque::new();
+        Self { store, codec, part, saved, postings, assessments, tiles, over }
     }
 
     /// Makes the next transaction. The last one moves `written` to the end of the part.
@@ -72,26 +79,32 @@ impl<'a> Writing<'a> {
                 self.over.extend(self.term(term, postings.as_slice())?);
             } else if let Some((id, at, state)) = self.assessments.pop_front() {
                 self.over.extend(self.assessment(id, at, state)?);
+            } else if let Some((tile, root)) = self.tiles.pop_front() {
+                self.over.push_back(self.tile(tile, root)?);
             } else {
                 break;
             }
         }
         let now = self.over.len().min(TRANSACTION_KEYS_MAX);
         let changes: Vec<Change> = self.over.drain(..now).collect();
-        let done = self.over.is_empty() && self.postings.is_empty() && self.assessments.is_empty();
+        let done = self.over.is_empty() && self.is_all_taken();
         self.saved.sum = self.store.summed(self.saved.sum, &changes);
         if done {
-            self.saved.written = self.part.last;
+            self.saved.tree = self.part.tree.frontier.clone();
             self.saved.hash = self.part.hash;
         }
         self.store.commit(&changes, &self.saved)?;
         Ok(if done { Step::Done(self.saved.clone()) } else { Step::More })
     }
 
+    fn is_all_taken(&self) -> bool {
+        self.postings.is_empty() && self.assessments.is_empty() && self.tiles.is_empty()
+    }
+
     /// The blocks of one term: its last block is filled up, the rest goes into new ones. What an
     /// unfinished attempt left behind the last block is deleted or replaced.
     fn term(&self, term: &[u8], positions: &[Position]) -> Result<Vec<Change>, Reason> {
-        let written = self.saved.written;
+        let written = self.saved.written();
         let mut changes = Changes::new();
         let mut rest = positions;
         for (key, old) in self.store.down_to(In::Postings, term, written)? {
@@ -126,7 +139,7 @@ impl<'a> Writing<'a> {
         at: Position,
         state: &Assessment,
     ) -> Result<Vec<Change>, Reason> {
-        let written = self.saved.written;
+        let written = self.saved.written();
         let name = Term::Assessment(id.clone()).key();
         let mut changes = Changes::new();
         let mut newest = true;
@@ -141,6 +154,14 @@ impl<'a> Writing<'a> {
         let new = frame::seal(&key, &(self.codec.encode)(state));
         changes.entry(key).or_default().1 = Some(new);
         Ok(of_tree(In::Assessments, changes))
+    }
+
+    /// The root of one tile. An unfinished attempt left the same one there, if any.
+    fn tile(&self, tile: FullTile, root: Hash) -> Result<Change, Reason> {
+        let key = tile.key().to_vec();
+        let old = self.store.tile(&key)?;
+        let new = Some(frame::seal(&key, root.as_bytes()));
+        Ok(Change { tree: In::Tiles, key, old, new })
     }
 }
 

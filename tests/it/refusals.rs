@@ -249,10 +249,14 @@ async fn an_exchanged_journal_that_shows_late_ends_the_server() {
     };
     live(&[0]).await;
     crate::binary::copy(&data, &home.path("before"));
+    // The signer goes back with the journal: it would remember what is taken back.
+    crate::binary::copy(&home.path("signer"), &home.path("signer-before"));
     live(&[1]).await;
     crate::binary::copy(&views, &home.path("other"));
     fs::remove_dir_all(&data).unwrap();
     crate::binary::copy(&home.path("before"), &data);
+    fs::remove_dir_all(home.path("signer")).unwrap();
+    crate::binary::copy(&home.path("signer-before"), &home.path("signer"));
     live(&[1, 2]).await;
     // The negative control: with its own views it starts.
     Running::start(home.serve()).kill();

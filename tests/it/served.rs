@@ -12,15 +12,20 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
-    cli::engine::{Engine, EngineError, EngineOptions},
+    cli::{
+        engine::{Engine, EngineError, EngineOptions},
+        signing::SignerOptions,
+    },
     judgement::{OrganisationId, Role, Text},
     ledger::{Reading, Stop},
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
         report_service_client::ReportServiceClient,
+        transparency_service_client::TransparencyServiceClient,
     },
     rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
+    signer::Witness,
     vault::system_entropy,
 };
 use tempfile::TempDir;
@@ -86,6 +91,8 @@ pub struct Ground {
     pub hands: Arc<Hands>,
     pub segment_bytes: u64,
     pub limits: Limits,
+    /// Who signs beside it.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Ground {
@@ -103,6 +110,7 @@ impl Ground {
             hands: Hands::at("2006-10-01T08:00:00Z"),
             segment_bytes: 1 << 20,
             limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+            witnesses: Vec::new(),
         }
     }
 }
@@ -150,6 +158,10 @@ impl Clients {
 
     pub fn frameworks(&self, login: &str) -> FrameworkServiceClient<Authorised> {
         FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
+    }
+
+    pub fn transparency(&self, login: &str) -> TransparencyServiceClient<Authorised> {
+        TransparencyServiceClient::with_interceptor(self.channel.clone(), self.bearer(login))
     }
 }
 
@@ -234,6 +246,10 @@ impl Served {
         let options = EngineOptions {
             data: ground.path.join("data"),
             master_key: ground.path.join("master.key"),
+            signer: SignerOptions {
+                witnesses: ground.witnesses.clone(),
+                ..SignerOptions::beside(&ground.path.join("master.key"))
+            },
             clock: Arc::new(move || hands.read()),
             entropy: system_entropy(),
             zone: TimeZone::UTC,

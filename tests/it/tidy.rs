@@ -67,6 +67,11 @@ const LAYERS: &[Room] = &[
         ],
     },
     Room {
+        path: "signer",
+        rooms: &["signer", "disk", "merkle"],
+        crates: &["crc32c", "thiserror", "ureq", "zeroize"],
+    },
+    Room {
         path: "views",
         rooms: &["views", "record", "judgement", "merkle"],
         crates: &[
@@ -83,7 +88,7 @@ const LAYERS: &[Room] = &[
     },
     Room {
         path: "ledger",
-        rooms: &["ledger", "views", "vault", "journal", "record", "judgement", "merkle"],
+        rooms: &["ledger", "views", "vault", "signer", "journal", "record", "judgement", "merkle"],
         crates: &[
             "tokio",
             "arc_swap",

@@ -121,6 +121,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         time_zone: TimeZone::UTC,
         keys: Keys::Beside,
         // Some dozens of records: the least that either may be.
+        signer: None,
         segment_mib: 4,
         cache_mib: 16,
         allow_origins: Vec::new(),

@@ -113,6 +113,7 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
     let Command { caller, act, order } = command;
     let role = permit(caller, act, may_cause(situation, act, order))?;
     let event = match order {
+        Order::RotateKey(rotated) => Event::KeyRotated(rotated.clone()),
         Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
         Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
         Order::RenameSubject(order) => registration::rename(situation, act, order)?,
@@ -183,10 +184,11 @@ struct Case<'a> {
 
 /// The roles that may cause an order's event. (Spec §4, second column)
 fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) -> &'static [Role] {
-    if act.origin.is_transcribed() {
+    if act.origin.is_transcribed() && !matches!(order, Order::RotateKey(_)) {
         return &[Role::RecordsOfficer]; // §4.9
     }
     match order {
+        Order::RotateKey(_) => &[Role::Service],
         Order::RegisterFramework(_) | Order::RegisterSubject(_) => {
             &[Role::FrameworkAdmin, Role::Service]
         }

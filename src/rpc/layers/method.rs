@@ -7,8 +7,10 @@ use prost::{DecodeError, Message};
 use prost_types::FileDescriptorSet;
 use tonic::body::Body;
 
-/// The methods of the services that are not in our own descriptors.
-const STANDARD: [(&str, Shape); 4] = [
+/// The methods of the services that are not in our own descriptors, and the files.
+const STANDARD: [(&str, Shape); 6] = [
+    ("/checkpoint", Shape::Unary),
+    ("/tile", Shape::Unary),
     ("/grpc.health.v1.Health/Check", Shape::Unary),
     ("/grpc.health.v1.Health/Watch", Shape::Streaming),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),
@@ -72,6 +74,7 @@ impl Methods {
 
     /// The method of this path.
     pub(super) fn at(&self, path: &str) -> Method {
+        let path = super::plain::name(path).unwrap_or(path);
         self.known.get(path).unwrap_or(&self.unknown).clone()
     }
 }

@@ -1,6 +1,8 @@
 //! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
 //! [`Clarify`], [`Deadline`], [`Limit`], then [`super::caller::Authenticate`].
 //!
+//! Requests for [files](super::files) take the same way, but for gRPC-Web.
+//!
 //! gRPC-Web stands outside whatever reads trailers, because it moves them into the body. The log
 //! stands outside whatever may answer in a service's stead, so that no call goes unlogged.
 
@@ -10,6 +12,7 @@ mod limit;
 mod log;
 mod method;
 mod panic;
+mod plain;
 
 use std::{
     convert::Infallible,
@@ -30,6 +33,7 @@ pub(super) use limit::Limit;
 pub(super) use log::{CalledBy, Log};
 pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
+pub(super) use plain::{Web, is_plain};
 
 /// The answer to a call: never an error, since whatever fails is a status.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

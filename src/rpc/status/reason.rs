@@ -218,6 +218,18 @@ reasons! {
     RedactionDecided = "REDACTION_DECIDED" => FailedPrecondition,
     /// Who asks that a text be erased does not decide that. Metadata: `request_position`.
     SelfApproval = "SELF_APPROVAL" => PermissionDenied,
+    // What was signed.
+    /// The journal is not the one that was signed: nothing is recorded until the right one is back.
+    /// Reads go on. Metadata: `signed`, `head` (how many records each has).
+    ReadOnly = "READ_ONLY" => FailedPrecondition,
+    /// No checkpoint covers the position in time. Metadata: `position`, `covered` (how many records
+    /// the newest covers).
+    NotCovered = "NOT_COVERED" => Unavailable,
+    /// There is no such file, or not yet.
+    FileNotFound = "FILE_NOT_FOUND" => NotFound,
+    /// A text was erased while evidence of it was made: take it out again. Metadata: `position`,
+    /// `order_position`.
+    ErasedMeanwhile = "ERASED_MEANWHILE" => Aborted,
 }
 
 #[cfg(test)]
@@ -228,24 +240,26 @@ mod tests {
     use super::*;
     use crate::pb;
 
+    fn proto() -> prost_types::FileDescriptorProto {
+        let set = FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
+        let name = "judgement/ledger/v1/errors.proto";
+        set.file.into_iter().find(|file| file.name() == name).unwrap()
+    }
+
+    /// Some numbers may be left out; the names come in the order of the numbers.
     #[test]
     fn the_proto_lists_the_same_reasons_in_the_same_order() {
-        for (index, reason) in Reason::ALL.iter().enumerate() {
-            let number = i32::try_from(index + 1).unwrap();
-            let listed = pb::ErrorReason::try_from(number).unwrap();
-            let written = listed.as_str_name().strip_prefix("ERROR_REASON_");
-            assert_eq!(written, Some(reason.as_str()));
-        }
-        let beyond = i32::try_from(Reason::ALL.len() + 1).unwrap();
-        assert!(pb::ErrorReason::try_from(beyond).is_err());
+        let values = &proto().enum_type[0].value;
+        assert!(values.is_sorted_by_key(prost_types::EnumValueDescriptorProto::number));
+        let listed = values[1..].iter().map(|value| value.name().strip_prefix("ERROR_REASON_"));
+        let listed: Vec<_> = listed.map(Option::unwrap).collect();
+        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(listed, reasons);
     }
 
     #[test]
     fn the_proto_documents_each_reason_with_its_code() {
-        let set = FileDescriptorSet::decode(pb::DESCRIPTORS).unwrap();
-        let name = "judgement/ledger/v1/errors.proto";
-        let file = set.file.into_iter().find(|file| file.name() == name).unwrap();
-        let comments = file.source_code_info.unwrap().location;
+        let comments = proto().source_code_info.unwrap().location;
         for (index, reason) in Reason::ALL.iter().enumerate() {
             // enum_type 0, value `index + 1`: the first value is UNSPECIFIED.
             let path = [5, 0, 2, i32::try_from(index + 1).unwrap()];

@@ -11,6 +11,7 @@ use crate::judgement::{
     NamedBy, OrganisationId, Place, ReasonCode, RecordId, Refusal, Revision, Role, ScaleId,
     SectionId, SubjectId,
 };
+use crate::ledger::{Contradiction, ReadOnly};
 use crate::merkle::sha256;
 
 mod noted;
@@ -383,6 +384,12 @@ fn what_was_not_recorded_says_whether_to_try_again() {
             "CLOCK_UNTRUSTED",
             false,
         ),
+        (
+            SubmitError::ReadOnly(ReadOnly { signed: 9, head: 7, how: Contradiction::Behind }),
+            Code::FailedPrecondition,
+            "READ_ONLY",
+            false,
+        ),
         (SubmitError::Unavailable, Code::Unavailable, "JOURNAL_UNAVAILABLE", true),
         (SubmitError::OutcomeUnknown, Code::Unavailable, "OUTCOME_UNKNOWN", true),
         (SubmitError::Stopped, Code::Unavailable, "STOPPED", false),
@@ -408,6 +415,8 @@ fn what_cannot_be_read_says_why_without_the_cause() {
             Code::Unavailable,
             "POSITION_NOT_REACHED",
         ),
+        (ReadError::NotCovered { asked: at, covered: 3 }, Code::Unavailable, "NOT_COVERED"),
+        (ReadError::Shrunk { from: 4, to: 3 }, Code::InvalidArgument, "INVALID_REQUEST"),
         (ReadError::Unreadable { position: at, what }, Code::DataLoss, "RECORD_UNREADABLE"),
         (
             ReadError::Journal(JournalError::Unreadable(io)),

@@ -76,7 +76,7 @@ fn cost() {
 /// Without locks, and without the indexer on the other core.
 fn folding_alone(world: &World) -> [Duration; 2] {
     let (mut making, mut folding) = (Duration::ZERO, Duration::ZERO);
-    let mut part = Part::after(Position::START, 0, 0);
+    let mut part = Part::after(Frontier::empty(), 0, 0);
     for batch in world.records.chunks(64) {
         let at = Instant::now();
         let keys = Keys::of(batch);

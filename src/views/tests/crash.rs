@@ -14,8 +14,8 @@ use crate::views::{
 fn crash(directory: &Path, world: &World, to: usize, steps: usize) -> bool {
     let (_, open) = opening::open(directory, &options(1_000)).unwrap();
     assert!(open.rebuilt.is_none(), "{:?}", open.rebuilt);
-    let from = usize::try_from(open.saved.written.get()).unwrap();
-    let mut part = Part::after(open.saved.written, 0, 0);
+    let from = usize::try_from(open.saved.written().get()).unwrap();
+    let mut part = Part::after(open.saved.tree.clone(), 0, 0);
     let batch = &world.records[from..to];
     part.fold(&Keys::of(batch), batch);
     let mut writing = Writing::begin(&open.store, codec(), &part, open.saved);

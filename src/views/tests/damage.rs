@@ -1,7 +1,10 @@
 //! Whatever is done to the files: right answers, or none.
 
 use super::*;
-use crate::views::store::{Change, Store};
+use crate::views::{
+    store::{Change, Store},
+    tiles::FullTile,
+};
 
 use std::path::PathBuf;
 
@@ -193,6 +196,27 @@ fn a_snapshot_with_a_flipped_byte_is_refused() {
     let (views, _) = Views::open(directory.path(), &options(300)).unwrap();
     let answer = views.assessment(&id);
     assert!(matches!(answer, Err(ViewsError::Broken(Reason::Damaged(_)))), "{answer:?}");
+}
+
+#[test]
+fn a_tile_that_was_changed_or_lost_is_refused() {
+    let world = World::small(39, 2_400);
+    for lost in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        closed(&world, directory.path());
+        spoil(directory.path(), true, |store| {
+            let key = FullTile { level: 0, index: 3 }.key().to_vec();
+            let old = store.tile(&key).unwrap().unwrap();
+            let mut changed = old.to_vec();
+            changed[7] ^= 1;
+            let new = (!lost).then_some(changed);
+            vec![Change { tree: In::Tiles, key, old: Some(old), new }]
+        });
+        let (views, _) = Views::open(directory.path(), &options(300)).unwrap();
+        assert!(views.tile_roots(0, 0..3).unwrap().is_some(), "the others are there");
+        let answer = views.tile_roots(0, 0..7);
+        assert!(matches!(answer, Err(ViewsError::Broken(Reason::Damaged(_)))), "{answer:?}");
+    }
 }
 
 #[test]

@@ -152,8 +152,8 @@ fn three_parts_fill_the_memory_and_then_the_ledger_waits() {
     let directory = tempfile::tempdir().unwrap();
     // No indexer: nothing is ever written.
     let (_, open) = opening::open(directory.path(), &options(10)).unwrap();
-    let memory = Memory::new(Arc::new(open.store), open.saved.written, 10);
-    let cache = Cache::new(0, open.saved.written);
+    let cache = Cache::new(0, open.saved.written());
+    let memory = Memory::new(Arc::new(open.store), open.saved.tree, 10);
     let shared = Shared::new(memory, cache, &options(10), open.database);
     for record in &world.records[..30] {
         shared.apply(std::slice::from_ref(record)).unwrap();

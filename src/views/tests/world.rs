@@ -22,7 +22,7 @@ use crate::{
         Origin, Panel, PersonId, Position, ReasonCode, RecordId, Recorder, RequestId, Revision,
         Role, ScaleId, SectionId, Standing, StreamId, SubjectId, SubjectRegistered,
     },
-    merkle::Hash,
+    merkle::{Hash, root_of},
     record::{Commitment, Opening, Record},
 };
 
@@ -328,7 +328,22 @@ impl World {
         for _ in 0..40 {
             self.searches_agree(views, count, &terms, random)?;
         }
+        self.tree_agrees(views, count)?;
         self.assessments_agree(views, count)
+    }
+
+    fn tree_agrees(&self, views: &Views, count: usize) -> Result<(), ViewsError> {
+        let leaves: Vec<_> = self.records[..count].iter().map(|it| it.hash).collect();
+        assert_eq!(views.tree().root(), root_of(&leaves));
+        let roots: Vec<_> = leaves.chunks_exact(256).map(root_of).collect();
+        let full = u64::try_from(roots.len()).unwrap();
+        for from in 0..=roots.len() {
+            let indices = u64::try_from(from).unwrap()..full;
+            assert_eq!(views.tile_roots(0, indices)?.unwrap(), roots[from..]);
+        }
+        assert_eq!(views.tile_roots(0, 0..full.saturating_add(1))?, None);
+        assert_eq!(views.tile_roots(1, 0..1)?, None);
+        Ok(())
     }
 
     fn searches_agree(

@@ -186,9 +186,12 @@ async fn measure_all(asked: &Asked) {
         rows.push(ceiling);
     }
 
+    let record_bytes = || std::fs::metadata(directory.path().join("record")).unwrap().len();
     if asked.wants(sealing::WHAT) {
-        let record_bytes = std::fs::metadata(directory.path().join("record")).unwrap().len();
-        rows.push(sealing::measure(directory.path(), record_bytes as usize, time));
+        rows.push(sealing::measure(directory.path(), record_bytes() as usize, time));
+    }
+    if asked.wants(sealing::TREE) {
+        rows.push(sealing::measure_tree(record_bytes() as usize, time));
     }
 
     drop((at_noop, at_ledger));
@@ -200,8 +203,8 @@ async fn measure_all(asked: &Asked) {
 
 fn report(asked: &Asked, rows: &[Row]) {
     println!("{}", measure::table(rows));
-    if let Some(shares) = sealing::shares(rows) {
-        println!("{shares}\n");
+    for share in sealing::shares(rows) {
+        println!("{share}\n");
     }
     if let Some(path) = &asked.json {
         let json = serde_json::to_string_pretty(&measure::json(rows)).unwrap();

@@ -58,12 +58,44 @@ pub fn measure(directory: &Path, record_bytes: usize, time: Duration) -> Row {
     cell.row(records, each, elapsed, elapsed, Duration::ZERO)
 }
 
+pub const TREE: &str = "hashing and tree";
+
+/// What the tree alone takes: a leaf's hash, the sequencer's edge of the tree, and the views' edge,
+/// which notes the tiles that are filled.
+pub fn measure_tree(record_bytes: usize, time: Duration) -> Row {
+    let mut record = vec![7_u8; record_bytes];
+    let (mut edge, mut views) = (Frontier::empty(), Frontier::empty());
+    let (began, mut took) = (Instant::now(), Vec::new());
+    let mut tiles = 0_u64;
+    while began.elapsed() < time {
+        let since = Instant::now();
+        for number in 0..RECORDS_A_TURN {
+            record[0] = number as u8;
+            let leaf = leaf_hash(&record);
+            edge.push(leaf);
+            views.push_noting(leaf, |level, _, _| tiles += u64::from(level == 8));
+        }
+        took.push(since.elapsed());
+    }
+    let elapsed = began.elapsed();
+    std::hint::black_box((edge.root(), views.root(), tiles));
+    let records = took.len() as u64 * RECORDS_A_TURN as u64;
+    let each = took.iter().map(|it| (it.as_micros() / RECORDS_A_TURN) as u32).collect();
+    let cell = Cell { what: TREE, server: "one core", callers: 1, connections: 0, time };
+    cell.row(records, each, elapsed, elapsed, Duration::ZERO)
+}
+
 /// So many are timed together: one takes hardly more than the clock.
 const RECORDS_A_TURN: u128 = 100;
 
-/// Its share in what a command costs the server, one by one and in a stream, where it was measured.
-pub fn shares(rows: &[Row]) -> Option<String> {
-    let alone = rows.iter().find(|row| row.what == WHAT)?.server_cpu_us;
+/// Its share in what a command costs the server, one by one and in a stream, where it was measured:
+/// of sealing and hashing together, and of the tree alone.
+pub fn shares(rows: &[Row]) -> Vec<String> {
+    [WHAT, TREE].iter().filter_map(|what| share(rows, what)).collect()
+}
+
+fn share(rows: &[Row], part: &str) -> Option<String> {
+    let alone = rows.iter().find(|row| row.what == part)?.server_cpu_us;
     let of = |what: &str, callers| {
         let is = |row: &&Row| {
             row.what.starts_with(what) && row.callers == callers && row.server == "ledger"
@@ -71,5 +103,5 @@ pub fn shares(rows: &[Row]) -> Option<String> {
         Some(alone / rows.iter().rfind(is)?.server_cpu_us * 100.0)
     };
     let (one, streamed) = (of("SetGrade", 64)?, of("ApplyStream", 4)?);
-    Some(format!("{WHAT}: {one:.0} % of what a SetGrade costs, {streamed:.0} % in a stream"))
+    Some(format!("{part}: {one:.0} % of what a SetGrade costs, {streamed:.0} % in a stream"))
 }

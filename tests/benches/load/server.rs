@@ -13,7 +13,10 @@ use std::{
 use futures_util::{Stream, StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
-    cli::engine::{Engine, EngineError, EngineOptions},
+    cli::{
+        engine::{Engine, EngineError, EngineOptions},
+        signing::SignerOptions,
+    },
     ledger::Reading,
     pb::{
         self, apply_stream_response::Outcome, assessment_service_server as assessments,
@@ -83,6 +86,7 @@ pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
     let options = EngineOptions {
         data: directory.join("data"),
         master_key: directory.join("master.key"),
+        signer: SignerOptions::beside(&directory.join("master.key")),
         clock: Arc::new(clock),
         entropy: system_entropy(),
         zone: TimeZone::UTC,

@@ -117,7 +117,8 @@ impl Caller {
             | "DISK_FULL"
             | "REBUILDING"
             | "DIRECTORY_MOVED"
-            | "POSITION_NOT_REACHED" => Answer::NotNow(info.reason),
+            | "POSITION_NOT_REACHED"
+            | "NOT_COVERED" => Answer::NotNow(info.reason),
             "STALE_EXPECTATION" => {
                 let winner = info.metadata.get("position").and_then(|it| it.parse().ok());
                 Answer::Refused(Refusal { reason: info.reason, winner })

@@ -188,6 +188,7 @@ pub(super) async fn running(limits: Limits) -> Running {
             draining: CancellationToken::new(),
             ledger_stopped: stopped,
             reads: told,
+            read_only: watch::channel(None).1,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
         };

@@ -1,0 +1,111 @@
+//! Plain HTTP beside gRPC: files that any client can fetch, on the same port and behind the same
+//! layers.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response, StatusCode, header};
+use tonic::{Code, Status, body::Body};
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::{Layer, Service};
+
+use super::{Answer, Inner};
+
+/// The paths that are no methods: a file, and a folder of files.
+const FILE: &str = "/checkpoint";
+const FOLDER: &str = "/tile/";
+
+/// The name in logs of all that lies in a folder.
+pub(super) fn name(path: &str) -> Option<&'static str> {
+    if path == FILE { Some(FILE) } else { path.starts_with(FOLDER).then_some("/tile") }
+}
+
+/// Whether a request is for a file rather than of a method.
+pub(in crate::rpc) fn is_plain(path: &str) -> bool {
+    name(path).is_some()
+}
+
+/// Understands gRPC-Web, and leads requests for files past that: over HTTP/1.1 it would take them
+/// for malformed calls. What refuses them says so in HTTP's own words.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rpc) struct Web;
+
+impl<S: Clone> Layer<S> for Web {
+    type Service = Branched<S>;
+
+    fn layer(&self, inner: S) -> Branched<S> {
+        Branched { calls: GrpcWebLayer::new().layer(inner.clone()), files: inner }
+    }
+}
+
+/// A service with calls on one way to it and files on the other.
+#[derive(Debug, Clone)]
+pub(in crate::rpc) struct Branched<S> {
+    calls: GrpcWebService<S>,
+    files: S,
+}
+
+impl<S: Inner> Service<Request<Body>> for Branched<S> {
+    type Response = Response<Body>;
+    type Error = std::convert::Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        match Service::<Request<Body>>::poll_ready(&mut self.calls, cx) {
+            Poll::Ready(Ok(())) => self.files.poll_ready(cx),
+            waits @ (Poll::Ready(Err(_)) | Poll::Pending) => waits,
+        }
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        if !is_plain(request.uri().path()) {
+            return Box::pin(self.calls.call(request));
+        }
+        let answer = self.files.call(request);
+        Box::pin(async move {
+            let answer = answer.await?;
+            Ok(match Status::from_header_map(answer.headers()) {
+                Some(status) if status.code() != Code::Ok => refused(&status),
+                Some(_) | None => answer,
+            })
+        })
+    }
+}
+
+/// A refusal as HTTP says it, with the reason for a person to read.
+fn refused(status: &Status) -> Response<Body> {
+    let code = match status.code() {
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
+            StatusCode::BAD_REQUEST
+        }
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::Unimplemented => StatusCode::METHOD_NOT_ALLOWED,
+        Code::ResourceExhausted | Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::AlreadyExists
+        | Code::Aborted
+        | Code::Internal
+        | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let said = format!("{}\n", status.message());
+    let mut response = Response::new(Body::new(http_body_of(said)));
+    *response.status_mut() = code;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, const { http::HeaderValue::from_static(TEXT) });
+    headers.insert(header::CACHE_CONTROL, const { http::HeaderValue::from_static("no-store") });
+    if code == StatusCode::UNAUTHORIZED {
+        let bearer = const { http::HeaderValue::from_static("Bearer") };
+        headers.insert(header::WWW_AUTHENTICATE, bearer);
+    }
+    response
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn http_body_of(text: String) -> axum::body::Body {
+    axum::body::Body::from(text)
+}
