@@ -133,6 +133,7 @@ mod filed;
 mod footer;
 mod frame;
 mod header;
+mod inspect;
 mod layout;
 mod note;
 mod open;
@@ -154,7 +155,9 @@ use tokio::{
     sync::{Mutex, MutexGuard},
 };
 
+pub use self::inspect::{Inspected, Seen, inspect};
 use self::{reading::Whereabouts, store::Store, writer::Writer};
+
 use super::{Answer, Damage, Filing, Group, Head, Journal, JournalError, Key, Page, Stored, Turn};
 use crate::{disk::Disk, judgement::Position};
 

@@ -26,7 +26,7 @@ use crate::{
     judgement::Position,
 };
 
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 
 /// Opens the journal in `disk`, or creates it there.
 ///
@@ -56,7 +56,7 @@ pub(super) fn open(
 }
 
 /// Whose journal it is; `None` if there is none yet.
-fn format(disk: &dyn Disk) -> Result<Option<LedgerId>, OpenError> {
+pub(super) fn format(disk: &dyn Disk) -> Result<Option<LedgerId>, OpenError> {
     let Some(payload) = note(disk, FORMAT)? else {
         return Ok(None);
     };
@@ -92,7 +92,7 @@ fn remove_temporaries(disk: &dyn Disk) -> io::Result<()> {
     Ok(())
 }
 
-fn is_temporary(name: &str) -> bool {
+pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with("segment-") && name.strip_suffix(".tmp").is_some()
         || [FORMAT, CHECKPOINT, CLEAN].iter().any(|note| note.temporary == name)
 }
@@ -110,16 +110,27 @@ pub(super) fn segment_numbers(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-struct Opening<'a> {
-    disk: &'a dyn Disk,
-    filing: &'a Filing,
-    ledger: LedgerId,
+/// The segments are there from the first on, without a gap.
+pub(super) fn check_numbers(disk: &dyn Disk, numbers: &[u64]) -> Result<(), OpenError> {
+    let missing = (1_u64..).zip(numbers).find(|(number, found)| number != *found);
+    let first = numbers.is_empty().then_some(1);
+    match missing.map(|(number, _)| number).or(first) {
+        Some(number) => Err(damage(disk, &segment_name(number), "the segment is missing")),
+        None => Ok(()),
+    }
+}
+
+/// A directory that is being looked at.
+pub(super) struct Opening<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) filing: &'a Filing,
+    pub(super) ledger: LedgerId,
 }
 
 /// A segment's file and what its header says.
-struct Segment {
-    file: Arc<dyn DiskFile>,
-    header: Header,
+pub(super) struct Segment {
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) header: Header,
 }
 
 impl Segment {
@@ -133,11 +144,7 @@ impl Opening<'_> {
         let checkpoint = self.checkpoint()?;
         let stop = self.stop()?;
         let numbers = segment_numbers(self.disk)?;
-        let expected = 1_u64..;
-        if let Some((missing, _)) = expected.zip(&numbers).find(|(number, found)| number != *found)
-        {
-            return Err(damage(self.disk, &segment_name(missing), "the segment is missing"));
-        }
+        check_numbers(self.disk, &numbers)?;
         let Some((newest, older)) = numbers.split_last() else {
             return Err(damage(self.disk, &segment_name(1), "the segment is missing"));
         };
@@ -177,13 +184,13 @@ impl Opening<'_> {
         Ok((Found { view: View { head, sealed, active }, checkpoint, clean }, recovery))
     }
 
-    fn checkpoint(&self) -> Result<Option<Bytes>, OpenError> {
+    pub(super) fn checkpoint(&self) -> Result<Option<Bytes>, OpenError> {
         let lost = || damage(self.disk, CHECKPOINT.name, "the file is missing");
         let payload = note(self.disk, CHECKPOINT)?.ok_or_else(lost)?;
         decode_checkpoint(&payload).map_err(|what| damage(self.disk, CHECKPOINT.name, what))
     }
 
-    fn stop(&self) -> Result<Option<Stop>, OpenError> {
+    pub(super) fn stop(&self) -> Result<Option<Stop>, OpenError> {
         let Some(payload) = note(self.disk, CLEAN)? else {
             return Ok(None);
         };
@@ -191,7 +198,7 @@ impl Opening<'_> {
         Stop::decode(&payload).map(Some).ok_or_else(senseless)
     }
 
-    fn segment(&self, number: u64, access: Access) -> Result<Segment, OpenError> {
+    pub(super) fn segment(&self, number: u64, access: Access) -> Result<Segment, OpenError> {
         let name = segment_name(number);
         let file = self.disk.open(&name, access)?;
         let header = Header::decode(&transfer::read(file.as_ref(), 0, HEADER_BYTES)?)
@@ -211,8 +218,7 @@ impl Opening<'_> {
         let name = self.disk.describe(&segment_name(header.number));
         let area = transfer::read(segment.file.as_ref(), 0, narrow(header.segment_bytes))?;
         let area = Bytes::from(area);
-        let bytes_max = append_bytes_max(header.segment_bytes);
-        let found = recover::scan(&name, header, &area, self.filing, bytes_max)?;
+        let found = recover::scan(&name, header, &area, self.filing, &mut |_, _| ())?;
         let length = u64::try_from(area.len()).unwrap_or(u64::MAX);
         if length < header.segment_bytes {
             let what = "the segment is cut short";
@@ -295,7 +301,7 @@ impl Opening<'_> {
     }
 
     /// After a clean stop nothing is missing, torn or exchanged.
-    fn check_stop(
+    pub(super) fn check_stop(
         &self,
         stop: &Stop,
         newest: &Header,

@@ -11,6 +11,7 @@ use super::{
     frame::{self, ALIGN_BYTES, Chain, Frame, HEAD_BYTES, Head},
     header::{FRAMES_START, Header},
     layout::{is_zero, narrow, used, wide},
+    sealed::append_bytes_max,
 };
 use crate::{
     journal::{Damage, Entry, Filing},
@@ -32,7 +33,7 @@ pub(super) struct Recovered {
 }
 
 /// Reads all frames of the segment that `header` describes, out of `area`: the header and the
-/// room for frames, at least. No append has more than `append_bytes_max` bytes.
+/// room for frames, at least. `visit` is shown each, with its offset.
 ///
 /// # Errors
 /// Where the damage is. `file` is the name to put there.
@@ -41,8 +42,9 @@ pub(super) fn scan(
     header: &Header,
     area: &Bytes,
     filing: &Filing,
-    append_bytes_max: usize,
+    visit: &mut dyn FnMut(u64, &Frame),
 ) -> Result<Recovered, Damage> {
+    let append_bytes_max = append_bytes_max(header.segment_bytes);
     let mut found = Recovered {
         contents: Contents::starting_at(FRAMES_START),
         chain: header.previous,
@@ -57,7 +59,10 @@ pub(super) fn scan(
         let rest = area.get(narrow(offset)..).map_or_else(Bytes::new, |rest| area.slice_ref(rest));
         let expected = found.last.next();
         match Frame::decode(&rest) {
-            Ok(frame) if frame.head.first == expected => found.add(offset, &rest, &frame, filing),
+            Ok(frame) if frame.head.first == expected => {
+                visit(offset, &frame);
+                found.add(offset, &rest, &frame, filing);
+            }
             Ok(_) => {
                 let what = "an append stands out of its place";
                 return Err(Damage { file: file.to_owned(), offset, position: expected, what });
@@ -169,8 +174,6 @@ mod tests {
     use crate::journal::Group;
 
     const SEGMENT_BYTES: usize = 16 * 1024;
-    const APPEND_BYTES_MAX: usize = 4096;
-
     fn header() -> Header {
         Header {
             ledger: [0; 16],
@@ -202,7 +205,7 @@ mod tests {
 
     fn scanned(area: Vec<u8>) -> Result<(Position, usize), Damage> {
         let filing: Filing = Arc::new(|_: &[u8]| vec![]);
-        scan("segment", &header(), &area.into(), &filing, APPEND_BYTES_MAX)
+        scan("segment", &header(), &area.into(), &filing, &mut |_, _| ())
             .map(|found| (found.last, found.torn_bytes))
     }
 
@@ -268,7 +271,7 @@ mod tests {
     #[test]
     fn bytes_far_behind_the_last_frame_are_damage() {
         let (mut area, frames) = segment(&[100]);
-        area[frames[0].1 + 4200] = 1;
+        area[frames[0].1 + 8000] = 1;
         assert!(scanned(area).is_err());
     }
 

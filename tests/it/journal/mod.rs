@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod file_store;
 mod golden;
+mod inspect;
 
 use std::{
     future::Future,
