@@ -85,6 +85,40 @@ pub fn check_newest(disk: &dyn Disk, master: &MasterKey) -> Result<(), VaultErro
     Block::from_bytes(&bytes, number, Owner { ledger, master }, &file).map(drop)
 }
 
+/// Looks at every file of the keyring in `disk`, which is of the ledger `ledger`, and changes
+/// nothing: each block is whole; with a master key it opens, too. What is no block and harms nothing
+/// is remarked on, in a sentence each.
+///
+/// # Errors
+/// `Damaged`, `NewerFormat` or `OtherLedger` with the first block that is not what was written,
+/// `WrongMasterKey`, `Io`.
+pub fn inspect(
+    disk: &dyn Disk,
+    ledger: Uuid,
+    master: Option<&MasterKey>,
+) -> Result<Vec<String>, VaultError> {
+    let mut remarks = Vec::new();
+    for name in disk.list().map_err(|source| refused(disk, source))? {
+        let file = disk.describe(&name);
+        let bytes = files::read(disk, &name, FILE_BYTES)?.unwrap_or_default();
+        let Some(number) = BlockNumber::in_file_name(&name) else {
+            if name.ends_with(files::UNFINISHED) {
+                remarks.push(format!("{file}: half written, removed at the next start"));
+            } else if name != LOCK {
+                remarks.push(format!("{file}: no file of the keyring"));
+            } else if !bytes.is_empty() {
+                remarks.push(format!("{file}: the lock file is not empty, which harms nothing"));
+            }
+            continue;
+        };
+        layout::check(&bytes, number, ledger, &file)?;
+        if let Some(master) = master {
+            Block::from_bytes(&bytes, number, Owner { ledger, master }, &file)?;
+        }
+    }
+    Ok(remarks)
+}
+
 /// The highest number that any block has.
 fn newest_in(disk: &dyn Disk) -> Result<Option<BlockNumber>, VaultError> {
     let names = disk.list().map_err(|source| refused(disk, source))?;

@@ -137,6 +137,19 @@ pub(super) fn ledger_of(bytes: &[u8], file: &str) -> Result<Uuid, VaultError> {
     Ok(Header::read(&parts.header).ok_or_else(damage)?.ledger)
 }
 
+/// Whether a file is that of block `number` of `ledger`, as far as can be told without a key.
+///
+/// # Errors
+/// As [`Parts::of`] and [`Parts::generation`].
+pub(super) fn check(
+    bytes: &[u8],
+    number: BlockNumber,
+    ledger: Uuid,
+    file: &str,
+) -> Result<(), VaultError> {
+    Parts::of(bytes, file)?.generation(number, ledger, file).map(drop)
+}
+
 /// What a file says of itself in clear.
 struct Header {
     slots: u32,

@@ -109,7 +109,7 @@ use crate::{disk::Disk, record::Opening};
 
 pub use entropy::{Entropy, EntropyError, system_entropy};
 pub use error::{Damage, VaultError};
-pub use keyring::{check_newest, is_begun};
+pub use keyring::{check_newest, inspect, is_begun};
 pub use master_key::MasterKey;
 pub use reader::{Reader, Unsealed};
 pub use sealed::{Binding, Sealing, slots_of};
