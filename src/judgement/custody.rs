@@ -33,7 +33,7 @@ pub enum AccessKind {
     EntryBundles,
     /// A case for a court or an information request.
     Case,
-    /// Evidence of single records.
+    /// Evidence of the whole ledger.
     Evidence,
     /// Records as they come.
     Stream,

@@ -4,7 +4,7 @@
 //! hash covers its random id and its salted commitments, so nobody can guess what it stands for.
 
 use super::{Area, Assessment, AudienceDigest, AudienceId, Framework, Item, Written};
-use crate::merkle::{Hash, root_of, sha256};
+use crate::merkle::{Hash, InclusionPlan, InclusionProof, Node, root_of, sha256};
 
 const EDITION: &[u8] = b"judgement-ledger/edition/v1";
 const SALTED_ITEM: &[u8] = b"judgement-ledger/salted-item/v1";
@@ -34,6 +34,56 @@ pub fn audience_digest(
     audience: &AudienceId,
     salt: [u8; 32],
 ) -> AudienceDigest {
+    let leaves = salted(&items_for(assessment, framework, audience), &salt);
+    AudienceDigest { audience: audience.clone(), salt, root: root_of(&leaves) }
+}
+
+/// A proof that an item is among those that an audience sees, which tells nothing of the others but
+/// how many they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemProof {
+    /// Which of them it is, from 0.
+    pub index: u64,
+    /// How many there are.
+    pub items: u64,
+    /// The hashes from its salted leaf to the root, as RFC 9162 §2.1.3.2 verifies them.
+    pub path: InclusionProof,
+}
+
+/// The proof that an item is under [`audience_digest`]; `None` if the audience does not see it.
+#[must_use]
+pub fn audience_proof(
+    assessment: &Assessment,
+    framework: &Framework,
+    digest: &AudienceDigest,
+    item: &Item,
+) -> Option<ItemProof> {
+    let seen = items_for(assessment, framework, &digest.audience);
+    let leaves = salted(&seen, &digest.salt);
+    let index = u64::try_from(seen.iter().position(|it| it == item)?).ok()?;
+    let items = u64::try_from(leaves.len()).ok()?;
+    let plan = InclusionPlan::new(index, items).ok()?;
+    let subtree = |node: &Node| {
+        let leaves_of = node.leaves();
+        let (from, to) = (usize::try_from(leaves_of.start), usize::try_from(leaves_of.end));
+        Some(root_of(leaves.get(from.ok()?..to.ok()?)?))
+    };
+    let hashes: Vec<Hash> = plan.nodes().iter().map(subtree).collect::<Option<_>>()?;
+    Some(ItemProof { index, items, path: plan.fold(&hashes).ok()? })
+}
+
+/// The leaf of an item under an audience's salt.
+#[must_use]
+pub fn salted_item(salt: &[u8; 32], hash: &Hash) -> Hash {
+    sha256(&[SALTED_ITEM, salt, hash.as_bytes()])
+}
+
+fn salted(items: &[Item], salt: &[u8; 32]) -> Vec<Hash> {
+    items.iter().map(|item| salted_item(salt, &item.hash)).collect()
+}
+
+/// What an audience sees, in order.
+fn items_for(assessment: &Assessment, framework: &Framework, audience: &AudienceId) -> Vec<Item> {
     let shown = |area: &Area| area.visible_to.contains(audience);
     let letter = framework.letter_to.contains(audience);
     let mut items = if letter { heading(assessment) } else { vec![assessment.opened] };
@@ -41,9 +91,7 @@ pub fn audience_digest(
     if letter {
         items.extend(entries(assessment, framework, |it| framework.shows(it, shown)));
     }
-    let leaves: Vec<Hash> =
-        items.iter().map(|item| sha256(&[SALTED_ITEM, &salt, item.hash.as_bytes()])).collect();
-    AudienceDigest { audience: audience.clone(), salt, root: root_of(&leaves) }
+    items
 }
 
 /// How the assessment was opened and, where another record says so, to whom it goes.
@@ -86,6 +134,7 @@ mod tests {
         AreaId, AssessmentId, Cycle, EntryId, FrameworkId, Judgement, Kind, Label, NonGrade, Phase,
         Position, RecordId, Revision, SectionId, SelfModeration, Standing,
     };
+    use crate::merkle::TreeHead;
 
     fn item(at: u64) -> Item {
         let hash = sha256(&[&at.to_be_bytes()]);
@@ -204,6 +253,26 @@ mod tests {
             let leaves: Vec<Hash> = seen.iter().map(leaf).collect();
             let expected = AudienceDigest { audience: audience(who), salt, root: root_of(&leaves) };
             assert_eq!(digest, expected, "{who}");
+        }
+    }
+
+    #[test]
+    fn a_proof_leads_from_each_item_that_an_audience_sees_and_from_no_other() {
+        let salt = [7; 32];
+        for (who, seen) in
+            [("addressee", vec![1, 2, 4, 5, 6]), ("csci", vec![1, 4, 3]), ("a-newspaper", vec![1])]
+        {
+            let digest = audience_digest(&assessment(), &framework(), &audience(who), salt);
+            for at in 1..=8 {
+                let proof = audience_proof(&assessment(), &framework(), &digest, &item(at));
+                assert_eq!(proof.is_some(), seen.contains(&at), "{who} {at}");
+                let Some(ItemProof { index, items, path }) = proof else { continue };
+                let head = TreeHead { size: items, root: digest.root };
+                let leaf = salted_item(&salt, &item(at).hash);
+                assert_eq!(path.verify(&leaf, index, &head), Ok(()), "{who} {at}");
+                let other = salted_item(&salt, &item(at + 1).hash);
+                assert!(path.verify(&other, index, &head).is_err(), "{who} {at}");
+            }
         }
     }
 

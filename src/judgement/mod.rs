@@ -57,7 +57,7 @@ pub use dangling::{Dangling, Lack, Place};
 pub use decide::{
     Asked, Correctable, Decision, Holder, Known, Opened, Peer, Redactable, Situation, Stage, decide,
 };
-pub use digest::{audience_digest, edition_digest};
+pub use digest::{ItemProof, audience_digest, audience_proof, edition_digest, salted_item};
 pub use draft::{Draft, DraftShared};
 pub use edition::{
     AssessmentReopened, AssessmentWithdrawn, Edition, Fallback, Lapsed, Phase, SignOffRefused,

@@ -12,13 +12,9 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::civil::Date;
 
 use super::{
-    AsOf, AssessmentRead, Holds, Keep, KnownAt, Ledger, Moment, ReadError, View, filing, fold,
-    moment,
+    AsOf, AssessmentRead, Holds, Keep, KnownAt, Ledger, Moment, ReadError, View, fold, moment,
 };
-use crate::{
-    judgement::{Assessment, AssessmentId, Correction, Event, Position, StreamId},
-    record::Record,
-};
+use crate::judgement::{Assessment, AssessmentId, Correction, Event, Position, StreamId};
 
 impl Ledger {
     /// An assessment as of a moment, a day or an edition; `None` if it was not opened by then, or
@@ -63,7 +59,7 @@ impl Ledger {
         if whole && known.last.at <= until {
             return self.read(Arc::clone(&known), known, moment).map(Some);
         }
-        let records = Box::pin(self.trail(id, until)).await?;
+        let records = Box::pin(self.stream(&StreamId::Assessment(id.clone()), until)).await?;
         let records = pick(records, as_of.effective, as_of.stated);
         match fold::fold(id, records.iter()) {
             Some(assessment) => self.read(Arc::new(assessment), known, moment).map(Some),
@@ -95,19 +91,8 @@ impl Ledger {
         if let Some(current) = current.filter(|it| it.last.at <= moment.position) {
             return Ok(Some(current));
         }
-        let records = self.trail(id, moment.position).await?;
+        let records = self.stream(&StreamId::Assessment(id.clone()), moment.position).await?;
         Ok(fold::fold(id, records.iter()).map(Arc::new))
-    }
-
-    /// An assessment's records up to a position, oldest first, without a gap.
-    async fn trail(&self, id: &AssessmentId, until: Position) -> Result<Vec<Keep>, ReadError> {
-        let stream = StreamId::Assessment(id.clone());
-        let meant = |record: &Record| record.stream == stream;
-        let key = filing::of_stream(&stream);
-        match fold::latest(&*self.shared.journal, key, until, meant).await? {
-            Some(last) => fold::trail(&*self.shared.journal, last, None).await,
-            None => Ok(Vec::new()),
-        }
     }
 
     /// The moment of a record.

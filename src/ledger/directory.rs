@@ -112,7 +112,7 @@ impl PersonIds {
     }
 
     /// An id that nobody has: a random UUID, which says nothing of the person.
-    fn fresh(&self) -> PersonId {
+    pub(super) fn fresh(&self) -> PersonId {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let drawn = sha256(&[PERSON, self.secret.as_slice(), &number]);
         let random = drawn.as_bytes().first_chunk().copied().unwrap_or_default();

@@ -34,11 +34,22 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub enum Covering {
     /// The journal alone: the ledger publishes no checkpoints, and the order is durable.
     Journal,
-    /// The newest published checkpoint, by its size: how many records it covers.
+    /// The newest checkpoint that the ledger's own notary published.
+    Notary,
+    /// The newest checkpoint of another, by its size: how many records it covers.
     Checkpoints(watch::Receiver<u64>),
 }
 
-impl Covering {
+/// What covers, as it is followed.
+#[derive(Debug)]
+pub(super) enum Cover {
+    /// The journal.
+    Journal,
+    /// The newest checkpoint, by its size.
+    Checkpoints(watch::Receiver<u64>),
+}
+
+impl Cover {
     /// Waits until the record at a position is covered; the size of the checkpoint that covers it, 0
     /// if none is published. Nothing if there will be no more checkpoints.
     async fn cover(&mut self, at: Position) -> Option<u64> {
@@ -86,7 +97,7 @@ pub struct Eraser {
     pub(super) shared: Arc<Shared>,
     /// Weak, so that the sequencer ends with the last handle.
     pub(super) submissions: mpsc::WeakSender<Pending>,
-    pub(super) covering: Covering,
+    pub(super) cover: Cover,
 }
 
 impl Eraser {
@@ -116,7 +127,7 @@ impl Eraser {
                 ordered.await;
                 continue;
             };
-            let Some(size) = self.covering.cover(due.order).await else {
+            let Some(size) = self.cover.cover(due.order).await else {
                 tracing::error!("there are no more checkpoints: nothing is erased any more");
                 return;
             };
@@ -232,7 +243,10 @@ fn then(error: &EraseError) -> Then {
         | EraseError::NoText
         | EraseError::Service(_)
         | EraseError::Submit(
-            SubmitError::Refused { .. } | SubmitError::TooLarge { .. } | SubmitError::Stopped,
+            SubmitError::Refused { .. }
+            | SubmitError::TooLarge { .. }
+            | SubmitError::ReadOnly(_)
+            | SubmitError::Stopped,
         ) => Then::GiveUp,
     }
 }

@@ -7,9 +7,11 @@ use crate::merkle::{Frontier, FrontierError};
 
 /// The right edge of the tree and the time of the last record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Summary {
-    pub(super) frontier: Frontier,
-    pub(super) recorded_at: Timestamp,
+pub struct Summary {
+    /// The tree over all records.
+    pub frontier: Frontier,
+    /// When the last of them was recorded.
+    pub recorded_at: Timestamp,
 }
 
 const VERSION: u8 = 1;
@@ -42,7 +44,11 @@ impl Summary {
         Bytes::from(bytes)
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, BadMark> {
+    /// Reads what a mark's bytes say.
+    ///
+    /// # Errors
+    /// [`BadMark`] if they are no mark.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadMark> {
         let (version, rest) = bytes.split_first().ok_or(BadMark::Shape)?;
         let (time, frontier) = rest.split_first_chunk::<8>().ok_or(BadMark::Shape)?;
         if *version != VERSION {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Keep, Shown, erasures::Erasures};
+use super::{Keep, ProvenText, Shown, erasures::Erasures};
 use crate::{
     judgement::Position,
     record::{Beside, Commitment, Opening, Outline},
@@ -114,6 +114,24 @@ impl Opener<'_> {
             }
         };
         opened.into_iter().zip(&fields).map(opening).collect()
+    }
+
+    /// The texts of a record by their fields, in the record's order, with what proves them.
+    pub(super) fn proven(self, keep: &Keep) -> Vec<(String, ProvenText)> {
+        let (fields, erased) = (fields(keep), self.erasures.of(keep.record.position));
+        let opened = unseal(self.vault, Owner::of(keep), &fields);
+        let proven = |(text, (field, _)): (Option<Unsealed>, (Cow<'static, str>, _))| {
+            let erasure = erased.and_then(|of| of.text(&field).map(Arc::clone));
+            let proven = match (erasure, text) {
+                (Some(erasure), _) => ProvenText::Erased { order: erasure.position },
+                (None, Some(Unsealed::Present { opening, text })) => {
+                    ProvenText::Open(opening, text)
+                }
+                (None, Some(Unsealed::Destroyed) | None) => ProvenText::Missing,
+            };
+            (field.into_owned(), proven)
+        };
+        opened.into_iter().zip(fields).map(proven).collect()
     }
 }
 

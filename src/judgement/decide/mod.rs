@@ -117,6 +117,7 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
         Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
         Order::RegisterSubject(order) => registration::subject(situation, act, order)?,
         Order::RenameSubject(order) => registration::rename(situation, act, order)?,
+        Order::RecordAccess(order) => Event::AccessRecorded(order.clone()),
         Order::Redact(_, order) => redactions::redact(situation, (caller, act), order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
             registration::open(situation, act, id, order)?
@@ -193,6 +194,7 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
             &[Role::FrameworkAdmin, Role::Service]
         }
         Order::RenameSubject(_) => &[Role::FrameworkAdmin],
+        Order::RecordAccess(_) => MAY_TAKE_OUT,
         Order::Redact(_, order) => match order {
             Redact::Request(_) | Redact::Approve(_) | Redact::Refuse(_) => &[Role::RecordsOfficer],
             Redact::Complete(_) => &[Role::Service],
@@ -217,6 +219,19 @@ fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) ->
         },
     }
 }
+
+/// Who may take something out: the auditor, who writes nothing else, and everybody who writes. What
+/// each may take is for the face to say. (Spec §5.3)
+const MAY_TAKE_OUT: &[Role] = &[
+    Role::Auditor,
+    Role::RecordsOfficer,
+    Role::Inspector,
+    Role::LeadInspector,
+    Role::Moderator,
+    Role::Signatory,
+    Role::Publisher,
+    Role::FrameworkAdmin,
+];
 
 /// Who may grade: an inspector, or for reasons of moderation a moderator. Which reasons those are
 /// stands in the framework: of an assessment that was never opened either may hear that.

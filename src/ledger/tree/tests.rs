@@ -11,7 +11,9 @@ use crate::{
     disk::RealDisk,
     journal::{Entry, Group, Journal, MemoryJournal},
     judgement::{Event, Label, RecordId, Revision, StreamId, SubjectId, SubjectRegistered, Text},
-    ledger::{Follower, Parts, Reading, Reads, Stop, filing, mark::Summary, recovery::OpenError},
+    ledger::{
+        Covering, Follower, Parts, Reading, Reads, Stop, filing, mark::Summary, recovery::OpenError,
+    },
     merkle::root_of,
     record::{Record, read_snapshot, samples::sample_of, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
@@ -100,11 +102,13 @@ impl Ground {
             vault: Arc::new(vault),
             views: Box::new(move || Views::open(&views, &options)),
             known,
+            covering: Covering::Journal,
             clock: Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO }),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
         };
-        Ledger::open(parts, &|_, _| {}).await
+        let opened = Ledger::open(parts, &|_, _| {}).await;
+        opened.map(|(ledger, sequencer, follower, _)| (ledger, sequencer, follower))
     }
 
     /// The edge of the tree over the first records.

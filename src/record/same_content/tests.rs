@@ -36,9 +36,8 @@ fn framework() -> Framework {
 fn order_of(event: &Event<Text>) -> Option<Order<Text>> {
     let expected = Some(Expected::Any);
     let order = match event.clone() {
-        Event::PersonRegistered(_) | Event::KeyRotated(_) | Event::AccessRecorded(_) => {
-            return None;
-        }
+        Event::PersonRegistered(_) | Event::KeyRotated(_) => return None,
+        Event::AccessRecorded(it) => return Some(Order::RecordAccess(it)),
         Event::FrameworkRegistered(it) => {
             let framework = Arc::new(Framework { id: it.framework, ..framework() });
             let order = RegisterFramework { framework, document: Arc::from(DOCUMENT) };
@@ -182,7 +181,12 @@ proptest! {
         prop_assert!(is_replay(&sample, &sample.act, &order));
 
         let mut elsewhere = sample.clone();
-        elsewhere.record.stream = StreamId::Ledger;
+        elsewhere.record.stream = match order.stream() {
+            StreamId::Ledger => StreamId::Assessment(assessment()),
+            StreamId::Assessment(_) | StreamId::Framework(_) | StreamId::Subject(_) => {
+                StreamId::Ledger
+            }
+        };
         prop_assert!(!is_replay(&elsewhere, &sample.act, &order));
         let request = RequestId::new(uuid::Uuid::max());
         let other = Act { request, ..sample.act.clone() };
