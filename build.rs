@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "judgement/ledger/v1/assessment_service.proto",
         "judgement/ledger/v1/audit_service.proto",
         "judgement/ledger/v1/errors.proto",
+        "judgement/ledger/v1/evidence_service.proto",
         "judgement/ledger/v1/framework_service.proto",
         "judgement/ledger/v1/import.proto",
         "judgement/ledger/v1/record.proto",

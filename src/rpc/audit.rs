@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
+    accesses,
     asked::Asked,
     caller::Identity,
     page_token::Paging,
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     journal::Page,
-    judgement::{AreaId, AssessmentId, Framework, Position},
+    judgement::{AccessKind, AreaId, AssessmentId, Framework, Position},
     ledger::{Condition, Ledger, Order, PassedOn, ReadError, Streamed, Test},
     pb::{
         self, get_grade_history_request::KnownAt as HistoryKnownAt,
@@ -131,6 +132,8 @@ impl AuditService for AuditApi {
 
         // A reader that is ahead has read another ledger, or another replica of this one.
         reads::reach(&self.ledger, request.after_position).await?;
+        let begin_after = Position::new(request.after_position);
+        accesses::note(&self.ledger, &who, (AccessKind::Stream, None), begin_after).await;
         let feed = Feed::new(wanted, Position::new(request.after_position));
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
         let (patience, cancel) = (self.patience, self.cancel.clone());

@@ -25,11 +25,13 @@ use http::{HeaderName, Uri, header};
 use tonic::Status;
 
 use super::{
+    accesses,
     caller::Identity,
     sight::Sight,
     status::{self, Problem, Reason},
 };
 use crate::{
+    judgement::{AccessKind, Position},
     ledger::Ledger,
     merkle::{EntryBundle, Tile, TilePath},
 };
@@ -79,7 +81,7 @@ async fn tile(
     let answer = match path {
         Some(Ok(TilePath::Hashes(tile))) => hashes(&ledger, tile).await,
         Some(Ok(TilePath::Entries(bundle))) => match may_see(identity.as_deref()) {
-            Ok(()) => entries(&ledger, bundle).await,
+            Ok(who) => entries(&ledger, who, bundle).await,
             Err(refused) => Err(refused),
         },
         Some(Err(_)) | None => Err(absent("no tile has this path")),
@@ -87,9 +89,10 @@ async fn tile(
     answer.unwrap_or_else(refusal)
 }
 
-fn may_see(identity: Option<&Arc<Identity>>) -> Result<(), Status> {
+fn may_see(identity: Option<&Arc<Identity>>) -> Result<&Identity, Status> {
     let who = identity.ok_or_else(status::no_credential)?;
-    Sight::of(who).must_be_all("entry bundles")
+    Sight::of(who).must_be_all("entry bundles")?;
+    Ok(who)
 }
 
 async fn hashes(ledger: &Ledger, tile: Tile) -> Result<Response, Status> {
@@ -98,8 +101,10 @@ async fn hashes(ledger: &Ledger, tile: Tile) -> Result<Response, Status> {
     Ok(file(hashes, BYTES, FOR_EVER))
 }
 
-async fn entries(ledger: &Ledger, bundle: EntryBundle) -> Result<Response, Status> {
+async fn entries(ledger: &Ledger, who: &Identity, bundle: EntryBundle) -> Result<Response, Status> {
     covered(ledger, bundle.tile())?;
+    let before = Position::new(bundle.entries().start);
+    accesses::note(ledger, who, (AccessKind::EntryBundles, None), before).await;
     let entries = ledger.entry_bundle(bundle).await.map_err(|error| status::of_read(&error))?;
     Ok(file(entries, BYTES, FOR_THE_CALLER))
 }

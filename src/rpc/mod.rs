@@ -6,13 +6,16 @@
 //! ([`served`]). [`status`] alone decides what a caller learns when something is refused. What
 //! may be done is decided by the rules, not here: a service only needs to know who calls.
 
+mod accesses;
 mod asked;
 mod assessments;
 mod audit;
 mod batch;
 mod bulk;
 mod caller;
+mod covering;
 mod credential;
+mod evidence;
 mod files;
 mod frameworks;
 mod layers;

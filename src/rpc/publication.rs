@@ -6,6 +6,7 @@
 mod disclosure;
 mod feed;
 mod letter;
+mod proof;
 
 use tonic::Status;
 

@@ -29,6 +29,7 @@ use super::{
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
+    evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
     layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround, Web},
@@ -41,7 +42,8 @@ use super::{
 use crate::{
     ledger::{Ledger, ReadOnly, Reads},
     pb::{
-        DESCRIPTORS, report_service_server::ReportServiceServer,
+        DESCRIPTORS, evidence_service_server::EvidenceServiceServer,
+        report_service_server::ReportServiceServer,
         transparency_service_server::TransparencyServiceServer,
     },
 };
@@ -142,6 +144,7 @@ where
         AuditServiceServer::<AuditApi>::NAME,
         FrameworkServiceServer::<FrameworkApi>::NAME,
         ReportServiceServer::<ReportApi>::NAME,
+        EvidenceServiceServer::<EvidenceApi>::NAME,
         TransparencyServiceServer::<TransparencyApi>::NAME,
     ];
     let find: Find =
@@ -182,6 +185,7 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     let audit = AuditApi { ledger: ledger.clone(), cancel: draining.clone(), patience };
     let frameworks = FrameworkApi { ledger: ledger.clone() };
     let reports = ReportApi { ledger: ledger.clone() };
+    let evidence = EvidenceApi { ledger: ledger.clone() };
     let transparency = TransparencyApi { ledger: ledger.clone() };
     let routes = Routes::new(
         compressed!(AssessmentServiceServer::new(assessments))
@@ -196,6 +200,10 @@ fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Rou
     )
     .add_service(
         compressed!(ReportServiceServer::new(reports)).max_decoding_message_size(QUERY_BYTES_MAX),
+    )
+    .add_service(
+        compressed!(EvidenceServiceServer::new(evidence))
+            .max_decoding_message_size(BATCH_BYTES_MAX),
     )
     .add_service(
         compressed!(TransparencyServiceServer::new(transparency))

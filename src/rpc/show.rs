@@ -24,9 +24,10 @@ use crate::{judgement::PersonId, ledger::Shown};
 
 pub(crate) use assessment::{Detail, Records, Scope, award, editions, entry, wording};
 pub(crate) use audit::audit_row;
+pub(crate) use person::person;
 pub(crate) use record::{Open, newer_stream, streamed};
 pub(crate) use reference::{current, framework, names, subject};
-pub(crate) use value::{date, moment, text};
+pub(crate) use value::{date, moment, text, timestamp};
 
 /// The name behind a person's id, as the directory knows it.
 pub(crate) type Names<'a> = &'a (dyn Fn(PersonId) -> Shown + Sync);

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use tonic::{Request, Response, Status};
 
 use super::{
+    accesses,
     asked::Asked,
     caller::Identity,
     sight::Sight,
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AssessmentId, Position, Revision},
+    judgement::{AccessKind, AssessmentId, Position, Revision, StreamId},
     ledger::{Included, Ledger, Published, ReadError},
     merkle::{self, Hash, TlogProof},
     pb::{self, transparency_service_server::TransparencyService},
@@ -111,6 +112,8 @@ impl TransparencyService for TransparencyApi {
         let bundle = bundle.or_else(|| asked.violation("index", "no ledger has such a bundle"));
         let bundle = asked.settle(bundle)?;
         self.covering(bundle.entries().end).await?;
+        let before = Position::new(bundle.entries().start);
+        accesses::note(&self.ledger, &who, (AccessKind::EntryBundles, None), before).await;
         let entries = self.ledger.entry_bundle(bundle).await;
         let entries = entries.map_err(|error| status::of_read(&error))?;
         Ok(Response::new(pb::EntryBundle { entries }))
@@ -122,7 +125,14 @@ impl TransparencyService for TransparencyApi {
     ) -> Result<Response<pb::Trail>, Status> {
         let who = Identity::of(&request)?;
         Sight::of(&who).must_be_all("trails")?;
-        self.trail(request.into_inner()).await.map(Response::new)
+        let request = request.into_inner();
+        if let Ok(assessment) = AssessmentId::parse(&request.assessment)
+            && self.is_opened(&assessment).await?
+        {
+            let of = Some(StreamId::Assessment(assessment));
+            accesses::note(&self.ledger, &who, (AccessKind::Trail, of), Position::START).await;
+        }
+        self.trail(request).await.map(Response::new)
     }
 }
 
@@ -130,6 +140,12 @@ impl TransparencyApi {
     async fn covering(&self, size: u64) -> Result<Arc<Published>, Status> {
         let found = self.ledger.checkpoint_covering(size).await;
         found.map_err(|error| status::of_read(&error))
+    }
+
+    async fn is_opened(&self, assessment: &AssessmentId) -> Result<bool, Status> {
+        let head = self.ledger.head().position;
+        let revision = self.ledger.revision_at(assessment, head).await;
+        Ok(revision.map_err(|error| status::of_read(&error))?.is_some())
     }
 
     async fn included(&self, index: u64, size: u64) -> Result<Included, Status> {

@@ -12,7 +12,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{disclosure::is_fed, feeds};
+use super::{disclosure::is_fed, feeds, proof};
 use crate::{
     journal::Page,
     judgement::{
@@ -213,11 +213,13 @@ impl ScoreFeed {
             [.., before, _] => self.stood_before(id, before, at).await?,
             [] | [_] => None,
         };
-        let items = fed.iter().map(|feed| {
+        let mut items = Vec::with_capacity(fed.len());
+        for feed in &fed {
             let corrects = before.as_ref().map(|it| it.correction(feed, &self.recipient));
-            pb::FeedItem { corrects, ..item(&read, &shown, feed) }
-        });
-        Ok(items.collect())
+            let proof = proof::of(&self.ledger, &self.recipient, &read, feed).await?;
+            items.push(pb::FeedItem { corrects, proof, ..item(&read, &shown, feed) });
+        }
+        Ok(items)
     }
 
     /// What stood when an edition was published that follows this one.
@@ -257,21 +259,26 @@ impl ScoreFeed {
         }
         let shown_was = self.shown(&was).await?;
         let instead = self.instead(&withdrawn.fallback, at).await?;
-        let items = fed.iter().map(|feed| {
-            let corrects = Some(corrected(&was, &shown_was, feed));
-            match instead.as_ref().and_then(|instead| instead.item(feed, &self.recipient)) {
-                Some(item) => pb::FeedItem { corrects, fallback: true, ..item },
+        let mut items = Vec::with_capacity(fed.len());
+        for lost in &fed {
+            let corrects = Some(corrected(&was, &shown_was, lost));
+            let other = instead.as_ref().and_then(|it| Some((it, it.feed(lost, &self.recipient)?)));
+            items.push(match other {
+                Some((Instead { read, shown, .. }, same)) => {
+                    let proof = proof::of(&self.ledger, &self.recipient, read, same).await?;
+                    pb::FeedItem { corrects, proof, fallback: true, ..item(read, shown, same) }
+                }
                 None => pb::FeedItem {
                     kind: Kind::NotRated.into(),
                     award: None,
                     record_id: String::new(),
                     position: 0,
                     corrects,
-                    ..item(&was, &shown_was, feed)
+                    ..item(&was, &shown_was, lost)
                 },
-            }
-        });
-        Ok(items.collect())
+            });
+        }
+        Ok(items)
     }
 
     /// What the subject falls back to, if it is anything.
@@ -323,6 +330,7 @@ fn item(read: &AssessmentRead, shown: &pb::Assessment, feed: &Feed) -> pb::FeedI
         position: stood.position,
         fallback: false,
         corrects: None,
+        proof: None,
     }
 }
 
@@ -382,11 +390,16 @@ struct Instead {
 }
 
 impl Instead {
-    /// The score of the same block, if its framework feeds it to the recipient as well.
-    fn item(&self, block: &Feed, recipient: &Recipient) -> Option<pb::FeedItem> {
+    /// The feed of the same block, if its framework feeds it to the recipient as well.
+    fn feed(&self, block: &Feed, recipient: &Recipient) -> Option<&Feed> {
         let same = |feed: &&Feed| feed.scheme == block.scheme && feed.block == block.block;
         let mut feeds = self.feeds.iter().filter(same);
-        let feed = feeds.find(|feed| is_fed(&self.read, feed, recipient))?;
+        feeds.find(|feed| is_fed(&self.read, feed, recipient))
+    }
+
+    /// The score of the same block, if there is one for the recipient.
+    fn item(&self, block: &Feed, recipient: &Recipient) -> Option<pb::FeedItem> {
+        let feed = self.feed(block, recipient)?;
         Some(item(&self.read, &self.shown, feed))
     }
 }

@@ -1,0 +1,147 @@
+//! Who received what of an assessment: drafts that were shared, what was published and to which
+//! audiences, and what was taken out by whom.
+
+use tonic::Status;
+
+use super::not_opened;
+use crate::{
+    judgement::{
+        AccessKind, AssessmentId, AudienceDigest, AudienceId, Event, Framework, Position, StreamId,
+    },
+    ledger::{Ledger, ReadRecord},
+    pb,
+    rpc::{asked::Asked, show, status},
+};
+
+/// The most that one answer lists.
+const RECIPIENTS_MAX: usize = 10_000;
+
+/// Who received what.
+pub(super) async fn recipients(
+    ledger: &Ledger,
+    request: &pb::GetRecipientsRequest,
+) -> Result<pb::GetRecipientsResponse, Status> {
+    let mut asked = Asked::default();
+    let assessment = asked.required("assessment", AssessmentId::parse(&request.assessment));
+    let assessment = asked.settle(assessment)?;
+    let failed = |error| status::of_read(&error);
+    ledger.reached(Position::new(request.min_position)).await.map_err(failed)?;
+    let head = ledger.head();
+    let own = StreamId::Assessment(assessment.clone());
+    let trail = ledger.proven_stream(&own, head.position).await.map_err(failed)?;
+    let first = trail.first().ok_or_else(|| not_opened(&assessment))?;
+    let framework = if let Event::AssessmentOpened(opened) = &first.record.event {
+        ledger.framework(&opened.framework)
+    } else {
+        tracing::error!(%assessment, "an assessment does not begin with its opening");
+        None
+    };
+    let framework = framework.ok_or_else(status::defect)?;
+    let about = Position::new(request.position);
+    let mut told = Told { ledger, framework: &framework.framework, about, recipients: Vec::new() };
+    let mut positions: Vec<Position> = trail
+        .iter()
+        .filter(|it| {
+            matches!(it.record.event, Event::DraftShared(_) | Event::AssessmentPublished(_))
+        })
+        .map(|it| it.record.position)
+        .collect();
+    positions.extend(ledger.accesses(&own, head.position).await.map_err(failed)?);
+    positions.sort_unstable();
+    let (begin, mut drafts) = (first.record.position, 0);
+    for at in positions {
+        let record = ledger.record(at).await.map_err(failed)?;
+        told.add(&record, begin, &mut drafts);
+    }
+    let mut recipients = told.recipients;
+    recipients.truncate(RECIPIENTS_MAX);
+    Ok(pb::GetRecipientsResponse { recipients, read: Some(show::moment(head)) })
+}
+
+/// What is told so far.
+struct Told<'a> {
+    ledger: &'a Ledger,
+    framework: &'a Framework,
+    /// Only who received this record; all for [`Position::START`].
+    about: Position,
+    recipients: Vec<pb::Recipient>,
+}
+
+impl Told<'_> {
+    fn add(&mut self, read: &ReadRecord, begin: Position, drafts: &mut u32) {
+        let record = &read.record;
+        let at = record.position;
+        let before = Position::new(at.get().saturating_sub(1));
+        let seen = |first: Position, last: Position| pb::Recipient {
+            position: at.get(),
+            recorded_at: Some(show::timestamp(record.recorded_at)),
+            first_position: first.get(),
+            last_position: last.get(),
+            ..pb::Recipient::default()
+        };
+        if let Event::DraftShared(event) = &read.event {
+            *drafts = drafts.saturating_add(1);
+            let kind = pb::RecipientKind::Draft;
+            self.push(pb::Recipient {
+                recipient_kind: i32::from(kind),
+                name: Some(show::text(&event.recipient)),
+                audience: event.digest.audience.to_string(),
+                draft: format!("draft-{drafts}"),
+                ..seen(begin, event.position)
+            });
+        }
+        if let Event::AssessmentPublished(event) = &read.event {
+            for AudienceDigest { audience, .. } in &event.audiences {
+                self.push(pb::Recipient {
+                    recipient_kind: i32::from(self.published_to(audience)),
+                    audience: audience.to_string(),
+                    edition: event.edition,
+                    ..seen(begin, before)
+                });
+            }
+        }
+        if let Event::AccessRecorded(event) = &read.event {
+            let run = event.records;
+            let (first, last) = run.map_or((begin, before), |run| (run.first, run.last));
+            let names = |person| self.ledger.name(person);
+            let person = show::person(record.recorded_by.person, &names);
+            let purpose = event.purpose.as_ref().map(show::text);
+            self.push(pb::Recipient {
+                recipient_kind: i32::from(taken(event.kind)),
+                person: Some(person),
+                organisation: record.recorded_by.organisation.to_string(),
+                purpose,
+                ..seen(first, last)
+            });
+        }
+    }
+
+    fn push(&mut self, recipient: pb::Recipient) {
+        let about = self.about.get();
+        let takes_in = recipient.first_position <= about && about <= recipient.last_position;
+        if self.about == Position::START || takes_in {
+            self.recipients.push(recipient);
+        }
+    }
+
+    /// Whether an audience gets the letter or grades alone.
+    fn published_to(&self, audience: &AudienceId) -> pb::RecipientKind {
+        if self.framework.letter_to.contains(audience) {
+            pb::RecipientKind::Letter
+        } else {
+            pb::RecipientKind::Grades
+        }
+    }
+}
+
+const fn taken(kind: AccessKind) -> pb::RecipientKind {
+    match kind {
+        AccessKind::Trail | AccessKind::EntryBundles | AccessKind::Openings => {
+            pb::RecipientKind::Trail
+        }
+        AccessKind::Case => pb::RecipientKind::Case,
+        AccessKind::Evidence => pb::RecipientKind::Evidence,
+        AccessKind::Stream => pb::RecipientKind::Stream,
+        AccessKind::Letter => pb::RecipientKind::Letter,
+    }
+}
