@@ -16,6 +16,7 @@ use tonic::{
 use super::{failure::Failure, flags::ClientFlags};
 use crate::pb::{
     assessment_service_client::AssessmentServiceClient, audit_service_client::AuditServiceClient,
+    evidence_service_client::EvidenceServiceClient,
     framework_service_client::FrameworkServiceClient, report_service_client::ReportServiceClient,
     transparency_service_client::TransparencyServiceClient,
 };
@@ -70,6 +71,12 @@ impl Client {
     /// The service that compares, counts and lines up.
     pub(super) fn reports(&self) -> ReportServiceClient<Authorised> {
         ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// The service that hands out evidence.
+    pub(super) fn evidence(&self) -> EvidenceServiceClient<Authorised> {
+        EvidenceServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 

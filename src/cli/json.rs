@@ -36,6 +36,7 @@ in_json!(
     FeedUpdate,
     Framework,
     GetFeedResponse,
+    GetRecipientsResponse,
     ImportStep,
     Receipt,
     RenderLetterResponse,

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
-use tokio::signal;
+use tokio::signal::{self, unix::Signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -141,6 +141,9 @@ pub struct ServeFlags {
     pub allow_origins: Vec<http::HeaderValue>,
 }
 
+/// What is tried where signals cannot be heard.
+const LISTENING: &str = "listen for signals";
+
 /// Serves until SIGTERM or ctrl-c.
 pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), Failure> {
     check(flags)?;
@@ -150,11 +153,16 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     let setup = setup(flags, &home);
     apart(&setup)?;
     let running = wiring::start(setup).await?;
+    // Before anybody is told that it serves: who knows may tell it to stop.
+    let terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+        .map_err(|error| Failure::Start { doing: LISTENING, source: error.into() })?;
     output::note(&format!("serving on http://{}", running.address));
     if flags.dev {
-        output.lines(&dev::welcome(running.address, &home.path(), &running.mint)?)?;
+        let home = home.path();
+        let beside = home.parent().unwrap_or(&home);
+        output.lines(&dev::welcome(running.address, beside, &running.mint)?)?;
     }
-    until_told(running).await
+    until_told(running, terminate).await
 }
 
 /// Nobody listens in plain text beyond this machine by accident.
@@ -204,7 +212,7 @@ impl Home {
     fn path(&self) -> PathBuf {
         match self {
             Self::Kept(path) => path.clone(),
-            Self::ThrowAway(directory) => directory.path().to_owned(),
+            Self::ThrowAway(directory) => wiring::ledger_in(directory.path()),
         }
     }
 }
@@ -265,13 +273,10 @@ fn apart(setup: &Setup) -> Result<(), Failure> {
 }
 
 /// Waits for SIGTERM, ctrl-c or the server's own end, then lets calls under way finish.
-async fn until_told(running: Running) -> Result<(), Failure> {
-    let doing = "listen for signals";
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
-        .map_err(|error| Failure::Start { doing, source: error.into() })?;
+async fn until_told(running: Running, mut terminate: Signal) -> Result<(), Failure> {
     tokio::select! {
         told = signal::ctrl_c() => {
-            told.map_err(|error| Failure::Start { doing, source: error.into() })?;
+            told.map_err(|error| Failure::Start { doing: LISTENING, source: error.into() })?;
         }
         _ = terminate.recv() => {}
         () = running.stop.cancelled() => {}

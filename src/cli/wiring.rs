@@ -75,7 +75,7 @@ pub(super) enum Keys {
         /// The key that credentials are checked with.
         token: PathBuf,
     },
-    /// In the data directory, made where they are not there: a ledger to look at, whose keys need
+    /// Beside the data directory, made where they are not there: a ledger to look at, whose keys need
     /// no place of their own.
     Beside,
 }
@@ -239,14 +239,19 @@ fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
     }
 }
 
+/// Where the ledger lies in a directory that holds its keys, too.
+pub(super) fn ledger_in(directory: &Path) -> PathBuf {
+    directory.join("ledger")
+}
+
 /// Where the master key lies, if it lies beside the ledger.
 pub(super) fn master_key(data: &Path) -> PathBuf {
-    data.join("master.key")
+    data.with_file_name("master.key")
 }
 
 /// Where the key of credentials lies, if it lies beside the ledger.
 pub(super) fn token_key(data: &Path) -> PathBuf {
-    data.join("token.key")
+    data.with_file_name("token.key")
 }
 
 /// Makes a key that nobody else may read.

@@ -66,7 +66,7 @@ pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Fa
     let (directory, _thrown_away) = directory(flags.data.as_deref())?;
     let clock = DemonstrationClock::new(script.begins()?);
     output::note("demonstration: the server runs on a demonstration clock, set to autumn 2006");
-    let running = wiring::start(setup(directory, clock.clone())).await?;
+    let running = wiring::start(setup(wiring::ledger_in(&directory), clock.clone())).await?;
     let shown = play(&mut script, &running, &clock, output).await;
     let stopped = running.stop().await;
     shown?;
@@ -80,11 +80,13 @@ pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Fa
 }
 
 /// How to look at a ledger that was kept.
-fn kept(data: &Path) -> [String; 3] {
+fn kept(directory: &Path) -> [String; 4] {
+    let data = &wiring::ledger_in(directory);
     let (master, token) = (wiring::master_key(data), wiring::token_key(data));
     let (data, master, token) = (data.display(), master.display(), token.display());
     [
-        format!("the ledger is kept in {data}; serve it, and ask as its auditor:"),
+        format!("the ledger is kept in {data}; verify it, or serve it and ask as its auditor:"),
+        format!("  judgement-ledger verify {data} --master-key-file {master}"),
         format!(
             "  judgement-ledger serve --data {data} --master-key-file {master} --token-key-file {token}"
         ),

@@ -67,7 +67,8 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
 fn greeting(address: SocketAddr, directory: &Path, auditor: &str) -> Vec<String> {
     let token = |login| token(directory, login).display().to_string();
     let (inspector, moderator) = (token("inspector"), token("moderator"));
-    let (example, key) = (directory.join("example.json"), wiring::token_key(directory));
+    let (example, key) =
+        (directory.join("example.json"), wiring::token_key(&wiring::ledger_in(directory)));
     let (example, key) = (example.display(), key.display());
     vec![
         format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),

@@ -9,12 +9,14 @@ mod framework;
 mod grade_summary;
 mod history;
 mod publication;
+mod recipients;
 mod redaction;
 #[cfg(test)]
 pub(super) mod sample;
 mod stream;
 mod subject_timeline;
 mod timeline;
+mod verified;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
@@ -27,10 +29,12 @@ pub(super) use framework::{detail, overview};
 pub(super) use grade_summary::grade_summary;
 pub(super) use history::history;
 pub(super) use publication::{disclosure, scores};
+pub(super) use recipients::recipients;
 pub(super) use redaction::{redaction_ordered, redaction_refused, redaction_requested};
 pub(super) use stream::{Line, message};
 pub(super) use subject_timeline::subject_timeline;
 pub(super) use timeline::timelines;
+pub(super) use verified::verified;
 
 /// As wide as a column is that names streams, areas and entries.
 const NAME_WIDTH: u16 = 28;
