@@ -10,6 +10,7 @@ use tonic::{Code, Streaming, transport::Endpoint};
 
 use crate::{
     editions::Editing,
+    evidence::score::check,
     served::{
         Clients, Ground, SUBJECT, Served, act, assessment, date, explained, grade, last, present,
         reason_of,
@@ -296,19 +297,34 @@ async fn feed(served: &Served, request: pb::GetFeedRequest) -> Streaming<pb::Get
     served.assessments("consumer").get_feed(request).await.unwrap().into_inner()
 }
 
-/// All that comes until the feed ends.
+/// All that comes until the feed ends, with proofs checked and taken out.
 async fn to_end(mut feed: Streaming<pb::GetFeedResponse>) -> Vec<Message> {
     let mut messages = Vec::new();
     while let Some(message) = feed.message().await.unwrap() {
-        messages.push(message.message.unwrap());
+        messages.push(match message.message.unwrap() {
+            Message::Update(update) => Message::Update(proven(update)),
+            other @ (Message::CaughtUp(_) | Message::Checkpoint(_)) => other,
+        });
     }
     messages
+}
+
+/// An update whose items are proven, without their proofs: these name the checkpoint of the moment.
+fn proven(mut update: pb::FeedUpdate) -> pb::FeedUpdate {
+    for item in &mut update.items {
+        let proof = item.proof.take();
+        assert_eq!(proof.is_some(), item.position > 0, "what was set is proven: {item:?}");
+        if let Some(proof) = proof {
+            check(item, &proof).unwrap();
+        }
+    }
+    update
 }
 
 async fn next_update(feed: &mut Streaming<pb::GetFeedResponse>) -> pb::FeedUpdate {
     loop {
         match feed.message().await.unwrap().unwrap().message.unwrap() {
-            Message::Update(update) => return update,
+            Message::Update(update) => return proven(update),
             Message::CaughtUp(_) | Message::Checkpoint(_) => {}
         }
     }
@@ -351,6 +367,7 @@ async fn scenario_13_the_cpa_feed_has_a_score_once_it_is_published() {
         position: set.position,
         fallback: false,
         corrects: None,
+        proof: None,
     };
     assert_eq!(*score, expected);
 
