@@ -90,6 +90,9 @@ pub enum EngineError {
     /// The notary failed.
     #[error("the notary failed")]
     Notary(#[from] NotaryError),
+    /// The ledger stopped before it was open.
+    #[error("the ledger stopped before it was open")]
+    Stopped(#[source] Stop),
     /// A thread cannot be started or ended badly.
     #[error("a thread of the ledger failed")]
     Thread,
@@ -142,10 +145,15 @@ impl Threads {
     fn join(self) -> Result<Stop, EngineError> {
         let stop = self.sequencer.join().map_err(|_| EngineError::Thread)?;
         self.eraser.join().map_err(|_| EngineError::Thread)?;
-        let notarised = self.notary.map(JoinHandle::join);
-        self.follower.join().map_err(|_| EngineError::Thread)??;
-        if let Some(notarised) = notarised {
-            notarised.map_err(|_| EngineError::Thread)??;
+        let notarised = self.notary.map(JoinHandle::join).transpose();
+        let notarised = notarised.map_err(|_| EngineError::Thread)?.transpose();
+        let followed = self.follower.join().map_err(|_| EngineError::Thread)?;
+        if let Stop::Closed = stop {
+            followed?;
+            notarised?;
+        } else if let Err(error) = notarised {
+            // What stopped the sequencer says more than that its journal takes no checkpoint.
+            tracing::debug!(%error, "the last head is not signed");
         }
         Ok(stop)
     }
@@ -205,9 +213,15 @@ impl Engine {
         let mut threads = Threads::start(sequencer, follower, eraser)?;
         if let Err(error) = begin(&ledger, notary, &mut threads).await {
             ledger.close();
-            // Why the views cannot be had says more than that the ledger was closed for it.
-            blocking(|| threads.join()).await??;
-            return Err(error);
+            // Why the views cannot be had, or what stopped the sequencer, says more than that the
+            // ledger was closed for it.
+            return Err(match blocking(|| threads.join()).await?? {
+                Stop::Closed => error,
+                stop @ (Stop::Unknown(_)
+                | Stop::Keys(_)
+                | Stop::Views(_)
+                | Stop::Overtaken { .. }) => EngineError::Stopped(stop),
+            });
         }
         Ok(Self { ledger, journal, threads, _watch: watch })
     }

@@ -162,7 +162,9 @@ impl Failure {
 /// Whether nobody knows what the disk holds: an append of unknown outcome, or a failed flush of
 /// whatever else.
 fn is_of_the_disk(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(Stop::Unknown(_) | Stop::Keys(_)))
+    let mut causes =
+        std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.any(|cause| matches!(cause.downcast_ref(), Some(Stop::Unknown(_) | Stop::Keys(_))))
         || FlushFailed::caused(error)
 }
 
