@@ -255,6 +255,10 @@ async fn files_are_those_of_the_calls_to_the_byte_and_no_more_than_is_signed() {
         };
         served.assessments("inspector").record_entry(request).await.unwrap();
     }
+    // Whoever takes records out is recorded, once a day: before the size is asked for, which then stays.
+    checkpoint(&served.clients(), 1).await;
+    let first = pb::GetEntryBundleRequest { index: 0, width: 1 };
+    served.clients().transparency("auditor").get_entry_bundle(first).await.unwrap();
     let head = served.audits().query_audit(pb::QueryAuditRequest::default()).await.unwrap();
     let head = head.into_inner().read.unwrap().position;
     let signed = checkpoint(&served.clients(), head).await;
