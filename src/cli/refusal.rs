@@ -51,7 +51,9 @@ fn next_step(code: Code) -> Option<&'static str> {
             Some("give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN")
         }
         Code::PermissionDenied => Some("use the credential of somebody who may"),
-        Code::NotFound => Some("check the name; with --known-at, whether it was known by then"),
+        Code::NotFound => {
+            Some("check the name or the position; with --known-at, whether it was known by then")
+        }
         Code::Aborted => Some("read it again, then decide anew"),
         Code::Unavailable => Some("try again: the same request id records nothing twice"),
         Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => {
