@@ -303,6 +303,15 @@ async fn lowered(served: &Served, name: &str, rationale: &str) -> u64 {
     set.unwrap().position
 }
 
+/// A ledger, a case of it, and where its last record lowers a grade for a reason that names a child.
+async fn naming_a_child() -> (Served, String, u64) {
+    let served = Served::start().await;
+    let name = served.open("apa-2006").await;
+    served.award(&name, ENJOYING, "good").await;
+    let set = lowered(&served, &name, CHILD).await;
+    (served, name, set)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn scenario_19_a_rationale_that_names_a_child_is_erased_by_two_credentials() {
     let ground = Ground::new();
@@ -443,10 +452,7 @@ async fn personal_data_in_a_letter_is_in_no_answer_any_more() {
 
 #[tokio::test]
 async fn a_redactor_who_asks_too_much_is_told_which_texts_there_are() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     for field in ["standing", "area", "recorded_by", "recorded_at", "rationale/0", "text"] {
         let refused = request(&clients, set, field).await.unwrap_err();
@@ -500,10 +506,7 @@ async fn release(served: &Served, name: &str, id: &str, placed: u64) {
 
 #[tokio::test]
 async fn nothing_is_erased_under_a_preservation_hold() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     hold(&served, &name, "publication-alone", pb::HoldStops::Publication).await;
     let asked = request(&clients, set, "rationale").await.unwrap().position;
@@ -556,10 +559,7 @@ async fn rows_of_hold(served: &Served, id: &str) -> u64 {
 
 #[tokio::test]
 async fn who_asks_for_a_redaction_does_not_decide_it() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     let asked = request(&clients, set, "rationale").await.unwrap().position;
     for refused in [
@@ -587,10 +587,7 @@ async fn who_asks_for_a_redaction_does_not_decide_it() {
 
 #[tokio::test]
 async fn a_redaction_is_decided_once_and_one_that_was_refused_can_be_asked_for_again() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     let asked = request(&clients, set, "rationale").await.unwrap().position;
     let refused = refuse_as(&clients, "officer-2", asked).await.unwrap().position;
@@ -622,10 +619,7 @@ async fn a_redaction_is_decided_once_and_one_that_was_refused_can_be_asked_for_a
 
 #[tokio::test]
 async fn a_redaction_is_told_record_by_record() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     let asked = request(&clients, set, "rationale").await.unwrap().position;
     let order = approve(&clients, asked).await.unwrap().position;
@@ -774,10 +768,7 @@ async fn a_persons_name_is_forgotten() {
 
 #[tokio::test]
 async fn what_stands_in_the_place_of_a_text_can_be_erased_as_well() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await;
+    let (served, name, set) = naming_a_child().await;
     let clients = served.clients();
     let asked = request(&clients, set, "rationale").await.unwrap().position;
     let order = approve(&clients, asked).await.unwrap().position;
@@ -979,10 +970,8 @@ fn redact(served: &Served, login: &str, words: &[&str]) -> (Option<i32>, String)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_verbs_ask_for_a_redaction_and_decide_it() {
-    let served = Served::start().await;
-    let name = served.open("apa-2006").await;
-    served.award(&name, ENJOYING, "good").await;
-    let set = lowered(&served, &name, CHILD).await.to_string();
+    let (served, name, set) = naming_a_child().await;
+    let set = set.to_string();
     let asked = |field| {
         let basis = ["--basis", "erasure-request", "--replacement", "a child"];
         let words = [&["request", &set, "--field", field][..], &basis].concat();
