@@ -71,7 +71,7 @@ pub enum Stop {
 pub struct Sequencer {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: mpsc::Receiver<Pending>,
-    /// Submissions that had to wait for a group to become durable.
+    /// Submissions that were taken from the queue and are for this group or the next.
     pub(super) held: VecDeque<Pending>,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) clock: Clock,
@@ -155,14 +155,6 @@ impl Sequencer {
             reply(first.answer, Err(SubmitError::ReadOnly(read_only)));
             return Ok(());
         }
-        let now = match self.time.next((self.clock)()) {
-            Ok(now) => now,
-            Err(untrusted) => {
-                tracing::error!(%untrusted, "refused");
-                reply(first.answer, Err(SubmitError::ClockUntrusted(untrusted)));
-                return Ok(());
-            }
-        };
         let journal = Arc::clone(&self.journal);
         let turn = match journal.turn().await {
             Ok(turn) => turn,
@@ -176,6 +168,15 @@ impl Sequencer {
         if found != expected {
             return Err(Stop::Overtaken { expected, found });
         }
+        self.gather();
+        let now = match self.time.next((self.clock)()) {
+            Ok(now) => now,
+            Err(untrusted) => {
+                tracing::error!(%untrusted, "refused");
+                reply(first.answer, Err(SubmitError::ClockUntrusted(untrusted)));
+                return Ok(());
+            }
+        };
         let decided = self.decide(first, now).await;
         if decided.records.is_empty() {
             return Ok(());
@@ -183,7 +184,16 @@ impl Sequencer {
         self.append(turn, decided, now).await
     }
 
-    /// Decides what waits, until the group is full.
+    /// Fills up what one group takes from the queue. The clock is read afterwards: what comes in
+    /// later is for the next group, so that no record is older than the command that made it.
+    fn gather(&mut self) {
+        while self.held.len() < GROUP_SUBMISSIONS_MAX.saturating_sub(1) {
+            let Ok(pending) = self.queue.try_recv() else { break };
+            self.held.push_back(pending);
+        }
+    }
+
+    /// Decides what was gathered, until the group is full.
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
         let today = self.zone.to_datetime(now.recorded_at).date();
         let directory = self.shared.directory.load().as_ref().clone();
@@ -194,7 +204,6 @@ impl Sequencer {
         let mut stage = Stage::begin(&mut self.desk, (now, today), head, known);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
-        let mut taken = 0_usize;
         while let Some(Pending { submission, answer }) = next.take() {
             match stage.take(submission).await {
                 Taken::Staged(receipts) => waiting.push(Waiting { receipts, answer }),
@@ -202,13 +211,14 @@ impl Sequencer {
                 Taken::Supposed(result) => supposed.push(Supposed { result, answer }),
                 Taken::Later(submission) => later.push(Pending { submission, answer }),
             }
-            taken = taken.saturating_add(1);
-            if taken < GROUP_SUBMISSIONS_MAX && stage.outlook.bytes < GROUP_BYTES_MAX {
-                next = self.held.pop_front().or_else(|| self.queue.try_recv().ok());
+            if stage.outlook.bytes < GROUP_BYTES_MAX {
+                next = self.held.pop_front();
             }
         }
         let Stage { outlook, records, .. } = stage;
-        self.held.extend(later);
+        for pending in later.into_iter().rev() {
+            self.held.push_front(pending);
+        }
         Decided { outlook, records, waiting, supposed }
     }
 
@@ -313,3 +323,6 @@ pub(super) fn reply(answer: Answer, result: Result<Vec<Receipt>, SubmitError>) {
         tracing::debug!("the caller went away before the answer");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,8 @@ const APA_2006: &str = "frameworks/apa/versions/2006";
 /// The key under which the credentials of tests are signed.
 pub const KEY: [u8; 32] = [42; 32];
 
-/// The hands of a clock: one shows the time, the other how much of it has passed.
+/// The hands of a clock: one shows the time, the other how much of it has passed. The second is
+/// turned first and read last, so that who reads in between sees no jump ahead.
 pub struct Hands {
     wall: AtomicI64,
     monotonic: AtomicU64,
@@ -61,23 +62,24 @@ impl Hands {
 
     /// Lets time pass until `time`.
     pub fn set(&self, time: &str) {
-        self.wall.store(micros(time), Ordering::Relaxed);
-        self.monotonic.store(micros(time).unsigned_abs(), Ordering::Relaxed);
+        self.monotonic.store(micros(time).unsigned_abs(), Ordering::SeqCst);
+        self.wall.store(micros(time), Ordering::SeqCst);
     }
 
     /// Lets `time` pass, in microseconds, on each hand; the wall clock may also run back.
     pub fn turn(&self, wall: i64, monotonic: u64) {
-        self.wall.fetch_add(wall, Ordering::Relaxed);
-        self.monotonic.fetch_add(monotonic, Ordering::Relaxed);
+        self.monotonic.fetch_add(monotonic, Ordering::SeqCst);
+        self.wall.fetch_add(wall, Ordering::SeqCst);
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.wall.load(Ordering::Relaxed)).unwrap()
+        Timestamp::from_microsecond(self.wall.load(Ordering::SeqCst)).unwrap()
     }
 
     fn read(&self) -> Reading {
-        let monotonic = Duration::from_micros(self.monotonic.load(Ordering::Relaxed));
-        Reading { wall: self.now(), monotonic }
+        let wall = self.now();
+        let monotonic = Duration::from_micros(self.monotonic.load(Ordering::SeqCst));
+        Reading { wall, monotonic }
     }
 }
 

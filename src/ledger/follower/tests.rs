@@ -16,7 +16,7 @@ use crate::{
         SubjectId, Text, WithdrawAssessment,
     },
     ledger::{
-        Condition, Covering, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop,
+        Clock, Condition, Covering, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop,
         Submission, SubmitError, Test, filing, standing::Standing,
     },
     merkle::leaf_hash,
@@ -30,23 +30,26 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LEDGER: &[u8] = b"follower";
 const CODEC: SnapshotCodec = SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
 
-/// A journal and the files beside it, on which one ledger after the other opens.
-struct Ground {
+/// A journal, the files beside it and a clock, on which one ledger after the other opens.
+pub(in crate::ledger) struct Ground {
     journal: Arc<MemoryJournal>,
     files: tempfile::TempDir,
+    pub(in crate::ledger) clock: Clock,
 }
 
 /// An open ledger whose sequencer runs.
-struct Open {
-    ledger: Ledger,
+pub(in crate::ledger) struct Open {
+    pub(in crate::ledger) ledger: Ledger,
     sequencer: JoinHandle<Stop>,
     follower: Follower,
 }
 
 impl Ground {
-    fn new(filing: Filing) -> Self {
+    pub(in crate::ledger) fn new(filing: Filing) -> Self {
         let journal = Arc::new(MemoryJournal::new(filing));
-        Self { journal, files: tempfile::tempdir().unwrap() }
+        let clock: Clock =
+            Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO });
+        Self { journal, files: tempfile::tempdir().unwrap(), clock }
     }
 
     async fn try_open(&self, known: Option<Known>) -> Result<Open, OpenError> {
@@ -61,7 +64,7 @@ impl Ground {
             vault: Arc::new(vault),
             views: Box::new(move || Views::open(&views, &options)),
             known,
-            clock: Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO }),
+            clock: Arc::clone(&self.clock),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
             covering: Covering::Journal,
@@ -70,7 +73,7 @@ impl Ground {
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
     }
 
-    async fn open(&self, known: Option<Known>) -> Open {
+    pub(in crate::ledger) async fn open(&self, known: Option<Known>) -> Open {
         let open = self.try_open(known).await.unwrap();
         open.ledger.register_built_in().await.unwrap();
         open
@@ -85,7 +88,7 @@ impl Ground {
 
 impl Open {
     /// Stops it in order. Nobody followed.
-    async fn end(self) {
+    pub(in crate::ledger) async fn end(self) {
         drop(self.follower);
         end(self.ledger, self.sequencer, None).await;
     }
@@ -121,7 +124,7 @@ async fn recorded_once_whole(ledger: &Ledger, event: &'static str) -> Vec<Positi
     tokio::time::timeout(PATIENCE, whole).await.unwrap()
 }
 
-fn register(ledger: &Ledger, subject: &str) -> Submission {
+pub(in crate::ledger) fn register(ledger: &Ledger, subject: &str) -> Submission {
     let order = RegisterSubject {
         subject: SubjectId::parse(subject).unwrap(),
         name: Label::parse("A city council").unwrap(),
