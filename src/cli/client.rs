@@ -10,10 +10,13 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
-use super::{failure::Failure, flags::ClientFlags};
+use super::{
+    failure::Failure,
+    flags::{ClientFlags, ServerFlags},
+};
 use crate::pb::{
     assessment_service_client::AssessmentServiceClient, audit_service_client::AuditServiceClient,
     evidence_service_client::EvidenceServiceClient,
@@ -47,7 +50,7 @@ impl Client {
     /// Connects as the flags say.
     pub(super) async fn connect(flags: &ClientFlags) -> Result<Self, Failure> {
         let token = Token::find(flags.token_file.as_deref())?;
-        let channel = dial(&flags.server.server).await?;
+        let channel = dial(&flags.server).await?;
         Ok(Self::new(channel, token))
     }
 
@@ -93,9 +96,9 @@ impl Client {
     }
 }
 
-/// Connects to `server`, or says that nothing is there.
-pub(super) async fn dial(server: &http::Uri) -> Result<Channel, Failure> {
-    Endpoint::from(server.clone())
+/// Connects to a server, or says that nothing is there.
+pub(super) async fn dial(flags: &ServerFlags) -> Result<Channel, Failure> {
+    endpoint(flags)?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
@@ -103,10 +106,29 @@ pub(super) async fn dial(server: &http::Uri) -> Result<Channel, Failure> {
         .tcp_nodelay(true)
         .connect()
         .await
-        .map_err(|source| Failure::Unreachable {
-            server: server.to_string().trim_end_matches('/').to_owned(),
-            source,
-        })
+        .map_err(|source| Failure::Unreachable { server: flags.server.clone(), source })
+}
+
+fn endpoint(flags: &ServerFlags) -> Result<Endpoint, Failure> {
+    let misused = |error: tonic::transport::Error| Failure::misused(error.to_string());
+    let endpoint = Endpoint::from_shared(flags.server.clone()).map_err(misused)?;
+    if !flags.server.starts_with("https:") {
+        return Ok(endpoint);
+    }
+    let read = |path: &Path| {
+        let failed = |source| Failure::File { doing: "read", path: path.to_owned(), source };
+        fs::read(path).map_err(failed)
+    };
+    let mut tls = ClientTlsConfig::new();
+    tls = match &flags.ca {
+        Some(ca) => tls.ca_certificate(Certificate::from_pem(read(ca)?)),
+        None => tls.with_enabled_roots(),
+    };
+    if let Some((certificate, key)) = flags.certificate.as_ref().zip(flags.certificate_key.as_ref())
+    {
+        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+    }
+    endpoint.tls_config(tls).map_err(misused)
 }
 
 /// A caller's token. Never shown.
@@ -196,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_named_with_the_next_step() {
-        let server = http::Uri::from_static("http://127.0.0.1:1");
+        let server = ServerFlags::at("http://127.0.0.1:1".to_owned());
         let failure = dial(&server).await.unwrap_err();
         assert_eq!(
             failure.lines().first().map(String::as_str),

@@ -175,8 +175,9 @@ impl FaceFlags {
     }
 }
 
-/// Descriptors that connections leave to everything else: segments, views, keys, and those who verify.
-const DESCRIPTORS_KEPT: u64 = 64;
+/// Descriptors that connections leave to everything else, segments before all: a quarter, or as many as
+/// a large ledger needs.
+const DESCRIPTORS_KEPT_MAX: u64 = 1_024;
 
 /// How many connections this process may have, once it may have as many descriptors as it can: if
 /// connections took the last one, the journal could not begin a segment.
@@ -186,7 +187,8 @@ fn connections_that_fit() -> usize {
     let raised = setrlimit(Resource::Nofile, most).is_ok();
     let descriptors = if raised { most.current } else { allowed.current };
     descriptors.map_or(usize::MAX, |descriptors| {
-        usize::try_from(descriptors.saturating_sub(DESCRIPTORS_KEPT)).unwrap_or(usize::MAX)
+        let kept = (descriptors / 4).min(DESCRIPTORS_KEPT_MAX);
+        usize::try_from(descriptors.saturating_sub(kept)).unwrap_or(usize::MAX)
     })
 }
 

@@ -11,10 +11,10 @@ use crate::{
     pb,
 };
 
-/// Where the server is.
+/// Where the server is, and how it is known to be the one.
 #[derive(Debug, Clone, Args)]
 pub struct ServerFlags {
-    /// The server's address.
+    /// The server's address: `http://`, `https://` or `unix:PATH`.
     #[arg(
         long,
         value_name = "URL",
@@ -22,7 +22,33 @@ pub struct ServerFlags {
         default_value = "http://127.0.0.1:50051",
         value_parser = server
     )]
-    pub server: http::Uri,
+    pub server: String,
+    /// The authority that signed the server's certificate, in PEM. Default: those that browsers trust.
+    #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_CA")]
+    pub ca: Option<PathBuf>,
+    /// The certificate to show the server, in PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_CERTIFICATE",
+        requires = "certificate_key"
+    )]
+    pub certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_CERTIFICATE_KEY",
+        requires = "certificate"
+    )]
+    pub certificate_key: Option<PathBuf>,
+}
+
+impl ServerFlags {
+    /// A server on this machine.
+    pub(super) fn at(url: String) -> Self {
+        Self { server: url, ca: None, certificate: None, certificate_key: None }
+    }
 }
 
 /// Where the server is, who asks, and how the answer is shown.
@@ -61,12 +87,15 @@ pub enum KnownAt {
     Time(Timestamp),
 }
 
-fn server(given: &str) -> Result<http::Uri, String> {
-    let uri: http::Uri = given.parse().map_err(|error| format!("{error}"))?;
-    if uri.scheme_str() != Some("http") || uri.authority().is_none() {
-        return Err("say http://HOST:PORT; TLS is ended by a proxy on this side".to_owned());
+fn server(given: &str) -> Result<String, String> {
+    if given.strip_prefix("unix:").is_some_and(|path| !path.is_empty()) {
+        return Ok(given.to_owned());
     }
-    Ok(uri)
+    let uri: http::Uri = given.parse().map_err(|error| format!("{error}"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.authority().is_none() {
+        return Err("say http://HOST:PORT, https://HOST:PORT or unix:PATH".to_owned());
+    }
+    Ok(given.trim_end_matches('/').to_owned())
 }
 
 fn moment(given: &str) -> Result<KnownAt, String> {

@@ -32,6 +32,7 @@ mod position;
 mod proposal;
 mod redaction;
 mod refusal;
+pub mod rights;
 mod state;
 mod text;
 mod texts;
@@ -94,6 +95,7 @@ pub use redaction::{
     LegalBasis, RedactionCompleted, RedactionRefused, RedactionRequested, TextRedacted,
 };
 pub use refusal::{NamedBy, Refusal};
+pub use rights::{Deed, RIGHTS, Right, When, Whose};
 pub use state::{State, Step, TRANSITIONS, diagram};
 pub use text::{TEXT_BYTES_MAX, Text, TextTooLong};
 pub use texts::{Texts, Visit};

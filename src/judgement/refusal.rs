@@ -26,6 +26,16 @@ pub enum Refusal {
         /// Who has to sign under this framework.
         signers: Vec<OrganisationId>,
     },
+    /// An assessment is opened by an organisation that judges under its framework.
+    #[error("{caller} does not judge under {framework}: the signers are {}", list(signers))]
+    NotJudging {
+        /// The organisation of the credential.
+        caller: OrganisationId,
+        /// The framework asked for.
+        framework: FrameworkId,
+        /// Who judges under it.
+        signers: Vec<OrganisationId>,
+    },
     /// No such framework is registered.
     #[error("{framework} is not registered")]
     UnknownFramework {

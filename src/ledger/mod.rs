@@ -33,8 +33,6 @@ mod filing;
 mod fold;
 mod follower;
 mod found;
-#[cfg(test)]
-mod ground;
 mod mark;
 mod moment;
 mod notary;
@@ -236,3 +234,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The audit service: who changed which grade, when, why, on whose decision.
 //!
-//! Every call needs the right to see all. (Spec §5.3)
+//! Every call needs the auditor's role, or a role in an organisation that judges: such a caller is told
+//! of the assessments that it judges, and of frameworks and subjects. (Spec §5.3)
 
 mod events;
 mod expression;
@@ -10,8 +11,9 @@ mod pump;
 mod readout;
 mod rows;
 mod wanted;
+mod within;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,7 @@ use super::{
     reads::{self, known_at},
     served::AuditService,
     show,
-    sight::Sight,
+    sight::Reach,
     status::{self, Problem, Reason},
 };
 use crate::{
@@ -41,6 +43,7 @@ use crate::{
 use expression::Asker;
 use pump::{Outlet, Pump, QUEUE};
 use rows::Rows;
+use within::Within;
 
 pub(super) use feed::Feed;
 pub(super) use pump::Until;
@@ -117,8 +120,9 @@ impl AuditService for AuditApi {
         request: Request<pb::GetGradeHistoryRequest>,
     ) -> Result<Response<pb::GetGradeHistoryResponse>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("grade histories")?;
-        grade_history(&self.ledger, request.into_inner()).await.map(Response::new)
+        let reach = Reach::of(&who);
+        reach.must_go_inside("grade histories")?;
+        grade_history(&self.ledger, &reach, request.into_inner()).await.map(Response::new)
     }
 
     async fn query_audit(
@@ -126,8 +130,9 @@ impl AuditService for AuditApi {
         request: Request<pb::QueryAuditRequest>,
     ) -> Result<Response<pb::QueryAuditResponse>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("audit queries")?;
-        query(&self.ledger, request.into_inner()).await.map(Response::new)
+        let reach = Reach::of(&who);
+        reach.must_go_inside("audit queries")?;
+        query(&self.ledger, &reach, request.into_inner()).await.map(Response::new)
     }
 
     type StreamRecordsStream = Readout;
@@ -137,7 +142,8 @@ impl AuditService for AuditApi {
         request: Request<pb::StreamRecordsRequest>,
     ) -> Result<Response<Readout>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("record streams")?;
+        let reach = Reach::of(&who);
+        reach.must_go_inside("record streams")?;
         let peer = request.extensions().get::<Peer>().cloned();
         let request = request.into_inner();
         let mut asked = Asked::default();
@@ -146,16 +152,23 @@ impl AuditService for AuditApi {
         let wanted = asked.settle(Some(wanted))?;
 
         // A reader that is ahead has read another ledger, or another replica of this one.
-        reads::reach(&self.ledger, request.after_position).await?;
+        reads::reached(&self.ledger, request.after_position).await?;
         let begin_after = Position::new(request.after_position);
         accesses::note(&self.ledger, &who, (AccessKind::Stream, None), begin_after).await;
-        let feed = Feed::new(wanted, Position::new(request.after_position));
+        let within = Within::of(&self.ledger, &reach).map(Arc::new);
+        let feed = Feed::new(wanted, begin_after).within(within.clone());
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
         let ends = Ends { patience: self.patience, cancel: self.cancel.clone(), peer };
         let ledger = self.ledger.clone();
         let read = move |after| {
-            let ledger = ledger.clone();
-            async move { ledger.records(after, STREAM_PAGE).await }
+            let (ledger, within) = (ledger.clone(), within.clone());
+            async move {
+                let page = ledger.records(after, STREAM_PAGE).await?;
+                if let Some(within) = within {
+                    within.learn(&page).await?;
+                }
+                Ok(page)
+            }
         };
         let reader = Reader { feed, until, ends };
         Ok(Response::new(begin(&self.ledger, reader, read)))
@@ -165,6 +178,7 @@ impl AuditService for AuditApi {
 /// Every change of one area's grade, or of all. (Spec §5, `GetGradeHistory`)
 async fn grade_history(
     ledger: &Ledger,
+    reach: &Reach,
     request: pb::GetGradeHistoryRequest,
 ) -> Result<pb::GetGradeHistoryResponse, Status> {
     let mut asked = Asked::default();
@@ -186,9 +200,9 @@ async fn grade_history(
     let paging = Paging::take(&mut asked, "GetGradeHistory", &listed, size, token);
     let (name, paging) = asked.settle(name.zip(paging))?;
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, paging.known(known)).await?;
-    let read = reads::assessment(ledger, &name, moment).await?;
+    let read = reads::assessment(ledger, &name, moment, reach).await?;
     if let Some(area) = &area {
         check_area(area, &read.framework.framework)?;
     }
@@ -223,6 +237,7 @@ fn check_area(area: &AreaId, framework: &Framework) -> Result<(), Status> {
 /// Records across assessments, filtered. (Spec §5, `QueryAudit`)
 async fn query(
     ledger: &Ledger,
+    reach: &Reach,
     request: pb::QueryAuditRequest,
 ) -> Result<pb::QueryAuditResponse, Status> {
     let mut asked = Asked::default();
@@ -251,9 +266,11 @@ async fn query(
     let paging = Paging::take(&mut asked, "QueryAudit", &listed, size, token);
     let ((order, paging), expressed) = asked.settle(order.zip(paging).zip(expressed))?;
     // One condition, however it was stated: both must be met.
-    let condition = Condition::All(vec![stated, expressed]);
+    let mut condition = vec![stated, expressed];
+    condition.extend(within::reached(ledger, reach));
+    let condition = Condition::All(condition);
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, paging.known(known)).await?;
     let found = ledger.find(&condition, order, moment, paging.from(), paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;

@@ -54,6 +54,11 @@ impl Identity {
         Ok(Self { login, organisation, roles })
     }
 
+    /// Whether it has any of these roles.
+    pub(crate) fn has_one_of(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|role| roles.contains(role))
+    }
+
     /// Who makes this call.
     ///
     /// # Errors

@@ -13,17 +13,20 @@ use tonic::{Request, Response, Status};
 use super::{
     Identity,
     asked::Asked,
-    sight::Sight,
+    sight::{Reach, must_have},
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AccessRecorded, AssessmentId, Position, Role, Text},
+    judgement::{AccessRecorded, AssessmentId, Deed, Position, Text, When},
     ledger::{Ledger, Receipt, Taker},
     pb::{self, evidence_service_server::EvidenceService},
 };
 
 /// The largest part of a file that is sent at once, in bytes.
 const PART_BYTES_MAX: usize = 1 << 20;
+
+/// What is asked for, as a refusal names it.
+const TAKEN_OUT: &str = "evidence and cases";
 
 /// Hands out evidence of a ledger.
 pub(super) struct EvidenceApi {
@@ -44,7 +47,7 @@ impl EvidenceService for EvidenceApi {
         request: Request<pb::ExportEvidenceRequest>,
     ) -> Result<Response<Files>, Status> {
         let who = Identity::of(&request)?;
-        may_take(&who, &[Role::Auditor])?;
+        must_have(&who, (Deed::ExportEvidence, When::Always), TAKEN_OUT)?;
         whole::export(self.ledger.clone(), &who, &request.into_inner()).await.map(Response::new)
     }
 
@@ -53,7 +56,7 @@ impl EvidenceService for EvidenceApi {
         request: Request<pb::ExportCaseRequest>,
     ) -> Result<Response<Files>, Status> {
         let who = Identity::of(&request)?;
-        may_take(&who, &[Role::Auditor, Role::RecordsOfficer])?;
+        must_have(&who, (Deed::ExportCase, When::Inside), TAKEN_OUT)?;
         case::export(&self.ledger, &who, request.into_inner()).await.map(Response::new)
     }
 
@@ -62,19 +65,10 @@ impl EvidenceService for EvidenceApi {
         request: Request<pb::GetRecipientsRequest>,
     ) -> Result<Response<pb::GetRecipientsResponse>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("recipients")?;
-        recipients::recipients(&self.ledger, &request.into_inner()).await.map(Response::new)
+        must_have(&who, (Deed::GetRecipients, When::Inside), "recipients")?;
+        let reach = Reach::of(&who);
+        recipients::recipients(&self.ledger, &reach, &request.into_inner()).await.map(Response::new)
     }
-}
-
-/// Refuses who has none of these roles.
-fn may_take(who: &Identity, needs: &'static [Role]) -> Result<(), Status> {
-    if who.roles.iter().any(|role| needs.contains(role)) {
-        return Ok(());
-    }
-    let needs: Vec<_> = needs.iter().map(|role| role.as_str()).collect();
-    let message = format!("taking evidence out needs one of the roles {}", needs.join(", "));
-    Err(Problem::new(Reason::NotPermitted, message).with_list("roles", &needs).status())
 }
 
 /// For what something is taken out, which must be said.

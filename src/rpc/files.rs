@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `/checkpoint` | the newest checkpoint | everybody |
 //! | `/tile/<L>/<N>[.p/<W>]` | hashes of the tree | everybody |
-//! | `/tile/entries/<N>[.p/<W>]` | records as they are stored | who may see all (Spec §5.3) |
+//! | `/tile/entries/<N>[.p/<W>]` | records as they are stored | the auditor, since they are of all assessments (Spec §5.3) |
 //!
 //! Only what the published checkpoint covers is there; anything else is not found. A tile of a given
 //! width never changes, so that it may be kept for ever; the checkpoint must be asked for again.
@@ -27,11 +27,11 @@ use tonic::Status;
 use super::{
     accesses,
     caller::Identity,
-    sight::Sight,
+    sight::must_have,
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AccessKind, Position},
+    judgement::{AccessKind, Deed, Position, When},
     ledger::Ledger,
     merkle::{EntryBundle, Tile, TilePath},
 };
@@ -91,7 +91,7 @@ async fn tile(
 
 fn may_see(identity: Option<&Arc<Identity>>) -> Result<&Identity, Status> {
     let who = identity.ok_or_else(status::no_credential)?;
-    Sight::of(who).must_be_all("entry bundles")?;
+    must_have(who, (Deed::GetEntryBundle, When::Inside), "entry bundles")?;
     Ok(who)
 }
 

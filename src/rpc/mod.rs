@@ -4,12 +4,16 @@
 //! service reads the request once into a command ([`wire`]), hands it in ([`submit`]) and answers
 //! with a receipt. Answers that are on the wire already, such as stored records, go out as they are
 //! ([`served`]). [`status`] alone decides what a caller learns when something is refused. What
-//! may be done is decided by the rules, not here: a service only needs to know who calls.
+//! may be done is decided by the rules, not here: a service only needs to know who calls. Who may call
+//! and see what is one table for both, [`crate::judgement::RIGHTS`]:
+//!
+#![doc = include_str!("rights.md")]
 
 mod accesses;
 mod asked;
 mod assessments;
 mod audit;
+mod authorise;
 mod batch;
 mod bulk;
 mod caller;

@@ -11,8 +11,8 @@ mod proof;
 use tonic::Status;
 
 use super::{
-    reads,
-    sight::Sight,
+    Identity, reads,
+    sight::{Reach, Recipient, Sight},
     status::{self, Problem, Reason},
 };
 use crate::{
@@ -26,25 +26,54 @@ pub(super) use disclosure::get_disclosure;
 pub(super) use feed::{Scores, get_feed};
 pub(super) use letter::render_letter;
 
-/// A published edition as it was when it was published, as far as that is known at a moment; 0 means
-/// the one in force. It is read by `sight`, for a caller whose own sight is `own`: only who sees all
-/// learns that there is something that is not published, and reads by its number what was withdrawn.
+/// A published edition as it was when it was published, as far as that is known at a moment, and what
+/// is seen of it; 0 means the one in force. It is read for a recipient, else as the caller's own reach
+/// allows: only who sees all learns that there is something that is not published, and reads by its
+/// number what was withdrawn. Who asks for another recipient must see all of it.
 async fn published(
     ledger: &Ledger,
     name: &AssessmentId,
     (edition, known): (u32, KnownAt),
-    (own, sight): (&Sight, &Sight),
-) -> Result<AssessmentRead, Status> {
+    (reach, seen_by): (&Reach, Option<SeenBy>),
+) -> Result<(AssessmentRead, Sight), Status> {
     let view = if edition == 0 { View::Published } else { View::Edition(edition) };
     let as_of = AsOf { view, known, effective: None, stated: None };
-    let hidden = |read: &AssessmentRead| {
-        read.holds == Holds::Withdrawn
-            || (reads::is_public(sight) && reads::was_withdrawn(read, view))
+    let absent = || Box::pin(reads::absent(ledger, name, as_of, reach));
+    let Some((read, own)) = reads::seen(ledger, name, as_of, reach).await? else {
+        return Err(absent().await);
     };
-    match reads::opened(ledger, name, as_of).await? {
-        Some(read) if !hidden(&read) => Ok(read),
-        Some(read) if !reads::is_public(own) => Err(withdrawn(&read)),
-        Some(_) | None => Err(Box::pin(reads::absent(ledger, name, as_of, own)).await),
+    let sight = match seen_by {
+        Some(SeenBy::Another(_)) if reads::is_public(&own) => return Err(absent().await),
+        Some(SeenBy::Another(recipient) | SeenBy::Oneself(recipient)) => {
+            Sight::Published(recipient)
+        }
+        None => own.clone(),
+    };
+    let hidden = read.holds == Holds::Withdrawn
+        || (reads::is_public(&sight) && reads::was_withdrawn(&read, view));
+    match (hidden, reads::is_public(&own)) {
+        (false, _) => Ok((read, sight)),
+        (true, false) => Err(withdrawn(&read)),
+        (true, true) => Err(absent().await),
+    }
+}
+
+/// By whom something is seen.
+pub(super) enum SeenBy {
+    /// By the caller's own organisation, as a recipient.
+    Oneself(Recipient),
+    /// By another recipient.
+    Another(Recipient),
+}
+
+impl SeenBy {
+    /// What a request asks for, if the caller may ask that.
+    ///
+    /// # Errors
+    /// `NOT_PERMITTED`.
+    fn asked(recipient: Recipient, who: &Identity) -> Result<Self, Status> {
+        recipient.must_be_of(who)?;
+        Ok(if recipient.is_of(who) { Self::Oneself(recipient) } else { Self::Another(recipient) })
     }
 }
 

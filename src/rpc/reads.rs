@@ -17,7 +17,7 @@ use super::{
     page_token::{Page, Paging},
     served::{Answer, AssessmentAnswer},
     show::{self, Detail, Records, Scope},
-    sight::Sight,
+    sight::{Reach, Sight},
     status::{self, Problem, Reason},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 use question::Question;
 
 pub(crate) use kept::KeptGrades;
-pub(crate) use listing::{list_assessments, list_frameworks, list_subjects};
+pub(crate) use listing::{list_assessments, list_frameworks, list_subjects, listed};
 pub(crate) use question::known_at;
 pub(crate) use subject::get_subject;
 
@@ -45,13 +45,13 @@ pub(crate) async fn get_assessment(
     who: &Identity,
     request: pb::GetAssessmentRequest,
 ) -> Result<AssessmentAnswer, Status> {
-    let sight = Sight::of(who);
+    let reach = Reach::of(who);
     let mut asked = Asked::default();
     let mut question = Question::take(&mut asked, &request);
     if question.as_of.view == View::Working {
-        sight.must_be_all("working views")?;
+        reach.must_go_inside("working views")?;
     }
-    dates_are_for_who_sees_all(question.as_of, &sight)?;
+    dates_are_for_insiders(question.as_of, &reach)?;
     let name = asked.required("name", AssessmentId::parse(&request.name));
     let paging = match question.detail {
         Detail::Full => entry_paging(&mut asked, &request).map(Some),
@@ -65,10 +65,10 @@ pub(crate) async fn get_assessment(
         question.as_of.known = paging.known(question.as_of.known);
     }
 
-    reach(ledger, request.min_position).await?;
+    reached(ledger, request.min_position).await?;
     moment(ledger, question.as_of.known).await?;
-    let Some(read) = opened(ledger, &name, question.as_of).await? else {
-        return Err(Box::pin(absent(ledger, &name, question.as_of, &sight)).await);
+    let Some((read, sight)) = seen(ledger, &name, question.as_of, &reach).await? else {
+        return Err(Box::pin(absent(ledger, &name, question.as_of, &reach)).await);
     };
     let read = if is_public(&sight) && was_withdrawn(&read, question.as_of.view) {
         read.withdrawn()
@@ -85,12 +85,22 @@ pub(crate) async fn get_assessment(
     Box::pin(full(ledger, &read, &scope, &paging)).await.map(Into::into)
 }
 
-/// Refuses readings by the days of records to who may not see all: they show, of an edition too, what
-/// stood before it was published.
-pub(crate) fn dates_are_for_who_sees_all(as_of: AsOf, sight: &Sight) -> Result<(), Status> {
+/// Refuses readings by the days of records to who sees only what is published: they show, of an
+/// edition too, what stood before it was published.
+pub(crate) fn dates_are_for_insiders(as_of: AsOf, reach: &Reach) -> Result<(), Status> {
     match (as_of.effective, as_of.stated) {
         (None, None) => Ok(()),
-        (Some(_), _) | (_, Some(_)) => sight.must_be_all("readings by effective_at and stated_at"),
+        (Some(_), _) | (_, Some(_)) => {
+            reach.must_go_inside("readings by effective_at and stated_at")
+        }
+    }
+}
+
+/// Whether a reading shows what stands inside.
+const fn is_inside(as_of: AsOf) -> bool {
+    match as_of.view {
+        View::Working => true,
+        View::Published | View::Edition(_) => as_of.effective.is_some() || as_of.stated.is_some(),
     }
 }
 
@@ -236,7 +246,7 @@ pub(crate) fn get_framework(
 
 /// Waits until readers see the position that the caller has seen; 0 asks for nothing.
 /// (Spec §5.2)
-pub(crate) async fn reach(ledger: &Ledger, min_position: u64) -> Result<(), Status> {
+pub(crate) async fn reached(ledger: &Ledger, min_position: u64) -> Result<(), Status> {
     let reached = ledger.reached(Position::new(min_position)).await;
     reached.map_err(|error| status::of_read(&error))
 }
@@ -254,15 +264,17 @@ pub(crate) async fn moment(ledger: &Ledger, known: KnownAt) -> Result<Moment, St
     moment.await.map_err(|error| status::of_read(&error))
 }
 
-/// An assessment with all that was recorded, as known at a moment; or that it was not opened.
+/// An assessment with all that was recorded, as known at a moment; or that it was not opened, which
+/// those are told, too, who may not see that.
 pub(crate) async fn assessment(
     ledger: &Ledger,
     name: &AssessmentId,
     known: Moment,
+    reach: &Reach,
 ) -> Result<AssessmentRead, Status> {
     let known = KnownAt::Position(known.position);
     let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
-    let read = opened(ledger, name, as_of).await?;
+    let read = seen(ledger, name, as_of, reach).await?.map(|(read, _)| read);
     read.ok_or_else(|| unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED))
 }
 
@@ -271,9 +283,9 @@ pub(crate) async fn draft(
     ledger: &Ledger,
     name: &AssessmentId,
     number: u32,
-    known: Moment,
+    (known, reach): (Moment, &Reach),
 ) -> Result<Draft, Status> {
-    let read = assessment(ledger, name, known).await?;
+    let read = assessment(ledger, name, known, reach).await?;
     let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
     let draft = place.and_then(|place| read.known.drafts.get(place));
     draft.cloned().ok_or_else(|| no_draft(name, number))
@@ -294,27 +306,51 @@ pub(crate) async fn opened(
     ledger.assessment(name, as_of).await.map_err(|error| status::of_read(&error))
 }
 
+/// An assessment as it is asked for, and what is seen of it; `None` if it was not opened by then, has
+/// no such edition, or is not to be seen so.
+pub(crate) async fn seen(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    as_of: AsOf,
+    reach: &Reach,
+) -> Result<Option<(AssessmentRead, Sight)>, Status> {
+    let read = opened(ledger, name, as_of).await?;
+    Ok(read.and_then(|read| {
+        let sight = reach.on(&read.framework.framework);
+        let hidden = is_inside(as_of) && is_public(&sight);
+        (!hidden).then_some((read, sight))
+    }))
+}
+
+/// Whether an assessment is there, and all of it is to be seen.
+pub(crate) async fn is_seen_inside(
+    ledger: &Ledger,
+    name: &AssessmentId,
+    reach: &Reach,
+) -> Result<bool, Status> {
+    let as_of = AsOf { view: View::Working, known: KnownAt::Now, effective: None, stated: None };
+    Ok(seen(ledger, name, as_of, reach).await?.is_some())
+}
+
 /// Why an assessment cannot be shown as it is asked for. Only who may see working views learns
 /// that it is there and has no such edition: what is not published does not exist for the public.
 pub(crate) async fn absent(
     ledger: &Ledger,
     name: &AssessmentId,
     asked: AsOf,
-    sight: &Sight,
+    reach: &Reach,
 ) -> Status {
     let unopened = || unknown(Reason::AssessmentNotFound, "assessment", name, NOT_OPENED);
-    match (asked.view, sight) {
-        (View::Edition(number), Sight::All) => {
+    match asked.view {
+        View::Edition(number) => {
             let working = AsOf { view: View::Working, ..asked };
-            match opened(ledger, name, working).await {
+            match seen(ledger, name, working, reach).await {
                 Ok(Some(_)) => no_edition(name, number),
                 Ok(None) => unopened(),
                 Err(status) => status,
             }
         }
-        (View::Working | View::Published | View::Edition(_), Sight::All | Sight::Published(_)) => {
-            unopened()
-        }
+        View::Working | View::Published => unopened(),
     }
 }
 

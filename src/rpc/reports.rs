@@ -10,7 +10,7 @@ mod timeline;
 
 use tonic::{Request, Response, Status};
 
-use super::{Identity, sight::Sight};
+use super::{Identity, sight::Reach};
 use crate::{
     ledger::Ledger,
     pb::{self, report_service_server::ReportService},
@@ -29,8 +29,8 @@ impl ReportService for ReportApi {
         request: Request<pb::CompareAssessmentsRequest>,
     ) -> Result<Response<pb::CompareAssessmentsResponse>, Status> {
         let who = Identity::of(&request)?;
-        let sight = Sight::of(&who);
-        compare::compare(&self.ledger, sight, request.into_inner()).await.map(Response::new)
+        let reach = Reach::of(&who);
+        compare::compare(&self.ledger, &reach, request.into_inner()).await.map(Response::new)
     }
 
     async fn summarize_grades(
@@ -38,8 +38,8 @@ impl ReportService for ReportApi {
         request: Request<pb::SummarizeGradesRequest>,
     ) -> Result<Response<pb::SummarizeGradesResponse>, Status> {
         let who = Identity::of(&request)?;
-        let sight = Sight::of(&who);
-        summary::summarize(&self.ledger, sight, request.into_inner()).await.map(Response::new)
+        let reach = Reach::of(&who);
+        summary::summarize(&self.ledger, &reach, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_subject_timeline(
@@ -47,7 +47,7 @@ impl ReportService for ReportApi {
         request: Request<pb::GetSubjectTimelineRequest>,
     ) -> Result<Response<pb::SubjectTimeline>, Status> {
         let who = Identity::of(&request)?;
-        let sight = Sight::of(&who);
-        timeline::timeline(&self.ledger, sight, request.into_inner()).await.map(Response::new)
+        let reach = Reach::of(&who);
+        timeline::timeline(&self.ledger, &reach, request.into_inner()).await.map(Response::new)
     }
 }

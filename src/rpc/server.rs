@@ -26,6 +26,7 @@ use super::{
     Limits, Now, Reflection, ServeOptions,
     assessments::AssessmentApi,
     audit::AuditApi,
+    authorise::Authorise,
     caller::{Authenticate, Find},
     doorway::{Doorway, Listener},
     evidence::EvidenceApi,
@@ -292,7 +293,8 @@ impl Serving<'_> {
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
             .layer(Surround(authenticate))
-            .layer(Surround(Rate::new(limits.caller_calls_per_second)));
+            .layer(Surround(Rate::new(limits.caller_calls_per_second)))
+            .layer(Surround(Authorise::new()));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => Ok(served?),

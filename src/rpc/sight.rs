@@ -1,8 +1,9 @@
 //! What a caller may see: decided by the credential, never by the request. **The audience rule of
 //! the specification (§5.3) stands here and nowhere else.**
 //!
-//! Working views and the audit trail need the auditor or a role in an organisation that judges.
-//! Everybody else is a [`Recipient`] and sees what is published, and of that only what the
+//! Working views and the audit trail need the auditor or a role in an organisation that judges: that
+//! signs under the assessment's framework. To an insider of another organisation an assessment that
+//! is not published is not there. Everybody else is a [`Recipient`] and sees what is published, and of that only what the
 //! framework shows to one of the recipient's audiences. **Default deny: a hidden area is absent,
 //! never blank.**
 //!
@@ -24,25 +25,76 @@ use super::{
     status::{Problem, Reason},
 };
 use crate::judgement::{
-    ADDRESSEE, Area, AudienceId, Feed, Framework, OrganisationId, PUBLIC, Role, SubjectId,
+    ADDRESSEE, Area, AudienceId, Deed, Feed, Framework, OrganisationId, PUBLIC, Role, SubjectId,
+    When, rights::roles,
 };
 
-/// The roles that see all: the auditor, and every role that writes. (Spec §5.3, §6)
-const SEE_ALL: [Role; 8] = [
-    Role::Auditor,
-    Role::Inspector,
-    Role::LeadInspector,
-    Role::Moderator,
-    Role::Signatory,
-    Role::Publisher,
-    Role::RecordsOfficer,
-    Role::FrameworkAdmin,
-];
+/// What a credential reaches, whichever assessment is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All that was recorded.
+    Everything,
+    /// All of the assessments that this organisation judges; of others what is published to it.
+    Judged(OrganisationId),
+    /// What is published and shown to this recipient.
+    Published(Recipient),
+}
 
-/// The roles that may ask what somebody else sees. (Spec §5.3)
-const SEE_FOR_OTHERS: [Role; 2] = [Role::Auditor, Role::Publisher];
+impl Reach {
+    /// What this caller's credential reaches.
+    pub(crate) fn of(who: &Identity) -> Self {
+        if who.roles.contains(&Role::Auditor) {
+            Self::Everything
+        } else if who.has_one_of(roles(Deed::GetAssessment, When::Inside)) {
+            Self::Judged(who.organisation.clone())
+        } else {
+            Self::Published(Recipient::of(&who.organisation))
+        }
+    }
 
-/// What a caller may see.
+    /// What is seen of assessments under a framework.
+    pub(crate) fn on(&self, framework: &Framework) -> Sight {
+        match self {
+            Self::Everything => Sight::All,
+            Self::Judged(organisation) if framework.signed_by.contains(organisation) => Sight::All,
+            Self::Judged(organisation) => Sight::Published(Recipient::of(organisation)),
+            Self::Published(recipient) => Sight::Published(recipient.clone()),
+        }
+    }
+
+    /// Refuses who sees nothing but what is published, whatever is asked for: `what` names it, as a
+    /// plural.
+    pub(crate) fn must_go_inside(&self, what: &'static str) -> Result<(), Status> {
+        match self {
+            Self::Everything | Self::Judged(_) => Ok(()),
+            Self::Published(_) => Err(for_insiders(what)),
+        }
+    }
+}
+
+fn for_insiders(what: &str) -> Status {
+    lacks(roles(Deed::GetAssessment, When::Inside), what)
+}
+
+/// Refuses who has none of the roles that may do something in this case; `what` names what is asked
+/// for, as a plural.
+pub(crate) fn must_have(
+    who: &Identity,
+    (deed, when): (Deed, When),
+    what: &str,
+) -> Result<(), Status> {
+    let needs = roles(deed, when);
+    if who.has_one_of(needs) { Ok(()) } else { Err(lacks(needs, what)) }
+}
+
+/// The refusal of who has none of these roles.
+pub(crate) fn lacks(needs: &[Role], what: &str) -> Status {
+    let needs: Vec<_> = needs.iter().map(|role| role.as_str()).collect();
+    let message = format!("{what} need one of the roles {}", needs.join(", "));
+    Problem::new(Reason::NotPermitted, message).with_list("roles", &needs).status()
+}
+
+/// What a caller may see of one assessment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Sight {
     /// All that was recorded.
@@ -124,15 +176,21 @@ impl Recipient {
         asked.required("recipient", OrganisationId::parse(given)).map(Self::named)
     }
 
+    /// Whether it is the caller's own organisation.
+    pub(crate) fn is_of(&self, who: &Identity) -> bool {
+        *self == Self::of(&who.organisation)
+    }
+
     /// Refuses who asks for the view of somebody else and is neither auditor nor publisher.
     pub(crate) fn must_be_of(&self, who: &Identity) -> Result<(), Status> {
-        let own = *self == Self::of(&who.organisation);
-        if own || who.roles.iter().any(|role| SEE_FOR_OTHERS.contains(role)) {
+        let own = self.is_of(who);
+        let needs = roles(Deed::GetDisclosure, When::ForAnother);
+        if own || who.has_one_of(needs) {
             return Ok(());
         }
         let message =
             format!("what {self} sees is told to {self} alone, or to auditor and publisher");
-        let needs = SEE_FOR_OTHERS.map(Role::as_str);
+        let needs: Vec<_> = needs.iter().map(|role| role.as_str()).collect();
         Err(Problem::new(Reason::NotPermitted, message).with_list("roles", &needs).status())
     }
 }
@@ -148,15 +206,6 @@ impl fmt::Display for Recipient {
 }
 
 impl Sight {
-    /// What this caller may see.
-    pub(crate) fn of(who: &Identity) -> Self {
-        if who.roles.iter().any(|role| SEE_ALL.contains(role)) {
-            Self::All
-        } else {
-            Self::Published(Recipient::of(&who.organisation))
-        }
-    }
-
     /// Whether the judgement of this area of a subject may be shown.
     pub(crate) fn takes_in(&self, area: &Area, subject: &SubjectId) -> bool {
         match self {
@@ -177,11 +226,7 @@ impl Sight {
     pub(crate) fn must_be_all(&self, what: &'static str) -> Result<(), Status> {
         match self {
             Self::All => Ok(()),
-            Self::Published(_) => {
-                let needs = SEE_ALL.map(Role::as_str);
-                let message = format!("{what} need one of the roles {}", needs.join(", "));
-                Err(Problem::new(Reason::NotPermitted, message).with_list("roles", &needs).status())
-            }
+            Self::Published(_) => Err(for_insiders(what)),
         }
     }
 }
@@ -217,15 +262,35 @@ mod tests {
         }
     }
 
+    /// A framework of one organisation's, with nothing in it.
+    fn signed_by(organisation: &str) -> Framework {
+        let signer = OrganisationId::parse(organisation).unwrap();
+        let apa = crate::record::built_in().unwrap().remove(0);
+        let apa = crate::record::framework_of(&apa).unwrap();
+        Framework { signed_by: [signer].into(), ..apa }
+    }
+
+    /// Spec §5.3: the auditor sees all, who writes sees all of what the own organisation judges.
     #[test]
-    fn the_auditor_and_every_role_that_writes_see_all() {
+    fn a_credential_reaches_what_its_role_and_its_organisation_reach() {
+        let (own, others) = (signed_by("ofsted"), signed_by("csci"));
         for role in Role::ALL {
-            let sees_all = Sight::of(&identity("audit-commission", &[role])) == Sight::All;
-            let expected = role != Role::Consumer && role != Role::Service;
-            assert_eq!(sees_all, expected, "{}", role.as_str());
+            let reach = Reach::of(&identity("ofsted", &[role]));
+            let sees = [&own, &others].map(|framework| reach.on(framework) == Sight::All);
+            let expected = match role {
+                Role::Auditor => [true, true],
+                Role::Consumer | Role::Service => [false, false],
+                _ => [true, false],
+            };
+            assert_eq!(sees, expected, "{}", role.as_str());
+            let inside = reach.must_go_inside("working views").is_ok();
+            assert_eq!(inside, expected[0], "{}", role.as_str());
         }
         let both = identity("audit-commission", &[Role::Consumer, Role::Auditor]);
-        assert_eq!(Sight::of(&both), Sight::All);
+        assert_eq!(Reach::of(&both), Reach::Everything);
+        let published = Reach::of(&identity("ofsted", &[Role::Inspector])).on(&others);
+        let ofsted = OrganisationId::parse("ofsted").unwrap();
+        assert_eq!(published, Sight::Published(Recipient::Organisation(ofsted)));
     }
 
     /// Spec §5.3: row for row, who sees an area that is visible to one audience.
@@ -244,7 +309,8 @@ mod tests {
             ("leicester-city", &["audit-commission"], false),
         ];
         for (organisation, visible_to, expected) in rows {
-            let sight = Sight::of(&identity(organisation, &[Role::Consumer]));
+            let reach = Reach::of(&identity(organisation, &[Role::Consumer]));
+            let sight = reach.on(&signed_by("ofsted"));
             let sees = sight.takes_in(&area(visible_to), &subject("leicester-city"));
             assert_eq!(sees, expected, "{organisation} {visible_to:?}");
         }
@@ -284,7 +350,7 @@ mod tests {
     #[test]
     fn who_has_no_role_that_sees_all_is_told_so() {
         let nobody = identity("audit-commission", &[]);
-        let refusal = Sight::of(&nobody).must_be_all("working views").unwrap_err();
+        let refusal = Reach::of(&nobody).must_go_inside("working views").unwrap_err();
         assert_eq!(refusal.code(), tonic::Code::PermissionDenied);
         assert!(refusal.message().starts_with("working views need one of the roles auditor, "));
     }

@@ -12,11 +12,12 @@ use super::{
     accesses,
     asked::Asked,
     caller::Identity,
-    sight::Sight,
+    reads,
+    sight::{Reach, must_have},
     status::{self, Problem, Reason},
 };
 use crate::{
-    judgement::{AccessKind, AssessmentId, Position, Revision, StreamId},
+    judgement::{AccessKind, AssessmentId, Deed, Position, Revision, StreamId, When},
     ledger::{Included, Ledger, Published, ReadError},
     merkle::{self, Hash, TlogProof},
     pb::{self, transparency_service_server::TransparencyService},
@@ -105,7 +106,7 @@ impl TransparencyService for TransparencyApi {
         request: Request<pb::GetEntryBundleRequest>,
     ) -> Result<Response<pb::EntryBundle>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("entry bundles")?;
+        must_have(&who, (Deed::GetEntryBundle, When::Inside), "entry bundles")?;
         let pb::GetEntryBundleRequest { index, width } = request.into_inner();
         let mut asked = Asked::default();
         let bundle = width_of(width).and_then(|width| merkle::EntryBundle::new(index, width));
@@ -124,15 +125,9 @@ impl TransparencyService for TransparencyApi {
         request: Request<pb::GetTrailRequest>,
     ) -> Result<Response<pb::Trail>, Status> {
         let who = Identity::of(&request)?;
-        Sight::of(&who).must_be_all("trails")?;
-        let request = request.into_inner();
-        if let Ok(assessment) = AssessmentId::parse(&request.assessment)
-            && self.is_opened(&assessment).await?
-        {
-            let of = Some(StreamId::Assessment(assessment));
-            accesses::note(&self.ledger, &who, (AccessKind::Trail, of), Position::START).await;
-        }
-        self.trail(request).await.map(Response::new)
+        let reach = Reach::of(&who);
+        reach.must_go_inside("trails")?;
+        self.trail(&who, &reach, request.into_inner()).await.map(Response::new)
     }
 }
 
@@ -142,18 +137,17 @@ impl TransparencyApi {
         found.map_err(|error| status::of_read(&error))
     }
 
-    async fn is_opened(&self, assessment: &AssessmentId) -> Result<bool, Status> {
-        let head = self.ledger.head().position;
-        let revision = self.ledger.revision_at(assessment, head).await;
-        Ok(revision.map_err(|error| status::of_read(&error))?.is_some())
-    }
-
     async fn included(&self, index: u64, size: u64) -> Result<Included, Status> {
         let included = self.ledger.inclusion(index, size).await;
         included.map_err(|error| status::of_read(&error))
     }
 
-    async fn trail(&self, request: pb::GetTrailRequest) -> Result<pb::Trail, Status> {
+    async fn trail(
+        &self,
+        who: &Identity,
+        reach: &Reach,
+        request: pb::GetTrailRequest,
+    ) -> Result<pb::Trail, Status> {
         let mut asked = Asked::default();
         let id = asked.required("assessment", AssessmentId::parse(&request.assessment));
         let limit = match usize::try_from(request.page_size) {
@@ -166,10 +160,13 @@ impl TransparencyApi {
         let until = Position::new(published.head.size);
         let read = |error: ReadError| status::of_read(&error);
         let revision = self.ledger.revision_at(&id, until).await.map_err(read)?;
-        let revision = revision.ok_or_else(|| {
+        let seen = reads::is_seen_inside(&self.ledger, &id, reach).await?;
+        let revision = revision.filter(|_| seen).ok_or_else(|| {
             let message = format!("{id} was not opened, as far as is signed");
             Problem::new(Reason::AssessmentNotFound, message).with("assessment", &id).status()
         })?;
+        let of = Some(StreamId::Assessment(id.clone()));
+        accesses::note(&self.ledger, who, (AccessKind::Trail, of), Position::START).await;
         let after = Revision::new(request.after_revision);
         let found = self.ledger.trail_after(&id, after, until, limit).await.map_err(read)?;
         let mut records = Vec::with_capacity(found.len());

@@ -181,9 +181,26 @@ impl Past {
     }
 }
 
+/// What the rules make of a command. Whatever that is, to an insider of an organisation that does not
+/// judge it is as if there were no such assessment. (Spec §5.3)
 pub fn ask(known: Known<'_>, command: &Command<Text>) -> Result<Event<Text>, Refusal> {
-    let situation = Situation { today: TODAY, batch_from: Position::new(99), seed: [1; 32], known };
-    decide(&situation, command).map(|decision| decision.event)
+    let asked = |known, command: &Command<Text>| {
+        let (batch_from, seed) = (Position::new(99), [1; 32]);
+        let situation = Situation { today: TODAY, batch_from, seed, known };
+        decide(&situation, command).map(|decision| decision.event)
+    };
+    if let Known::Assessment(Some(_)) = known {
+        let mut command = command.clone();
+        command.caller.organisation = organisation("estyn");
+        command.caller.roles.retain(|role| *role != Role::Service);
+        let told = asked(known, &command);
+        assert_eq!(told, asked(Known::Assessment(None), &command), "{:?}", command.order);
+        assert!(matches!(
+            told,
+            Err(Refusal::NotPermitted { .. } | Refusal::UnknownAssessment { .. })
+        ));
+    }
+    asked(known, command)
 }
 
 pub fn act(request: u128) -> Act<Text> {
@@ -548,6 +565,9 @@ fn opening_is_refused_in_the_order_of_the_table() {
         let mut command = command(act, AssessmentOrder::Open(opening));
         if row.breaks("role") {
             command.caller.roles = vec![Role::Inspector];
+        }
+        if row.breaks("judges") {
+            command.caller.organisation = organisation("estyn");
         }
         let known = Known::Opening {
             framework: (!row.breaks("framework")).then_some(&framework),

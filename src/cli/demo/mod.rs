@@ -25,7 +25,9 @@ use super::{
     client::{Client, Token, dial},
     face::Listen,
     failure::Failure,
-    feed, history,
+    feed,
+    flags::ServerFlags,
+    history,
     import::{Callers, OnRefusal, Sender, Tally},
     output::{self, Format, Output},
     serve,
@@ -141,11 +143,7 @@ async fn play(
     clock: &DemonstrationClock,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let server = running.place.url();
-    let server: http::Uri = server
-        .parse()
-        .map_err(|error| Failure::Start { doing: "name the server", source: Box::new(error) })?;
-    let channel = dial(&server).await?;
+    let channel = dial(&ServerFlags::at(running.place.url())).await?;
     let callers = callers(&channel, &script.cast, running)?;
     let mut tally = Tally::new(ProgressBar::hidden(), Format::Table);
     for scene in &mut script.scenes {

@@ -11,6 +11,7 @@ use super::file::{DEFAULT_CREDENTIAL, Step};
 use crate::cli::{
     client::{Client, Token, dial},
     failure::Failure,
+    flags::ServerFlags,
 };
 
 /// One connection, and a caller for each credential.
@@ -23,7 +24,7 @@ impl Callers {
     /// Connects once, with a caller for each of `files`. Without a file for the default
     /// credential, its token is the environment's, if there is one.
     pub(super) async fn connect(
-        server: &http::Uri,
+        server: &ServerFlags,
         files: &[(String, PathBuf)],
     ) -> Result<Self, Failure> {
         let mut tokens = BTreeMap::new();

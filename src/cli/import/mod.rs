@@ -98,7 +98,7 @@ pub struct ImportFlags {
 pub(super) async fn run(flags: &ImportFlags, output: &mut Output) -> Result<(), Failure> {
     let mut steps = file::read(&flags.file)?;
     identify(&mut steps, flags.name.as_deref());
-    let callers = Callers::connect(&flags.server.server, &flags.token_files).await?;
+    let callers = Callers::connect(&flags.server, &flags.token_files).await?;
     callers.check(&steps, &file::origin(&flags.file))?;
     let on_refusal = if flags.keep_going { OnRefusal::GoOn } else { OnRefusal::Stop };
     let mut tally = Tally::new(progress(steps.len()), flags.format);

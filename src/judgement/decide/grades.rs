@@ -149,7 +149,7 @@ fn by_rank(old_to_new: Ordering) -> ChangeKind {
 /// Whether somebody who decided the grade that stands now decides to moderate it, where the
 /// framework forbids that. History is told as it was.
 fn moderates_self(case: &Case<'_>, before: Option<&Judgement>) -> bool {
-    let moderation = super::moderates(case.situation, case.act);
+    let moderation = super::moderates(case.framework, case.act);
     let forbidden = case.framework.self_moderation == SelfModeration::Forbidden;
     let deciding = match &case.act.decided_by {
         Some(decider) => decider.persons(),

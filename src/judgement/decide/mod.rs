@@ -19,9 +19,9 @@ pub use corrections::Correctable;
 pub use redactions::{Asked, Holder, Redactable, Stage};
 
 use super::{
-    Act, Assessment, AssessmentId, AssessmentOrder, AudienceId, Caller, Command, Dangling, Event,
-    EvidenceRef, Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy, Order,
-    Phase, Place, Position, ReasonCode, Redact, Refusal, Role, Text,
+    Act, Assessment, AssessmentId, AssessmentOrder, AudienceId, Caller, Command, Dangling, Deed,
+    Event, EvidenceRef, Expected, ExpectedRevision, Framework, FrameworkId, Item, Lack, NamedBy,
+    Order, Phase, Place, Position, ReasonCode, Redact, Refusal, Role, Text, When, rights::roles,
 };
 use crate::merkle::sha256;
 
@@ -111,7 +111,9 @@ pub struct Decision {
 /// The [`Refusal`]; then nothing happens.
 pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Decision, Refusal> {
     let Command { caller, act, order } = command;
-    let role = permit(caller, act, may_cause(situation, act, order))?;
+    let situation = &situation.as_seen_by(caller);
+    let deed = deed_of(order);
+    let role = permit(caller, roles(deed, case_of(situation, act, deed)))?;
     let event = match order {
         Order::RotateKey(rotated) => Event::KeyRotated(rotated.clone()),
         Order::RegisterFramework(order) => registration::framework(situation, act, order)?,
@@ -120,7 +122,7 @@ pub fn decide(situation: &Situation<'_>, command: &Command<Text>) -> Result<Deci
         Order::RecordAccess(order) => Event::AccessRecorded(order.clone()),
         Order::Redact(_, order) => redactions::redact(situation, (caller, act), order)?,
         Order::Assess(id, AssessmentOrder::Open(order)) => {
-            registration::open(situation, act, id, order)?
+            registration::open(situation, (caller, act), id, order)?
         }
         Order::Assess(id, order) => {
             let Known::Assessment(Some(opened)) = situation.known else {
@@ -183,130 +185,111 @@ struct Case<'a> {
     draft: Option<&'a Assessment>,
 }
 
-/// The roles that may cause an order's event. (Spec §4, second column)
-fn may_cause(situation: &Situation<'_>, act: &Act<Text>, order: &Order<Text>) -> &'static [Role] {
-    if act.origin.is_transcribed() && !matches!(order, Order::RotateKey(_)) {
-        return &[Role::RecordsOfficer]; // §4.9
-    }
+/// What an order does, as the table of rights calls it.
+const fn deed_of(order: &Order<Text>) -> Deed {
     match order {
-        Order::RotateKey(_) => &[Role::Service],
-        Order::RegisterFramework(_) | Order::RegisterSubject(_) => {
-            &[Role::FrameworkAdmin, Role::Service]
-        }
-        Order::RenameSubject(_) => &[Role::FrameworkAdmin],
-        Order::RecordAccess(_) => MAY_TAKE_OUT,
-        Order::Redact(_, order) => match order {
-            Redact::Request(_) | Redact::Approve(_) | Redact::Refuse(_) => &[Role::RecordsOfficer],
-            Redact::Complete(_) => &[Role::Service],
-        },
+        Order::RotateKey(_) => Deed::RotateKey,
+        Order::RegisterFramework(_) => Deed::RegisterFramework,
+        Order::RegisterSubject(_) => Deed::RegisterSubject,
+        Order::RenameSubject(_) => Deed::RenameSubject,
+        Order::RecordAccess(_) => Deed::RecordAccess,
+        Order::Redact(_, Redact::Request(_)) => Deed::RequestRedaction,
+        Order::Redact(_, Redact::Approve(_)) => Deed::ApproveRedaction,
+        Order::Redact(_, Redact::Refuse(_)) => Deed::RefuseRedaction,
+        Order::Redact(_, Redact::Complete(_)) => Deed::CompleteRedaction,
         Order::Assess(_, order) => match order {
-            AssessmentOrder::Open(_)
-            | AssessmentOrder::SetAddressee(_)
-            | AssessmentOrder::Lock(_)
-            | AssessmentOrder::ShareDraft(_) => &[Role::LeadInspector],
-            AssessmentOrder::SetGrade(_) => may_grade(situation, act),
-            AssessmentOrder::RecordEntry(_) | AssessmentOrder::ReviseEntry(_) => &[Role::Inspector],
-            AssessmentOrder::SignOff(_) | AssessmentOrder::RefuseSignOff(_) => &[Role::Signatory],
-            AssessmentOrder::Reopen(_) => may_reopen(situation),
-            AssessmentOrder::ReceiveChallenge(_) | AssessmentOrder::DecideChallenge(_) => {
-                may_handle_challenges(situation)
-            }
-            AssessmentOrder::PlaceHold(_) | AssessmentOrder::ReleaseHold(_) => {
-                &[Role::Publisher, Role::RecordsOfficer]
-            }
-            AssessmentOrder::Correct(_) => &[Role::RecordsOfficer],
-            AssessmentOrder::Publish(_) | AssessmentOrder::Withdraw(_) => &[Role::Publisher],
+            AssessmentOrder::Open(_) => Deed::OpenAssessment,
+            AssessmentOrder::SetAddressee(_) => Deed::SetAddressee,
+            AssessmentOrder::SetGrade(_) => Deed::SetGrade,
+            AssessmentOrder::RecordEntry(_) => Deed::RecordEntry,
+            AssessmentOrder::ReviseEntry(_) => Deed::ReviseEntry,
+            AssessmentOrder::Lock(_) => Deed::LockAssessment,
+            AssessmentOrder::SignOff(_) => Deed::SignOffAssessment,
+            AssessmentOrder::RefuseSignOff(_) => Deed::RefuseSignOff,
+            AssessmentOrder::Publish(_) => Deed::PublishAssessment,
+            AssessmentOrder::Reopen(_) => Deed::ReopenAssessment,
+            AssessmentOrder::Withdraw(_) => Deed::WithdrawAssessment,
+            AssessmentOrder::PlaceHold(_) => Deed::PlaceHold,
+            AssessmentOrder::ReleaseHold(_) => Deed::ReleaseHold,
+            AssessmentOrder::ReceiveChallenge(_) => Deed::ReceiveChallenge,
+            AssessmentOrder::DecideChallenge(_) => Deed::DecideChallenge,
+            AssessmentOrder::ShareDraft(_) => Deed::ShareDraft,
+            AssessmentOrder::Correct(_) => Deed::CorrectRecord,
         },
     }
 }
 
-/// Who may take something out: the auditor, who writes nothing else, and everybody who writes. What
-/// each may take is for the face to say. (Spec §5.3)
-const MAY_TAKE_OUT: &[Role] = &[
-    Role::Auditor,
-    Role::RecordsOfficer,
-    Role::Inspector,
-    Role::LeadInspector,
-    Role::Moderator,
-    Role::Signatory,
-    Role::Publisher,
-    Role::FrameworkAdmin,
-];
-
-/// Who may grade: an inspector, or for reasons of moderation a moderator. Which reasons those are
-/// stands in the framework: of an assessment that was never opened either may hear that.
-fn may_grade(situation: &Situation<'_>, act: &Act<Text>) -> &'static [Role] {
-    let unknown = match situation.known {
-        Known::Assessment(found) => found.is_none(),
+/// In which case a right is needed. Of an assessment that is not there nothing is known: whoever might
+/// act in some case may hear that.
+fn case_of(situation: &Situation<'_>, act: &Act<Text>, deed: Deed) -> When {
+    if act.origin.is_transcribed() {
+        return When::Transcribed; // §4.9
+    }
+    let opened = match situation.known {
+        Known::Assessment(opened) => opened,
         Known::Name { .. }
         | Known::Subject { .. }
         | Known::Opening { .. }
-        | Known::Redaction(_) => false,
+        | Known::Redaction(_) => None,
     };
-    if unknown && act.reason.is_some() {
-        &[Role::Inspector, Role::Moderator]
-    } else if moderates(situation, act) {
-        &[Role::Moderator]
-    } else {
-        &[Role::Inspector]
-    }
-}
-
-/// Who may open again: what is published the publisher, what is not the lead inspector. Of an
-/// assessment that was never opened either may hear that.
-fn may_reopen(situation: &Situation<'_>) -> &'static [Role] {
-    match situation.known {
-        Known::Assessment(Some(opened)) => match opened.assessment.phase {
-            Phase::Published => &[Role::Publisher],
-            Phase::Open | Phase::Locked { .. } => &[Role::LeadInspector],
+    match (deed, opened) {
+        (Deed::SetGrade, None) if act.reason.is_none() => When::Grading,
+        (
+            Deed::SetGrade
+            | Deed::ReopenAssessment
+            | Deed::ReceiveChallenge
+            | Deed::DecideChallenge,
+            None,
+        ) => When::NotThere,
+        (Deed::SetGrade, Some(opened)) => {
+            if moderates(opened.framework, act) {
+                When::Moderating
+            } else {
+                When::Grading
+            }
+        }
+        (
+            Deed::ReopenAssessment | Deed::ReceiveChallenge | Deed::DecideChallenge,
+            Some(Opened { assessment, .. }),
+        ) => match (assessment.published.is_empty(), &assessment.phase) {
+            (true, _) => When::Unpublished,
+            (false, Phase::Published) => When::Published,
+            (false, Phase::Open | Phase::Locked { .. }) => When::Amending,
         },
-        Known::Assessment(None)
-        | Known::Name { .. }
-        | Known::Subject { .. }
-        | Known::Opening { .. }
-        | Known::Redaction(_) => &[Role::LeadInspector, Role::Publisher],
+        (_, _) => When::Always,
     }
 }
 
-/// Who notes and decides challenges: the lead inspector, after publication the publisher. While
-/// another edition is being worked on, a challenge may be to either.
-fn may_handle_challenges(situation: &Situation<'_>) -> &'static [Role] {
-    match situation.known {
-        Known::Assessment(Some(opened)) if opened.assessment.published.is_empty() => {
-            &[Role::LeadInspector]
-        }
-        Known::Assessment(Some(opened)) if opened.assessment.phase == Phase::Published => {
-            &[Role::Publisher]
-        }
-        Known::Assessment(_)
-        | Known::Name { .. }
-        | Known::Subject { .. }
-        | Known::Opening { .. }
-        | Known::Redaction(_) => &[Role::LeadInspector, Role::Publisher],
+/// Whether the reason given is one of moderation under the framework.
+fn moderates(framework: &Framework, act: &Act<Text>) -> bool {
+    let reason = act.reason.as_ref().and_then(|reason| framework.reason(reason));
+    reason.is_some_and(|reason| reason.moderation)
+}
+
+impl Situation<'_> {
+    /// What there is for this caller. Whoever is not of an organisation that judges an assessment is
+    /// told nothing of it, not even that it is there. (Spec §5.3)
+    fn as_seen_by(&self, caller: &Caller) -> Self {
+        let judges = |opened: &Opened<'_>| {
+            caller.is(Role::Service) || opened.framework.signed_by.contains(&caller.organisation)
+        };
+        let known = match self.known {
+            Known::Assessment(opened) => Known::Assessment(opened.filter(judges)),
+            Known::Redaction(found) if !found.assessment.as_ref().is_none_or(judges) => {
+                Known::Redaction(Redactable::NOTHING)
+            }
+            known @ (Known::Name { .. }
+            | Known::Subject { .. }
+            | Known::Opening { .. }
+            | Known::Redaction(_)) => known,
+        };
+        Self { known, ..*self }
     }
 }
 
 /// The first of the caller's roles that allows the order.
-fn permit(caller: &Caller, act: &Act<Text>, needs: &'static [Role]) -> Result<Role, Refusal> {
-    debug_assert!(!act.origin.is_transcribed() || needs == [Role::RecordsOfficer]);
+fn permit(caller: &Caller, needs: &'static [Role]) -> Result<Role, Refusal> {
     needs.iter().copied().find(|role| caller.is(*role)).ok_or(Refusal::NotPermitted { needs })
-}
-
-/// Whether the reason given is one of moderation under the assessment's framework.
-fn moderates(situation: &Situation<'_>, act: &Act<Text>) -> bool {
-    match (situation.known, &act.reason) {
-        (Known::Assessment(Some(opened)), Some(reason)) => {
-            opened.framework.reason(reason).is_some_and(|reason| reason.moderation)
-        }
-        (
-            Known::Assessment(_)
-            | Known::Name { .. }
-            | Known::Subject { .. }
-            | Known::Opening { .. }
-            | Known::Redaction(_),
-            _,
-        ) => false,
-    }
 }
 
 /// The rules about dates that every command keeps. (Spec §4.5, §4.9)

@@ -20,6 +20,12 @@ pub struct Redactable<'a> {
     pub assessment: Option<Opened<'a>>,
 }
 
+impl Redactable<'_> {
+    /// Nothing of it is there.
+    pub(super) const NOTHING: Self =
+        Self { holder: None, asked: None, last: None, assessment: None };
+}
+
 /// A record that has texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

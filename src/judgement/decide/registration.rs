@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     judgement::{
-        Act, AssessmentId, AssessmentOpened, Event, FrameworkRegistered, Refusal,
+        Act, AssessmentId, AssessmentOpened, Caller, Event, FrameworkRegistered, Refusal,
         RegisterFramework, RegisterSubject, RenameSubject, StreamId, SubjectRegistered,
         SubjectRenamed, Text,
     },
@@ -68,7 +68,7 @@ fn is_taken(situation: &Situation<'_>) -> bool {
 
 pub(super) fn open(
     situation: &Situation<'_>,
-    act: &Act<Text>,
+    (caller, act): (&Caller, &Act<Text>),
     id: &AssessmentId,
     order: &AssessmentOpened<Text>,
 ) -> Result<Event<Text>, Refusal> {
@@ -83,9 +83,15 @@ pub(super) fn open(
     let Some(framework) = framework else {
         return Err(Refusal::UnknownFramework { framework: order.framework.clone() });
     };
+    let not_judging = Refusal::NotJudging {
+        caller: caller.organisation.clone(),
+        framework: framework.id.clone(),
+        signers: framework.signed_by.iter().cloned().collect(),
+    };
     let unknown_subject = Refusal::UnknownSubject { subject: id.subject().clone() };
     let reversed = order.periods.iter().any(|period| period.to < period.from);
 
+    not_judging.when(!framework.signed_by.contains(&caller.organisation))?;
     unknown_subject.when(!subject)?;
     Refusal::PeriodReversed.when(reversed)?;
     check_reason(framework, act)?;

@@ -12,8 +12,8 @@ use crate::{
     ledger::{
         Condition, Ledger, Mode, Order as Towards, Outcome, Stop, Submission, SubmitError, Test,
         filing,
-        ground::{CODEC, Ground, LEDGER, Open, end, ordered, register},
         standing::Standing,
+        tests::ground::{CODEC, Ground, LEDGER, Open, end, ordered, register},
     },
     merkle::leaf_hash,
     views::{Known, Reason},

@@ -13,7 +13,7 @@ use std::{
 use super::*;
 use crate::ledger::{
     Ledger, Reading, filing,
-    ground::{Ground, register},
+    tests::ground::{Ground, register},
 };
 
 type Submitting = Pin<Box<dyn Future<Output = Result<Vec<Receipt>, SubmitError>> + Send>>;

@@ -10,7 +10,9 @@
 //!   who is told nothing else still knows where to go on: at least every [`CHECKPOINT_EVERY`]
 //!   records, if pages have no more than that.
 
-use super::wanted::Wanted;
+use std::sync::Arc;
+
+use super::{wanted::Wanted, within::Within};
 use crate::{judgement::Position, ledger::Streamed};
 
 /// The largest number of records that may be filtered out between two checkpoints: some
@@ -39,9 +41,10 @@ impl Told {
 }
 
 /// Where a reader stands.
-#[derive(Debug)]
 pub(in crate::rpc) struct Feed {
     wanted: Wanted,
+    /// What the reader is told of, if not of everything.
+    within: Option<Arc<Within>>,
     /// Everything up to here was told or not wanted.
     after: Position,
     /// The last position that the reader knows of.
@@ -59,7 +62,13 @@ enum Pace {
 impl Feed {
     /// A reader who has everything up to `after`.
     pub(in crate::rpc) fn new(wanted: Wanted, after: Position) -> Self {
-        Self { wanted, after, told: after, pace: Pace::CatchingUp }
+        Self { wanted, within: None, after, told: after, pace: Pace::CatchingUp }
+    }
+
+    /// The same for a reader who is told of this alone, if not of everything. Each page must have been
+    /// learnt before it is taken.
+    pub(super) fn within(self, within: Option<Arc<Within>>) -> Self {
+        Self { within, ..self }
     }
 
     /// The position after which the next page begins.
@@ -79,7 +88,8 @@ impl Feed {
         let mut told = Vec::new();
         for streamed in page {
             self.after = streamed.position();
-            if self.wanted.takes(&streamed) {
+            let told_of = self.within.as_ref().is_none_or(|within| within.tells(&streamed));
+            if told_of && self.wanted.takes(&streamed) {
                 self.told = self.after;
                 told.push(Told::Record(streamed));
             }

@@ -137,6 +137,8 @@ impl Source {
         let settings = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
+            // Between two looks whoever is there closes what is kept open.
+            .max_idle_connections(0)
             .tls_config(tls.build());
         let agent = settings.build().into();
         Ok(Self::at(Some(Place::Address { url: place.to_owned(), agent })))

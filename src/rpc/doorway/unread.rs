@@ -49,3 +49,24 @@ impl Drop for UnreadAnswer {
         ready.since.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_answer_that_is_not_taken_tells_how_long_a_peer_waits() {
+        let (unread, long) = (Arc::<Unread>::default(), Duration::from_secs(30));
+        let answer = unread.answer();
+        tokio::time::advance(Duration::from_secs(29)).await;
+        assert!(!unread.waits_for(long));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(unread.waits_for(long));
+        let younger = unread.answer();
+        drop(answer);
+        assert!(!unread.waits_for(long), "the younger one has not waited so long");
+        drop(younger);
+        tokio::time::advance(Duration::from_hours(1)).await;
+        assert!(!unread.waits_for(long));
+    }
+}

@@ -23,6 +23,8 @@ use crate::{
         Identity,
         asked::Asked,
         covering::{Covering, covering},
+        reads,
+        sight::Reach,
         status,
     },
 };
@@ -58,7 +60,8 @@ pub(super) async fn export(
     let ends = trail.first().zip(trail.last());
     let run =
         ends.map(|(first, last)| Run { first: first.record.position, last: last.record.position });
-    let run = run.ok_or_else(|| not_opened(&wanted.assessment))?;
+    let seen = reads::is_seen_inside(ledger, &wanted.assessment, &Reach::of(who)).await?;
+    let run = run.filter(|_| seen).ok_or_else(|| not_opened(&wanted.assessment))?;
     wanted.check(&trail)?;
 
     let access = AccessRecorded {

@@ -10,7 +10,7 @@ use crate::{
     },
     ledger::{Ledger, ReadRecord},
     pb,
-    rpc::{asked::Asked, show, status},
+    rpc::{asked::Asked, reads, show, sight::Reach, status},
 };
 
 /// The most that one answer lists.
@@ -19,6 +19,7 @@ const RECIPIENTS_MAX: usize = 10_000;
 /// Who received what.
 pub(super) async fn recipients(
     ledger: &Ledger,
+    reach: &Reach,
     request: &pb::GetRecipientsRequest,
 ) -> Result<pb::GetRecipientsResponse, Status> {
     let mut asked = Asked::default();
@@ -29,7 +30,8 @@ pub(super) async fn recipients(
     let head = ledger.head();
     let own = StreamId::Assessment(assessment.clone());
     let trail = ledger.proven_stream(&own, head.position).await.map_err(failed)?;
-    let first = trail.first().ok_or_else(|| not_opened(&assessment))?;
+    let seen = reads::is_seen_inside(ledger, &assessment, reach).await?;
+    let first = trail.first().filter(|_| seen).ok_or_else(|| not_opened(&assessment))?;
     let framework = if let Event::AssessmentOpened(opened) = &first.record.event {
         ledger.framework(&opened.framework)
     } else {

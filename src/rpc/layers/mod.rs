@@ -1,5 +1,6 @@
 //! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
-//! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], then [`Rate`].
+//! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], [`Rate`], then
+//! [`super::authorise::Authorise`].
 //!
 //! Requests for [files](super::files) take the same way, but for gRPC-Web.
 //!

@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use super::{feeds, published};
+use super::{SeenBy, feeds, published};
 use crate::{
     judgement::{AssessmentId, Feed},
     ledger::{AssessmentRead, KnownAt, Ledger},
@@ -12,7 +12,7 @@ use crate::{
         caller::Identity,
         reads,
         show::{self, Detail, Scope},
-        sight::{Recipient, Sight},
+        sight::{Reach, Recipient},
         status,
     },
 };
@@ -31,12 +31,11 @@ pub(in crate::rpc) async fn get_disclosure(
     let name = asked.required("name", AssessmentId::parse(&request.name));
     let recipient = Recipient::take(&mut asked, who, &request.recipient);
     let (name, recipient) = asked.settle(name.zip(recipient))?;
-    recipient.must_be_of(who)?;
+    let seen_by = SeenBy::asked(recipient.clone(), who)?;
 
-    reads::reach(ledger, request.min_position).await?;
-    let sight = Sight::Published(recipient.clone());
-    let read = published(ledger, &name, (request.edition, KnownAt::Now), (&Sight::of(who), &sight))
-        .await?;
+    reads::reached(ledger, request.min_position).await?;
+    let (at, reach) = ((request.edition, KnownAt::Now), Reach::of(who));
+    let (read, sight) = published(ledger, &name, at, (&reach, Some(seen_by))).await?;
     let edition = read.assessment.published.last().ok_or_else(status::defect)?;
     let (number, letter_date) = (edition.number, edition.letter_date);
     let framework = read.framework.framework.as_ref();

@@ -31,7 +31,7 @@ use crate::{
         reads,
         served::{SplicedMessage as Recorded, StreamRecordsAnswer},
         show::{self, Detail, Scope},
-        sight::{Recipient, Sight},
+        sight::{Reach, Recipient, Sight},
         status,
     },
 };
@@ -50,6 +50,8 @@ pub(in crate::rpc) type Scores =
 struct ScoreFeed {
     ledger: Ledger,
     recipient: Recipient,
+    /// What the reader reaches, who asks for another recipient's feed.
+    of_another: Option<Reach>,
     scheme: String,
     /// Empty: all.
     block: String,
@@ -71,13 +73,14 @@ pub(in crate::rpc) async fn get_feed(
     recipient.must_be_of(who)?;
     let scores = ScoreFeed {
         ledger: ledger.clone(),
+        of_another: (!recipient.is_of(who)).then(|| Reach::of(who)),
         recipient,
         scheme: request.scheme,
         block: request.block,
     };
     scores.must_be_fed()?;
 
-    reads::reach(ledger, request.after_position).await?;
+    reads::reached(ledger, request.after_position).await?;
     let wanted = Wanted { events: PUBLISHING.into(), ..Wanted::default() };
     let feed = RecordFeed::new(wanted, Position::new(request.after_position));
     let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
@@ -148,6 +151,13 @@ impl ScoreFeed {
         Err(status::bad_request(vec![(field.to_owned(), what)]))
     }
 
+    /// Whether a score of this assessment goes to the recipient, and its reader may know.
+    fn feeds(&self, read: &AssessmentRead, feed: &Feed) -> bool {
+        let framework = &read.framework.framework;
+        let told = self.of_another.as_ref().is_none_or(|reach| reach.on(framework) == Sight::All);
+        told && is_fed(read, feed, &self.recipient)
+    }
+
     fn takes(&self, feed: &Feed) -> bool {
         feed.scheme == self.scheme && (self.block.is_empty() || feed.block == self.block)
     }
@@ -202,7 +212,7 @@ impl ScoreFeed {
         let Some(read) = self.edition(id, edition, at).await? else { return Ok(Vec::new()) };
         let fed: Vec<Feed> = feeds(&read)?
             .into_iter()
-            .filter(|feed| self.takes(feed) && is_fed(&read, feed, &self.recipient))
+            .filter(|feed| self.takes(feed) && self.feeds(&read, feed))
             .collect();
         if fed.is_empty() {
             return Ok(Vec::new());
@@ -251,7 +261,7 @@ impl ScoreFeed {
         };
         let fed: Vec<Feed> = feeds(&was)?
             .into_iter()
-            .filter(|feed| self.takes(feed) && is_fed(&was, feed, &self.recipient))
+            .filter(|feed| self.takes(feed) && self.feeds(&was, feed))
             .collect();
         if fed.is_empty() {
             return Ok(Vec::new());

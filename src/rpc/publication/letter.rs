@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use tonic::Status;
 
-use super::{layout, published};
+use super::{SeenBy, layout, published};
 use crate::{
     judgement::{
         Addressee, AssessmentId, CorrectedField, Correction, Event, Framework, Kind,
@@ -19,7 +19,7 @@ use crate::{
         caller::Identity,
         reads::{self, known_at},
         show::{self, Detail, Scope},
-        sight::{Recipient, Sight},
+        sight::{Reach, Recipient, Sight},
         status::{self, Problem, Reason},
     },
 };
@@ -85,25 +85,21 @@ pub(in crate::rpc) async fn render_letter(
     };
     let known = known_at(&mut asked, position, time);
     let (name, (format, recipient)) = asked.settle(name.zip(format.zip(recipient)))?;
-    let own = Sight::of(who);
-    let sight = if request.recipient.is_empty() {
-        own.clone()
-    } else {
-        recipient.must_be_of(who)?;
-        Sight::Published(recipient)
-    };
+    let reach = Reach::of(who);
+    let named = !request.recipient.is_empty();
+    let seen_by = named.then(|| SeenBy::asked(recipient, who)).transpose()?;
     if let Which::Draft(_) = which {
-        own.must_be_all("drafts")?;
+        reach.must_go_inside("drafts")?;
     }
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, known).await?;
     let issue = match which {
         Which::Edition(edition) => {
             let at = (edition, KnownAt::Position(moment.position));
-            Box::pin(edition_of(ledger, &name, at, (&own, sight))).await?
+            Box::pin(edition_of(ledger, &name, at, (&reach, seen_by))).await?
         }
-        Which::Draft(number) => Box::pin(draft_of(ledger, &name, number, moment)).await?,
+        Which::Draft(number) => Box::pin(draft_of(ledger, &name, number, (moment, &reach))).await?,
     };
     let text = Box::pin(text(ledger, &issue, format)).await?;
     Ok(pb::RenderLetterResponse {
@@ -138,9 +134,9 @@ async fn edition_of(
     ledger: &Ledger,
     name: &AssessmentId,
     at: (u32, KnownAt),
-    (own, sight): (&Sight, Sight),
+    by: (&Reach, Option<SeenBy>),
 ) -> Result<Issue, Status> {
-    let read = published(ledger, name, at, (own, &sight)).await?;
+    let (read, sight) = published(ledger, name, at, by).await?;
     may_have_letter(&read, &sight)?;
     let edition = read.assessment.published.last().ok_or_else(status::defect)?;
     let latest = read.known.in_force().map_or(0, |current| current.number);
@@ -163,15 +159,15 @@ async fn draft_of(
     ledger: &Ledger,
     name: &AssessmentId,
     number: u32,
-    moment: Moment,
+    (moment, reach): (Moment, &Reach),
 ) -> Result<Issue, Status> {
-    let draft = reads::draft(ledger, name, number, moment).await?;
+    let draft = reads::draft(ledger, name, number, (moment, reach)).await?;
     let shared = ledger.record(draft.item.at).await.map_err(|error| status::of_read(&error))?;
     let Event::DraftShared(event) = &shared.event else { return Err(status::defect()) };
     let known = KnownAt::Position(draft.position);
     let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
     let then = reads::opened(ledger, name, as_of).await?.ok_or_else(status::defect)?;
-    let now = reads::assessment(ledger, name, moment).await?;
+    let now = reads::assessment(ledger, name, moment, reach).await?;
     let recipient = Recipient::of_audience(&draft.audience).ok_or_else(status::defect)?;
     let (to, on) = (shown_words(&event.recipient).print(), shared.record.recorded_on);
     let notice = format!("This is draft {number}, as it was shared with {to} on {on}.");

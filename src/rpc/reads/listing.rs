@@ -2,17 +2,20 @@
 
 use tonic::Status;
 
-use super::{moment, opened, shown, subject::current};
+use super::{moment, seen, shown, subject::current};
 use crate::{
-    judgement::{Position, StreamId, SubjectId},
-    ledger::{AsOf, Condition, Found, KnownAt, Ledger, Moment, Order, ReadRecord, Test, View},
+    judgement::{Event, Position, StreamId, SubjectId},
+    ledger::{
+        AsOf, AssessmentRead, Condition, Found, KnownAt, Ledger, Moment, Order, ReadRecord, Test,
+        View,
+    },
     pb,
     rpc::{
         asked::Asked,
         caller::Identity,
         page_token::{Page, Paging},
         show::{self, Detail, Scope},
-        sight::Sight,
+        sight::{Reach, Sight},
         status,
     },
 };
@@ -37,15 +40,14 @@ pub(crate) async fn list_assessments(
     let paging = Paging::take(&mut asked, "ListAssessments", &listed, size, token);
     let paging = asked.settle(paging)?;
 
-    let sight = Sight::of(who);
+    let reach = Reach::of(who);
     let tests = [Some(Test::Event("AssessmentOpened")), subject.clone().map(Test::Subject)];
     let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
     let (found, moment) = find(ledger, &condition, &paging).await?;
-    let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
     let mut page = Page::new(found.next);
     for opening in found.records {
         let at = opening.record.position;
-        if let Some(assessment) = listed_assessment(ledger, opening, &scope, moment).await?
+        if let Some(assessment) = listed_assessment(ledger, opening, &reach, moment).await?
             && page.take(at, assessment).is_break()
         {
             break;
@@ -64,22 +66,39 @@ pub(crate) async fn list_assessments(
 async fn listed_assessment(
     ledger: &Ledger,
     opening: ReadRecord,
-    scope: &Scope,
+    reach: &Reach,
     moment: Moment,
 ) -> Result<Option<pb::Assessment>, Status> {
-    let StreamId::Assessment(id) = &opening.record.stream else {
+    match listed(ledger, &opening, reach, moment).await? {
+        Some((read, sight)) => {
+            let scope = Scope { detail: Detail::Grades, sight, as_stated: false };
+            shown(ledger, &read, &scope, vec![opening]).await.map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// The assessment that a record opened, as it is listed for a caller: as it stands for who sees all
+/// of it, else as it is published.
+pub(crate) async fn listed(
+    ledger: &Ledger,
+    opening: &ReadRecord,
+    reach: &Reach,
+    moment: Moment,
+) -> Result<Option<(AssessmentRead, Sight)>, Status> {
+    let (StreamId::Assessment(id), Event::AssessmentOpened(event)) =
+        (&opening.record.stream, &opening.event)
+    else {
         return Ok(None);
     };
-    let view = match scope.sight {
+    let framework = ledger.framework(&event.framework).ok_or_else(status::defect)?;
+    let view = match reach.on(&framework.framework) {
         Sight::All => View::Working,
         Sight::Published(_) => View::Published,
     };
     let known = KnownAt::Position(moment.position);
     let as_of = AsOf { view, known, effective: None, stated: None };
-    match opened(ledger, id, as_of).await? {
-        Some(read) => shown(ledger, &read, scope, vec![opening]).await.map(Some),
-        None => Ok(None),
-    }
+    seen(ledger, id, as_of, reach).await
 }
 
 /// All subjects.

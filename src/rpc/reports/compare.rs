@@ -15,7 +15,7 @@ use crate::{
         page_token::{Page, Paging},
         reads,
         show::{self, Detail, Scope},
-        sight::Sight,
+        sight::Reach,
         status,
     },
 };
@@ -27,7 +27,7 @@ use crate::{
 /// cannot be read.
 pub(super) async fn compare(
     ledger: &Ledger,
-    sight: Sight,
+    reach: &Reach,
     request: pb::CompareAssessmentsRequest,
 ) -> Result<pb::CompareAssessmentsResponse, Status> {
     let mut asked = Asked::default();
@@ -44,15 +44,15 @@ pub(super) async fn compare(
     let token = request.page_token.as_str();
     let paging = Paging::take(&mut asked, "CompareAssessments", &listed, size, token);
     let ((before, after), paging) = asked.settle(before.zip(after).zip(paging))?;
-    before.check(&sight)?;
-    after.check(&sight)?;
+    before.check(reach)?;
+    after.check(reach)?;
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let now = reads::moment(ledger, paging.known(KnownAt::Now)).await?;
     let compared = Compared {
         one_assessment: before.assessment == after.assessment,
-        before: Shown::read(ledger, &before, &sight, now).await?,
-        after: Shown::read(ledger, &after, &sight, now).await?,
+        before: Shown::read(ledger, &before, reach, now).await?,
+        after: Shown::read(ledger, &after, reach, now).await?,
     };
     let mut answer = pb::CompareAssessmentsResponse {
         areas: compared.areas(),
@@ -79,10 +79,10 @@ impl Shown {
     async fn read(
         ledger: &Ledger,
         side: &Side,
-        sight: &Sight,
+        reach: &Reach,
         now: crate::ledger::Moment,
     ) -> Result<Self, Status> {
-        let (read, sight) = side.read(ledger, sight, now).await?;
+        let (read, sight) = side.read(ledger, reach, now).await?;
         let as_stated = side.as_stated();
         let grades = Scope { detail: Detail::Grades, sight: sight.clone(), as_stated };
         let shown = Box::pin(reads::shown(ledger, &read, &grades, Vec::new())).await?;

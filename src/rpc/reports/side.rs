@@ -9,7 +9,7 @@ use crate::{
     rpc::{
         asked::Asked,
         reads::{self, known_at},
-        sight::{Recipient, Sight},
+        sight::{Reach, Recipient, Sight},
         status,
     },
 };
@@ -66,13 +66,13 @@ impl Side {
         Some(Self { assessment: assessment?, state: state?, as_of })
     }
 
-    /// Refuses who may not see this state. (Spec §5.3)
-    pub(super) fn check(&self, sight: &Sight) -> Result<(), Status> {
-        reads::dates_are_for_who_sees_all(self.as_of, sight)?;
+    /// Refuses who may not see such a state, whatever is compared. (Spec §5.3)
+    pub(super) fn check(&self, reach: &Reach) -> Result<(), Status> {
+        reads::dates_are_for_insiders(self.as_of, reach)?;
         match self.state {
             State::View(View::Published | View::Edition(_)) => Ok(()),
-            State::View(View::Working) => sight.must_be_all("working views"),
-            State::Draft(_) => sight.must_be_all("drafts"),
+            State::View(View::Working) => reach.must_go_inside("working views"),
+            State::Draft(_) => reach.must_go_inside("drafts"),
         }
     }
 
@@ -86,7 +86,7 @@ impl Side {
     pub(super) async fn read(
         &self,
         ledger: &Ledger,
-        sight: &Sight,
+        reach: &Reach,
         now: Moment,
     ) -> Result<(AssessmentRead, Sight), Status> {
         let known = match self.as_of.known {
@@ -98,26 +98,25 @@ impl Side {
             }
         };
         let known = KnownAt::Position(known);
-        let (view, known, sight) = match self.state {
-            State::View(view) => (view, known, sight.clone()),
+        let (view, known, shown_to) = match self.state {
+            State::View(view) => (view, known, None),
             State::Draft(number) => {
-                let draft = reads::draft(ledger, &self.assessment, number, now).await?;
+                let draft = reads::draft(ledger, &self.assessment, number, (now, reach)).await?;
                 let shown_to = Recipient::of_audience(&draft.audience);
                 let shown_to = shown_to.ok_or_else(status::defect)?;
                 let then = KnownAt::Position(draft.position);
-                (View::Working, then, Sight::Published(shown_to))
+                (View::Working, then, Some(Sight::Published(shown_to)))
             }
         };
         let as_of = AsOf { view, known, ..self.as_of };
         reads::moment(ledger, known).await?;
-        match reads::opened(ledger, &self.assessment, as_of).await? {
-            // To the public there is nothing in what was withdrawn.
-            Some(read) if reads::is_public(&sight) && reads::was_withdrawn(&read, view) => {
-                Ok((read.withdrawn(), sight))
-            }
-            Some(read) => Ok((read, sight)),
-            None => Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, &sight)).await),
-        }
+        let Some((read, own)) = reads::seen(ledger, &self.assessment, as_of, reach).await? else {
+            return Err(Box::pin(reads::absent(ledger, &self.assessment, as_of, reach)).await);
+        };
+        let sight = shown_to.unwrap_or(own);
+        // To the public there is nothing in what was withdrawn.
+        let withdrawn = reads::is_public(&sight) && reads::was_withdrawn(&read, view);
+        Ok((if withdrawn { read.withdrawn() } else { read }, sight))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         page_token::Paging,
         reads::{self, known_at},
         show,
-        sight::Sight,
+        sight::{Reach, Sight},
         status::{self, Reason},
     },
 };
@@ -32,11 +32,11 @@ const ASSESSMENTS_MAX: usize = 200;
 /// `BadRequest`, `NOT_PERMITTED`, `FRAMEWORK_NOT_FOUND`, or why the ledger cannot be read.
 pub(super) async fn summarize(
     ledger: &Ledger,
-    sight: Sight,
+    reach: &Reach,
     request: pb::SummarizeGradesRequest,
 ) -> Result<pb::SummarizeGradesResponse, Status> {
     if !request.published {
-        sight.must_be_all("working views")?;
+        reach.must_go_inside("working views")?;
     }
     let mut asked = Asked::default();
     let named = asked.required("framework", FrameworkId::parse(&request.framework));
@@ -58,20 +58,24 @@ pub(super) async fn summarize(
     let paging = Paging::take(&mut asked, "SummarizeGrades", &listed, size, token);
     let (id, paging) = asked.settle(named.zip(paging))?;
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, paging.known(known)).await?;
     let Some(registered) = ledger.framework(&id) else {
         let what = "is not registered";
         return Err(reads::unknown(Reason::FrameworkNotFound, "framework", &id, what));
     };
     let framework = registered.framework.as_ref();
+    let sight = reach.on(framework);
+    if !request.published {
+        sight.must_be_all("working views under this framework, in an organisation that judges,")?;
+    }
     let tests = [Test::Framework(id), Test::Event("AssessmentOpened")];
     let condition = Condition::All(tests.map(Condition::Test).to_vec());
     let (from, limit) = (paging.from(), paging.limit.min(ASSESSMENTS_MAX));
     let found = ledger.find(&condition, Order::OldestFirst, moment, from, limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let view = if request.published { View::Published } else { View::Working };
-    let mut count = Count { framework, sight, view, moment, tally: Tally::default() };
+    let mut count = Count { framework, reach, sight, view, moment, tally: Tally::default() };
     for opening in &found.records {
         let (StreamId::Assessment(of), Event::AssessmentOpened(event)) =
             (&opening.record.stream, &opening.event)
@@ -82,7 +86,7 @@ pub(super) async fn summarize(
             let at = KnownAt::Position(moment.position);
             let as_of = AsOf { view, known: at, effective: None, stated: None };
             // What was withdrawn counts no more.
-            if let Some(read) = reads::opened(ledger, of, as_of).await?
+            if let Some((read, _)) = reads::seen(ledger, of, as_of, reach).await?
                 && read.holds == Holds::AsAsked
             {
                 Box::pin(count.add(ledger, &read)).await?;
@@ -115,6 +119,7 @@ type Move = (Option<Standing>, Option<Standing>, Comparison);
 /// Counts assessments under one framework.
 struct Count<'a> {
     framework: &'a Framework,
+    reach: &'a Reach,
     sight: Sight,
     view: View,
     moment: Moment,
@@ -138,10 +143,10 @@ impl Count<'_> {
                 let counted = (year.clone(), place, rank, standing.clone());
                 add_one(self.tally.grades.entry(counted).or_default());
             }
-            let Some(earlier) = &earlier else { continue };
+            let Some((earlier, sight)) = &earlier else { continue };
             let before = earlier.framework.framework.as_ref();
             let stood = before.counterpart(area, self.framework);
-            let Some(stood) = stood.filter(|it| self.sight.takes_in(it, subject)) else { continue };
+            let Some(stood) = stood.filter(|it| sight.takes_in(it, subject)) else { continue };
             let stood = earlier.assessment.judgements.get(&stood.id).map(|it| &it.standing);
             if let Some(told) = compare((stood, before), (stands, self.framework)) {
                 let moved = (stood.cloned(), stands.cloned(), told);
@@ -157,17 +162,18 @@ impl Count<'_> {
         &self,
         ledger: &Ledger,
         read: &AssessmentRead,
-    ) -> Result<Option<AssessmentRead>, Status> {
+    ) -> Result<Option<(AssessmentRead, Sight)>, Status> {
         let subject = read.assessment.id.subject();
-        let reads = of_subject(ledger, subject, self.view, self.moment).await?;
+        let view = Some(self.view);
+        let reads = of_subject(ledger, self.reach, subject, view, self.moment).await?;
         let (year, cycle, _) = age(&read.assessment);
-        let earlier = reads.into_iter().filter(|other| {
+        let earlier = reads.into_iter().filter(|(other, _)| {
             let (other_year, other_cycle, _) = age(&other.assessment);
             (other_year, other_cycle) < (year, cycle.clone())
                 && other.holds == Holds::AsAsked
                 && other.framework.framework.is_comparable_with(self.framework)
         });
-        Ok(earlier.max_by_key(|other| age(&other.assessment)))
+        Ok(earlier.max_by_key(|(other, _)| age(&other.assessment)))
     }
 
     fn answer(self) -> pb::SummarizeGradesResponse {

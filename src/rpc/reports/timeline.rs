@@ -12,7 +12,7 @@ use crate::{
         asked::Asked,
         reads::{self, known_at},
         show::{self, Detail, Scope},
-        sight::Sight,
+        sight::{Reach, Sight},
         status::{self, Problem, Reason},
     },
 };
@@ -26,7 +26,7 @@ const ASSESSMENTS_MAX: usize = 200;
 /// `BadRequest`, `SUBJECT_NOT_FOUND`, or why the ledger cannot be read.
 pub(super) async fn timeline(
     ledger: &Ledger,
-    sight: Sight,
+    reach: &Reach,
     request: pb::GetSubjectTimelineRequest,
 ) -> Result<pb::SubjectTimeline, Status> {
     let mut asked = Asked::default();
@@ -39,24 +39,20 @@ pub(super) async fn timeline(
     let known = known_at(&mut asked, position, time);
     let subject = asked.settle(subject)?;
 
-    reads::reach(ledger, request.min_position).await?;
+    reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, known).await?;
     let registered = ledger.subject(&subject, moment).await;
     if registered.map_err(|error| status::of_read(&error))?.is_none() {
         let name = StreamId::Subject(subject);
         return Err(reads::unknown(Reason::SubjectNotFound, "subject", &name, "is not registered"));
     }
-    let view = match sight {
-        Sight::All => View::Working,
-        Sight::Published(_) => View::Published,
-    };
-    let mut assessments = of_subject(ledger, &subject, view, moment).await?;
-    assessments.sort_by_cached_key(|read| age(&read.assessment));
+    let mut assessments = of_subject(ledger, reach, &subject, None, moment).await?;
+    assessments.sort_by_cached_key(|(read, _)| age(&read.assessment));
     let (held, gap_years) = (holding(&assessments), gaps(&assessments));
-    let items = Box::pin(followed(ledger, &assessments, &sight)).await?;
+    let items = Box::pin(followed(ledger, &assessments)).await?;
     let mut shown = Vec::with_capacity(assessments.len());
-    for read in &assessments {
-        shown.push(Box::pin(assessment(ledger, read, &sight)).await?);
+    for (read, sight) in &assessments {
+        shown.push(Box::pin(assessment(ledger, read, sight)).await?);
     }
     Ok(pb::SubjectTimeline {
         subject: StreamId::Subject(subject).to_string(),
@@ -68,13 +64,15 @@ pub(super) async fn timeline(
     })
 }
 
-/// The assessments of a subject that are to be seen so, as opened before `moment`.
+/// The assessments of a subject, as opened before `moment`, that are to be seen by a caller: in this
+/// view, or as they are listed.
 pub(super) async fn of_subject(
     ledger: &Ledger,
+    reach: &Reach,
     subject: &SubjectId,
-    view: View,
+    view: Option<View>,
     moment: Moment,
-) -> Result<Vec<AssessmentRead>, Status> {
+) -> Result<Vec<(AssessmentRead, Sight)>, Status> {
     let tests = [Test::Subject(subject.clone()), Test::Event("AssessmentOpened")];
     let condition = Condition::All(tests.map(Condition::Test).to_vec());
     let known = KnownAt::Position(moment.position);
@@ -85,8 +83,13 @@ pub(super) async fn of_subject(
         let found = found.map_err(|error| status::of_read(&error))?;
         for opening in &found.records {
             let StreamId::Assessment(id) = &opening.record.stream else { continue };
-            let as_of = AsOf { view, known, effective: None, stated: None };
-            reads.extend(reads::opened(ledger, id, as_of).await?);
+            reads.extend(match view {
+                Some(view) => {
+                    let as_of = AsOf { view, known, effective: None, stated: None };
+                    reads::seen(ledger, id, as_of, reach).await?
+                }
+                None => reads::listed(ledger, opening, reach, moment).await?,
+            });
         }
         if reads.len() > ASSESSMENTS_MAX {
             let message = format!("{subject} has more than {ASSESSMENTS_MAX} assessments");
@@ -126,8 +129,8 @@ async fn assessment(
 
 /// What holds under the framework of the latest letter: that assessment, or what its withdrawal
 /// fell back to. (Spec §4)
-fn holding(assessments: &[AssessmentRead]) -> subject_timeline::Current {
-    let known: Vec<&Assessment> = assessments.iter().map(|read| read.known.as_ref()).collect();
+fn holding(assessments: &[(AssessmentRead, Sight)]) -> subject_timeline::Current {
+    let known: Vec<&Assessment> = assessments.iter().map(|(read, _)| read.known.as_ref()).collect();
     let latest = latest_first(known.iter().copied());
     let held = latest.first().map(|latest| current(&known, latest.framework.family()));
     match held {
@@ -139,8 +142,8 @@ fn holding(assessments: &[AssessmentRead]) -> subject_timeline::Current {
 }
 
 /// The years without an assessment between the first and the last.
-fn gaps(assessments: &[AssessmentRead]) -> Vec<i32> {
-    let years = assessments.iter().filter_map(|read| year(&read.assessment.cycle));
+fn gaps(assessments: &[(AssessmentRead, Sight)]) -> Vec<i32> {
+    let years = assessments.iter().filter_map(|(read, _)| year(&read.assessment.cycle));
     let years: BTreeSet<i32> = years.collect();
     match (years.first(), years.last()) {
         (Some(first), Some(last)) => (*first..*last).filter(|year| !years.contains(year)).collect(),
@@ -154,11 +157,10 @@ type Item = (String, String);
 /// What became of items: each follow-up joins the item that it names, or that carries it on.
 async fn followed(
     ledger: &Ledger,
-    assessments: &[AssessmentRead],
-    sight: &Sight,
+    assessments: &[(AssessmentRead, Sight)],
 ) -> Result<Vec<pb::FollowedItem>, Status> {
     let mut items: Vec<(Vec<Item>, pb::FollowedItem)> = Vec::new();
-    for read in assessments {
+    for (read, sight) in assessments {
         let here = read.assessment.id.clone();
         for (entry, follow_up) in follow_ups(ledger, read, sight).await? {
             let cited = (follow_up.assessment.clone(), follow_up.item.clone());

@@ -1,6 +1,8 @@
 //! The layers and standard services against real sockets, around a service that only echoes.
 
+mod doorway;
 mod running;
+mod tls;
 
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;

@@ -63,8 +63,8 @@ reasons! {
     /// The caller lacks the role. Metadata: `roles` (any of these would do); of a letter `letter_to`
     /// (the audiences that get it).
     NotPermitted = "NOT_PERMITTED" => PermissionDenied,
-    /// A signatory signs for the own organisation only. Metadata: `caller`, `organisation`,
-    /// `signers`.
+    /// A signatory signs for the own organisation only, and an assessment is opened by an organisation
+    /// that judges under its framework. Metadata: `caller`, `organisation` or `framework`, `signers`.
     WrongOrganisation = "WRONG_ORGANISATION" => PermissionDenied,
     /// Who decided a grade cannot moderate it. Metadata: `area`.
     SelfModeration = "SELF_MODERATION" => PermissionDenied,

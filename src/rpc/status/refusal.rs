@@ -18,7 +18,7 @@ pub(super) fn problem_of(refusal: &Refusal) -> Problem {
 pub(super) const fn reason_of(refusal: &Refusal) -> Reason {
     match refusal {
         Refusal::NotPermitted { .. } => Reason::NotPermitted,
-        Refusal::WrongOrganisation { .. } => Reason::WrongOrganisation,
+        Refusal::WrongOrganisation { .. } | Refusal::NotJudging { .. } => Reason::WrongOrganisation,
         Refusal::UnknownFramework { .. } => Reason::FrameworkNotFound,
         Refusal::UnknownSubject { .. } => Reason::SubjectNotFound,
         Refusal::UnknownAssessment { .. } => Reason::AssessmentNotFound,
@@ -90,6 +90,10 @@ fn detailed(problem: Problem, refusal: &Refusal) -> Problem {
         Refusal::WrongOrganisation { caller, organisation, signers } => problem
             .with("caller", caller)
             .with("organisation", organisation)
+            .with_list("signers", signers),
+        Refusal::NotJudging { caller, framework, signers } => problem
+            .with("caller", caller)
+            .with("framework", framework)
             .with_list("signers", signers),
         Refusal::UnknownFramework { framework } => problem.with("framework", framework),
         Refusal::UnknownSubject { subject } => {

@@ -61,6 +61,20 @@ fn who_and_what() -> Vec<Row> {
             &[("caller", "ofsted"), ("organisation", "csci"), ("signers", "csci, ofsted")],
         ),
         (
+            Refusal::NotJudging {
+                caller: organisation("estyn"),
+                framework: framework(),
+                signers: vec![organisation("csci"), organisation("ofsted")],
+            },
+            Code::PermissionDenied,
+            "WRONG_ORGANISATION",
+            &[
+                ("caller", "estyn"),
+                ("framework", "frameworks/apa/versions/2006"),
+                ("signers", "csci, ofsted"),
+            ],
+        ),
+        (
             Refusal::UnknownFramework { framework: framework() },
             Code::NotFound,
             "FRAMEWORK_NOT_FOUND",
@@ -352,7 +366,7 @@ fn every_refusal_has_the_code_reason_and_metadata_of_the_specification() {
 fn only_what_the_specification_calls_by_one_word_shares_a_reason() {
     let reasons: Vec<_> = table().iter().map(|row| refusal::reason_of(&row.0)).collect();
     let distinct: BTreeSet<_> = reasons.iter().collect();
-    assert_eq!((reasons.len(), distinct.len()), (55, 50));
+    assert_eq!((reasons.len(), distinct.len()), (56, 50));
 }
 
 #[test]

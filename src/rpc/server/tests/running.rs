@@ -20,7 +20,7 @@ use crate::{
     judgement::{OrganisationId, Role, Text},
     pb::{self, framework_service_client::FrameworkServiceClient},
     rpc::{
-        Credentials, Identity, Limits, Now,
+        Credentials, Identity, Limits, Now, Tls,
         served::{AssessmentAnswer, AssessmentService, FrameworkService},
     },
 };
@@ -134,6 +134,9 @@ impl AssessmentService for Echo {
     }
 }
 
+/// Under which its credentials are made.
+pub(super) const SEED: [u8; 32] = [7; 32];
+
 /// A server under test.
 pub(super) struct Running {
     pub(super) address: SocketAddr,
@@ -156,17 +159,26 @@ pub(super) const LIMITS: Limits = Limits {
     drain_max: Duration::from_secs(20),
 };
 
-/// Starts one.
-pub(super) async fn running(limits: Limits) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let credentials = Credentials::new(&[7; 32]).unwrap();
-    let caller = Identity {
+/// Who calls it.
+pub(super) fn caller() -> Identity {
+    Identity {
         login: Text::parse("j.smith").unwrap(),
         organisation: OrganisationId::parse("ofsted").unwrap(),
         roles: vec![Role::Inspector],
-    };
-    let token = credentials.mint(&caller, Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    }
+}
+
+/// Starts one in plain text.
+pub(super) async fn running(limits: Limits) -> Running {
+    running_over(limits, None).await
+}
+
+/// Starts one. Its channel speaks plain text.
+pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let credentials = Credentials::new(&SEED).unwrap();
+    let token = credentials.mint(&caller(), Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
     let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
@@ -193,11 +205,10 @@ pub(super) async fn running(limits: Limits) -> Running {
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
         };
-        let incoming = Doorway::open(listener.into(), None, limits.connections_max);
+        let incoming = Doorway::open(listener.into(), tls, limits.connections_max);
         serving.run(incoming, routes, until).await
     });
-    let channel =
-        Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     Running { address, channel, token, ledger_stopped, reads, shutdown, ended }
 }
 

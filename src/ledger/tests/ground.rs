@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::JoinHandle;
 
-use super::{Clock, Covering, Follower, Ledger, Mode, OpenError, Parts, Reading, Stop, Submission};
 use crate::{
     disk::RealDisk,
     journal::{Filing, MemoryJournal},
@@ -14,38 +13,44 @@ use crate::{
         Act, Caller, Command, Label, Order, OrganisationId, RegisterSubject, RequestId, Role,
         SubjectId, Text,
     },
+    ledger::{
+        Clock, Covering, Follower, Ledger, Mode, OpenError, Parts, Reading, Stop, Submission,
+    },
     record::{read_snapshot, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
 };
 
-pub(super) const LEDGER: &[u8] = b"follower";
-pub(super) const CODEC: SnapshotCodec =
+pub(in crate::ledger) const LEDGER: &[u8] = b"follower";
+pub(in crate::ledger) const CODEC: SnapshotCodec =
     SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
 
 /// A journal, the files beside it and a clock, on which one ledger after the other opens.
-pub(super) struct Ground {
-    pub(super) journal: Arc<MemoryJournal>,
-    pub(super) files: tempfile::TempDir,
-    pub(super) clock: Clock,
+pub(in crate::ledger) struct Ground {
+    pub(in crate::ledger) journal: Arc<MemoryJournal>,
+    pub(in crate::ledger) files: tempfile::TempDir,
+    pub(in crate::ledger) clock: Clock,
 }
 
 /// An open ledger whose sequencer runs.
-pub(super) struct Open {
-    pub(super) ledger: Ledger,
-    pub(super) sequencer: JoinHandle<Stop>,
-    pub(super) follower: Follower,
+pub(in crate::ledger) struct Open {
+    pub(in crate::ledger) ledger: Ledger,
+    pub(in crate::ledger) sequencer: JoinHandle<Stop>,
+    pub(in crate::ledger) follower: Follower,
 }
 
 impl Ground {
-    pub(super) fn new(filing: Filing) -> Self {
+    pub(in crate::ledger) fn new(filing: Filing) -> Self {
         let journal = Arc::new(MemoryJournal::new(filing));
         let clock: Clock =
             Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO });
         Self { journal, files: tempfile::tempdir().unwrap(), clock }
     }
 
-    pub(super) async fn try_open(&self, known: Option<Known>) -> Result<Open, OpenError> {
+    pub(in crate::ledger) async fn try_open(
+        &self,
+        known: Option<Known>,
+    ) -> Result<Open, OpenError> {
         let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
         let keys = Arc::new(RealDisk::at(self.files.path().join("keys")).unwrap());
         let master = MasterKey::new([7; MasterKey::BYTES]);
@@ -66,14 +71,14 @@ impl Ground {
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
     }
 
-    pub(super) async fn open(&self, known: Option<Known>) -> Open {
+    pub(in crate::ledger) async fn open(&self, known: Option<Known>) -> Open {
         let open = self.try_open(known).await.unwrap();
         open.ledger.register_built_in().await.unwrap();
         open
     }
 
     /// Opens a new ledger, stops it in order, and tells what its views note.
-    pub(super) async fn lived(&self) -> Known {
+    pub(in crate::ledger) async fn lived(&self) -> Known {
         self.open(None).await.end().await;
         Known::noted(&self.files.path().join("views"), LEDGER, CODEC).unwrap()
     }
@@ -81,14 +86,14 @@ impl Ground {
 
 impl Open {
     /// Stops it in order. Nobody followed.
-    pub(super) async fn end(self) {
+    pub(in crate::ledger) async fn end(self) {
         drop(self.follower);
         end(self.ledger, self.sequencer, None).await;
     }
 }
 
 /// Stops a ledger in order.
-pub(super) async fn end(
+pub(in crate::ledger) async fn end(
     ledger: Ledger,
     sequencer: JoinHandle<Stop>,
     follower: Option<JoinHandle<Result<(), OpenError>>>,
@@ -101,7 +106,7 @@ pub(super) async fn end(
     ledger.close_views().unwrap();
 }
 
-pub(super) fn register(ledger: &Ledger, subject: &str) -> Submission {
+pub(in crate::ledger) fn register(ledger: &Ledger, subject: &str) -> Submission {
     let order = RegisterSubject {
         subject: SubjectId::parse(subject).unwrap(),
         name: Label::parse("A city council").unwrap(),
@@ -111,7 +116,7 @@ pub(super) fn register(ledger: &Ledger, subject: &str) -> Submission {
 }
 
 /// A command of somebody who may do anything.
-pub(super) fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
+pub(in crate::ledger) fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
     let organisation = OrganisationId::parse("ofsted").unwrap();
     let mut introductions = ledger.introductions();
     let person = introductions.person(&organisation, &Text::parse("admin").unwrap());

@@ -1,0 +1,105 @@
+//! What of the ledger is told to whom it concerns only in part: an insider of an organisation learns of
+//! the assessments that it judges, and of frameworks and subjects, which are for everybody. (Spec §5.3)
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    judgement::{AssessmentId, OrganisationId, StreamId},
+    ledger::{AsOf, Condition, KnownAt, Ledger, ReadError, Streamed, Test, View},
+    rpc::{show::newer_stream, sight::Reach},
+};
+
+/// The events of frameworks and subjects.
+const OF_EVERYBODY: [&str; 3] = ["FrameworkRegistered", "SubjectRegistered", "SubjectRenamed"];
+
+/// How many assessments a stream remembers: more than most ledgers work on in a year.
+const KNOWN_MAX: usize = 16_384;
+
+/// What a query must meet beside what was asked, so that nothing else is found; nothing for who sees
+/// all.
+pub(super) fn reached(ledger: &Ledger, reach: &Reach) -> Option<Condition> {
+    let judges = match reach {
+        Reach::Everything => return None,
+        Reach::Judged(organisation) => Some(organisation),
+        Reach::Published(_) => None,
+    };
+    let judged = ledger.frameworks().into_iter().filter_map(|registered| {
+        let framework = &registered.framework;
+        let judged = judges.is_some_and(|own| framework.signed_by.contains(own));
+        judged.then(|| Test::Framework(framework.id.clone()))
+    });
+    let everybodys = OF_EVERYBODY.map(Test::Event);
+    Some(Condition::Any(judged.chain(everybodys).map(Condition::Test).collect()))
+}
+
+/// Which records of a stream its reader is told of.
+pub(in crate::rpc) struct Within {
+    ledger: Ledger,
+    organisation: Option<OrganisationId>,
+    /// Whether the reader's organisation judges an assessment. Held for a look.
+    judged: Mutex<HashMap<AssessmentId, bool>>,
+}
+
+impl Within {
+    /// Nothing for who sees all.
+    pub(super) fn of(ledger: &Ledger, reach: &Reach) -> Option<Self> {
+        let organisation = match reach {
+            Reach::Everything => return None,
+            Reach::Judged(organisation) => Some(organisation.clone()),
+            Reach::Published(_) => None,
+        };
+        Some(Self { ledger: ledger.clone(), organisation, judged: Mutex::default() })
+    }
+
+    /// Looks up what must be known of a page before it is told.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the views cannot be read.
+    pub(super) async fn learn(&self, page: &[Streamed]) -> Result<(), ReadError> {
+        for streamed in page {
+            let Some(StreamId::Assessment(id)) = stream(streamed) else { continue };
+            if self.is_judged(&id).is_some() {
+                continue;
+            }
+            let as_of =
+                AsOf { view: View::Working, known: KnownAt::Now, effective: None, stated: None };
+            // A batch is published whole, so that its opening is known here.
+            self.ledger.reached(streamed.position()).await?;
+            let read = Box::pin(self.ledger.assessment(&id, as_of)).await?;
+            let judged = read.is_some_and(|read| {
+                let signers = &read.framework.framework.signed_by;
+                self.organisation.as_ref().is_some_and(|own| signers.contains(own))
+            });
+            let mut known = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= KNOWN_MAX {
+                known.clear();
+            }
+            known.insert(id, judged);
+        }
+        Ok(())
+    }
+
+    /// Whether a record of a page that was learnt is told.
+    pub(super) fn tells(&self, streamed: &Streamed) -> bool {
+        match stream(streamed) {
+            Some(StreamId::Assessment(id)) => self.is_judged(&id).unwrap_or(false),
+            Some(StreamId::Framework(_) | StreamId::Subject(_)) => true,
+            // Who took out what, and who is who.
+            Some(StreamId::Ledger) | None => false,
+        }
+    }
+
+    fn is_judged(&self, id: &AssessmentId) -> Option<bool> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+}
+
+fn stream(streamed: &Streamed) -> Option<StreamId> {
+    match streamed {
+        Streamed::Record(passed_on) => StreamId::parse(passed_on.stream()).ok(),
+        Streamed::Newer(_, bytes) => newer_stream(bytes),
+    }
+}
