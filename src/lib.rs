@@ -13,6 +13,7 @@
 //! | 0 pure | [`judgement`] | ids, frameworks, commands, events, the rules (`decide`), the fold (`evolve`), refusals |
 //! | 0 pure | [`merkle`] | the RFC 6962 tree, its proofs, and the C2SP formats: tiles, notes, checkpoints, cosignatures |
 //! | 0 | [`pb`] | generated messages and services; named in `record`, `rpc` and `cli` alone |
+//! | 0 | [`metrics`] | what is counted and measured: names, labels, buckets, the page |
 //! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
 //! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |
 //! | 1 | [`letter`] | an edition laid out as the letter: Markdown, HTML |
@@ -90,6 +91,7 @@ pub mod judgement;
 pub mod ledger;
 pub mod letter;
 pub mod merkle;
+pub mod metrics;
 pub mod pb;
 pub mod record;
 pub mod rpc;

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, ToSocketAddrs as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -21,6 +21,7 @@ use super::{
     engine::{Engine, EngineError, EngineOptions},
     failure::Failure,
     output,
+    probes::Probes,
     signing::SignerOptions,
 };
 use crate::{
@@ -31,7 +32,6 @@ use crate::{
 };
 
 /// What a server is started with.
-#[derive(Debug)]
 pub(super) struct Setup {
     /// Where it listens; port 0 takes any that is free.
     pub(super) listen: SocketAddr,
@@ -53,6 +53,8 @@ pub(super) struct Setup {
     pub(super) allow_origins: Vec<http::HeaderValue>,
     /// How much it takes at once, and how long it takes to go down.
     pub(super) limits: Limits,
+    /// What is told to whoever watches over it.
+    pub(super) probes: Probes,
 }
 
 /// What time it is.
@@ -157,12 +159,18 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         zone: setup.time_zone,
         segment_bytes: u64::from(setup.segment_mib).saturating_mul(MIB),
         cache_bytes: u64::from(setup.cache_mib).saturating_mul(MIB),
+        metrics: Arc::clone(setup.probes.metrics()),
     };
     let rebuilding = output::rebuilding();
-    let engine = Engine::open(options, &|at, head| rebuilding.show(at.get(), head.get()))
-        .await
-        .map_err(opening)?;
+    let probes = &setup.probes;
+    let engine = Engine::open(options, &|at, head| {
+        rebuilding.show(at.get(), head.get());
+        probes.opening(at.get(), head.get());
+    })
+    .await
+    .map_err(opening)?;
     rebuilding.done();
+    probes.open(engine.ledger().vitals());
     let serving = ServeOptions {
         credentials: Arc::clone(&credentials),
         now: Arc::clone(&now),
@@ -205,6 +213,13 @@ async fn run(
 }
 
 const MIB: u64 = 1 << 20;
+
+/// The first address that a name has.
+pub(super) fn address(given: &str) -> Result<SocketAddr, String> {
+    let wanted = "say HOST:PORT, such as 127.0.0.1:50051";
+    let mut found = given.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
+    found.next().ok_or_else(|| wanted.to_owned())
+}
 
 /// The ledger's clock, and the time against which credentials expire.
 fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {

@@ -27,6 +27,7 @@ use super::{
     feed, history,
     import::{Callers, OnRefusal, Sender, Tally},
     output::{self, Format, Output},
+    probes::Probes,
     serve,
     wiring::{self, Clock, Keys, Login, Running, Setup},
     wording,
@@ -66,7 +67,7 @@ pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Fa
     let (directory, _thrown_away) = directory(flags.data.as_deref())?;
     let clock = DemonstrationClock::new(script.begins()?);
     output::note("demonstration: the server runs on a demonstration clock, set to autumn 2006");
-    let running = wiring::start(setup(wiring::ledger_in(&directory), clock.clone())).await?;
+    let running = wiring::start(setup(wiring::ledger_in(&directory), clock.clone())?).await?;
     let shown = play(&mut script, &running, &clock, output).await;
     let stopped = running.stop().await;
     shown?;
@@ -115,8 +116,8 @@ fn directory(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure>
     Ok((data.to_owned(), None))
 }
 
-fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
-    Setup {
+fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
+    Ok(Setup {
         listen: LISTEN,
         data,
         clock: Clock::Demonstration(clock),
@@ -129,7 +130,9 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         allow_origins: Vec::new(),
         // Nobody spreads load over a demonstration.
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
-    }
+        // Nor watches over it.
+        probes: Probes::new()?,
+    })
 }
 
 /// Replays the script and shows the screen.

@@ -68,6 +68,7 @@ impl Ground {
             entropy: system_entropy(),
             zone: TimeZone::UTC,
             covering: Covering::Journal,
+            metrics: crate::metrics::Metrics::new(0).unwrap(),
         };
         let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
@@ -116,12 +117,10 @@ async fn recorded(ledger: &Ledger, event: &'static str) -> Result<Vec<Position>,
 }
 
 async fn recorded_once_whole(ledger: &Ledger, event: &'static str) -> Vec<Position> {
-    let whole = async {
-        let mut reads = ledger.reads();
-        reads.wait_for(|reads| *reads == Reads::Answered).await.unwrap();
-        recorded(ledger, event).await.unwrap()
-    };
-    tokio::time::timeout(PATIENCE, whole).await.unwrap()
+    let mut reads = ledger.reads();
+    let whole = reads.wait_for(|reads| *reads == Reads::Answered);
+    drop(tokio::time::timeout(PATIENCE, whole).await.unwrap().unwrap());
+    recorded(ledger, event).await.unwrap()
 }
 
 pub(in crate::ledger) fn register(ledger: &Ledger, subject: &str) -> Submission {
@@ -162,11 +161,9 @@ fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
     let mut introductions = ledger.introductions();
     let person = introductions.person(&organisation, &Text::parse("admin").unwrap());
     let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector, Role::Publisher];
-    let command = Command {
-        caller: Caller { person, organisation, roles },
-        act: Act::of_service(RequestId::new(uuid::Uuid::new_v4())),
-        order,
-    };
+    let caller = Caller { person, organisation, roles };
+    let act = Act::of_service(RequestId::new(uuid::Uuid::new_v4()));
+    let command = Command { caller, act, order };
     let introductions = introductions.into_new();
     Submission { commands: vec![command], introductions, mode: Mode::Record }
 }

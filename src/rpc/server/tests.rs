@@ -1,6 +1,7 @@
 //! The layers and standard services against real sockets, around a service that only echoes.
 
 mod running;
+mod told;
 
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;

@@ -58,6 +58,7 @@ impl FrameworkService for Echo {
         match request.get_ref().name.as_str() {
             "slow" => std::future::pending().await,
             "panic" => panic!("as told"),
+            "speak" => tracing::info!("spoken"),
             _ => {}
         }
         let title = identity.login.as_str().to_owned();
@@ -143,6 +144,7 @@ pub(super) struct Running {
     pub(super) reads: watch::Sender<Reads>,
     pub(super) shutdown: CancellationToken,
     pub(super) ended: JoinHandle<Result<(), ServeError>>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 pub(super) const LIMITS: Limits = Limits {
@@ -169,6 +171,8 @@ pub(super) async fn running(limits: Limits) -> Running {
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
     let (reads, told) = watch::channel(Reads::Answered);
+    let metrics = Metrics::new(0).unwrap();
+    let counted = Arc::clone(&metrics);
     let options = ServeOptions {
         credentials: Arc::new(credentials),
         now,
@@ -191,12 +195,13 @@ pub(super) async fn running(limits: Limits) -> Running {
             read_only: watch::channel(None).1,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
+            metrics: counted,
         };
         serving.run(TcpIncoming::from(listener), routes, until).await
     });
     let channel =
         Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-    Running { address, channel, token, ledger_stopped, reads, shutdown, ended }
+    Running { address, channel, token, ledger_stopped, reads, shutdown, ended, metrics }
 }
 
 impl Running {
