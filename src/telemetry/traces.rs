@@ -48,7 +48,7 @@ impl Traces {
     /// What takes the spans.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
-        S: Subscriber + for<'l> LookupSpan<'l>,
+        S: Subscriber + for<'l> LookupSpan<'l> + Send + Sync,
     {
         let tracer = self.0.tracer(env!("CARGO_PKG_NAME"));
         tracing_opentelemetry::layer()

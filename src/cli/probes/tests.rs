@@ -131,7 +131,25 @@ async fn who_says_nothing_loses_the_place() {
     }
     let began = tokio::time::Instant::now();
     assert_eq!(get(&port, "/livez").await, is(200, "alive"));
-    assert!(began.elapsed() >= HEADERS_WAIT, "the next one waits until a place is free");
+    let waited = began.elapsed();
+    assert!((HEADERS_WAIT..HEADERS_WAIT * 2).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_connection_lasts_for_ever() {
+    let (_probes, port) = port().await;
+    let mut connection = TcpStream::connect(port.address).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let mut answer = [0; 1_024];
+    loop {
+        let sent = connection.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        if sent.is_err() || connection.read(&mut answer).await.unwrap_or(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(HEADERS_WAIT / 2).await;
+    }
+    let lasted = began.elapsed();
+    assert!((CONNECTION_AGE_MAX..CONNECTION_AGE_MAX * 2).contains(&lasted), "{lasted:?}");
 }
 
 #[tokio::test]
