@@ -7,7 +7,14 @@
 //! There are no credentials. So it listens on loopback, unless the server is told to be insecure; it
 //! names nobody and nothing of what is recorded; and it takes few connections, for a short time each.
 
-use std::{convert::Infallible, io, net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, extract::State, routing::get};
 use http::{HeaderValue, StatusCode, header};
@@ -23,15 +30,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{failure::Failure, wiring};
+use super::failure::Failure;
 use crate::{
     ledger::{Reads, Vitals},
     metrics::{Metrics, MetricsError},
 };
 
 /// Where Prometheus looks for exporters of this kind.
-pub(super) const STANDARD_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
+pub(super) const STANDARD_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// Connections at once: a scraper, a supervisor, and some people who look. The next one waits.
 const CONNECTIONS_MAX: usize = 32;
@@ -65,7 +71,9 @@ impl FromStr for AdminListen {
         if given == "off" {
             return Ok(Self::Off);
         }
-        wiring::address(given).map(Self::At).map_err(|error| format!("{error}, or off"))
+        let wanted = "say HOST:PORT, such as 127.0.0.1:9464, or off";
+        let mut found = given.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
+        found.next().map(Self::At).ok_or_else(|| wanted.to_owned())
     }
 }
 

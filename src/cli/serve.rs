@@ -14,17 +14,17 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     dev,
+    face::FaceFlags,
     failure::Failure,
     output::{self, Output},
     probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
     stopping::{self, Signals},
     supervisor,
-    wiring::{self, Clock, Keys, Setup, address},
+    wiring::{self, Clock, Keys, Setup},
 };
 use crate::{
     merkle::KeyName,
-    rpc::Limits,
     signer::Witness,
     telemetry::{Log, LogFormat, LogOptions},
 };
@@ -43,18 +43,9 @@ taken again.";
 /// What `serve` is told. These flags are the whole configuration.
 #[derive(Debug, Clone, Args)]
 pub struct ServeFlags {
-    /// Where to listen.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        env = "JUDGEMENT_LEDGER_LISTEN",
-        default_value = "127.0.0.1:50051",
-        value_parser = address
-    )]
-    pub listen: SocketAddr,
-    /// Listen in plain text beyond this machine: say that something in front ends TLS.
-    #[arg(long, env = "JUDGEMENT_LEDGER_INSECURE")]
-    pub insecure: bool,
+    #[command(flatten)]
+    /// Where it listens, what it speaks there, and whom it believes.
+    pub face: FaceFlags,
     /// The directory that holds the ledger; created if it is not there.
     #[arg(
         long,
@@ -85,14 +76,6 @@ pub struct ServeFlags {
         required_unless_present = "dev"
     )]
     pub master_key_file: Option<PathBuf>,
-    /// The file of the key that credentials are checked with.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE",
-        required_unless_present = "dev"
-    )]
-    pub token_key_file: Option<PathBuf>,
     /// The directory of the signer: its keys, and its memory of what it signed. Keep it out of the
     /// ledger's directory and its backups. Default: `signer` beside the file of the master key.
     #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_SIGNER_DIR", conflicts_with = "dev")]
@@ -169,11 +152,11 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     // Before anybody is told that it serves: who knows may tell it to stop.
     let signals = Signals::hear()?;
     supervisor::ready();
-    output::note(&format!("serving on http://{}", running.address));
+    output::note(&format!("serving on {}", running.place.url()));
     if flags.dev {
         let home = home.path();
         let beside = home.parent().unwrap_or(&home);
-        output.lines(&dev::welcome(running.address, beside, &running.mint)?)?;
+        output.lines(&dev::welcome(&running.place.url(), beside, &running.mint)?)?;
     }
     let ended = stopping::until_told(running, signals, &probes, log.tell()).await;
     #[cfg(feature = "otel")]
@@ -181,27 +164,18 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     ended
 }
 
-/// Nobody listens in plain text beyond this machine by accident.
+/// Nobody listens beyond this machine by accident.
 fn check(flags: &ServeFlags) -> Result<(), Failure> {
-    if flags.insecure {
-        return Ok(());
+    flags.face.check()?;
+    match flags.admin_listen() {
+        AdminListen::At(address) if !address.ip().is_loopback() && !flags.face.insecure => {
+            Err(Failure::misused(format!(
+                "{address} can be reached from outside, and metrics and probes ask for no \
+                 credential: say another --admin-listen, or --insecure"
+            )))
+        }
+        AdminListen::At(_) | AdminListen::Off => Ok(()),
     }
-    if let AdminListen::At(address) = flags.admin_listen()
-        && !address.ip().is_loopback()
-    {
-        return Err(Failure::misused(format!(
-            "{address} can be reached from outside, and metrics and probes ask for no credential: \
-             say another --admin-listen, or --insecure"
-        )));
-    }
-    if flags.listen.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(Failure::misused(format!(
-        "{} can be reached from outside and this server speaks plain text: listen on 127.0.0.1 \
-         behind a proxy that ends TLS, or say --insecure",
-        flags.listen
-    )))
 }
 
 /// Opens the admin port, before the ledger: who watches sees that it is being opened.
@@ -273,8 +247,8 @@ pub(super) fn throw_away() -> Result<TempDir, Failure> {
 }
 
 fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
-    let keys = match (&flags.master_key_file, &flags.token_key_file) {
-        (Some(master), Some(token)) => Keys::Files { master: master.clone(), token: token.clone() },
+    let keys = match (&flags.master_key_file, flags.face.believed()) {
+        (Some(master), Some(believed)) => Keys::Files { master: master.clone(), believed },
         (Some(_) | None, _) => Keys::Beside,
     };
     let signer = keys.signer(&home.path());
@@ -284,7 +258,8 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         witnesses: flags.witnesses.clone(),
     };
     Setup {
-        listen: flags.listen,
+        listen: flags.face.listen.clone(),
+        tls: flags.face.tls(),
         signer: Some(signer),
         data: home.path(),
         clock: Clock::System,
@@ -293,7 +268,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         segment_mib: flags.segment_mib,
         cache_mib: flags.cache_mib,
         allow_origins: flags.allow_origins.clone(),
-        limits: Limits::STANDARD,
+        limits: flags.face.limits(),
         probes: probes.clone(),
     }
 }
@@ -340,7 +315,7 @@ impl fmt::Display for ServeFlags {
         let origins = if origins.is_empty() { "none".to_owned() } else { origins.join(", ") };
         let zone = self.time_zone.iana_name().unwrap_or("fixed");
         writeln!(f, "judgement-ledger {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "  listen           {}, plain text", self.listen)?;
+        writeln!(f, "{}", self.face)?;
         match self.admin_listen() {
             AdminListen::Off => writeln!(f, "  probes           off")?,
             AdminListen::At(address) => writeln!(f, "  probes           {address}")?,
@@ -348,7 +323,6 @@ impl fmt::Display for ServeFlags {
         writeln!(f, "  data             {}", path(&self.data))?;
         writeln!(f, "  time zone        {zone}")?;
         writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
-        writeln!(f, "  token key file   {}", path(&self.token_key_file))?;
         let beside = || self.master_key_file.as_ref().map(|it| SignerOptions::beside(it).directory);
         writeln!(f, "  signer           {}", path(&self.signer_dir.clone().or_else(beside)))?;
         writeln!(
@@ -425,10 +399,10 @@ mod tests {
     #[test]
     fn a_server_beyond_this_machine_is_refused_unless_it_is_asked_for() {
         let open = flags(&["--dev", "--listen", "0.0.0.0:50051"]).unwrap();
-        assert_eq!(check(&open).unwrap_err().exit_code(), 2);
+        assert_eq!(open.face.check().unwrap_err().exit_code(), 2);
         let asked = flags(&["--dev", "--listen", "0.0.0.0:50051", "--insecure"]).unwrap();
-        assert!(check(&asked).is_ok());
-        assert!(check(&flags(&["--dev", "--listen", "[::1]:50051"]).unwrap()).is_ok());
+        assert!(asked.face.check().is_ok());
+        assert!(flags(&["--dev", "--listen", "[::1]:50051"]).unwrap().face.check().is_ok());
     }
 
     #[test]
@@ -465,9 +439,7 @@ mod tests {
     fn flags_are_checked_when_they_are_read() {
         assert!(flags(&["--dev", "--segment-mib", "1"]).is_err());
         assert!(flags(&["--dev", "--listen", "127.0.0.1"]).is_err());
-        assert!(
-            flags(&["--dev", "--listen", "localhost:50051"]).unwrap().listen.ip().is_loopback()
-        );
+        assert!(flags(&["--dev", "--listen", "localhost:50051"]).is_ok());
         assert!(flags(&["--dev", "--time-zone", "Mars/Olympus"]).is_err());
         assert!(flags(&["--dev", "--log", "judgement_ledger=loud"]).is_err());
         assert!(flags(&["--dev", "--allow-origin", "https://a.example/page"]).is_err());
@@ -480,11 +452,13 @@ mod tests {
             flags(&["--dev"]).unwrap().to_string(),
             "judgement-ledger 0.1.0
   listen           127.0.0.1:50051, plain text
+  token key file   made to throw away
+  calls a second   1000 of one caller
+  connections      10000 at most
   probes           127.0.0.1:0
   data             made to throw away
   time zone        UTC
   master key file  made to throw away
-  token key file   made to throw away
   signer           made to throw away
   origin           of the ledger's id
   witnesses        none

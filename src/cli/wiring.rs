@@ -4,7 +4,6 @@
 use std::{
     fs,
     io::{self, Write as _},
-    net::{SocketAddr, ToSocketAddrs as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,29 +11,33 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
     demo::DemonstrationClock,
     engine::{Engine, EngineError, EngineOptions},
+    face::{self, Believed, Listen, Place},
     failure::Failure,
     output,
     probes::Probes,
+    reload,
     signing::SignerOptions,
 };
 use crate::{
     judgement::{OrganisationId, Role, Text},
     ledger::{self, Reading, Stop, system_clock},
-    rpc::{self, Credentials, Identity, Limits, Reflection, ServeOptions},
+    rpc::{self, Credentials, Identity, Limits, Listener, Reflection, ServeOptions, TlsFiles},
     vault::system_entropy,
 };
 
 /// What a server is started with.
 pub(super) struct Setup {
-    /// Where it listens; port 0 takes any that is free.
-    pub(super) listen: SocketAddr,
+    /// Where it listens.
+    pub(super) listen: Listen,
+    /// What it speaks there, if not plain text.
+    pub(super) tls: Option<TlsFiles>,
     /// The directory that it may write to; it is there, and this process's alone.
     pub(super) data: PathBuf,
     /// What time it is.
@@ -74,8 +77,8 @@ pub(super) enum Keys {
     Files {
         /// The key that wraps the keys of texts.
         master: PathBuf,
-        /// The key that credentials are checked with.
-        token: PathBuf,
+        /// Whose credentials are believed.
+        believed: Believed,
     },
     /// Beside the data directory, made where they are not there: a ledger to look at, whose keys need
     /// no place of their own.
@@ -116,7 +119,7 @@ pub(super) type Mint = Box<dyn Fn(&Login) -> Result<String, Failure> + Send + Sy
 /// A server that runs.
 pub(super) struct Running {
     /// Where it listens.
-    pub(super) address: SocketAddr,
+    pub(super) place: Place,
     /// Makes credentials for it.
     pub(super) mint: Mint,
     /// Cancelled to stop it: calls under way are finished, then it ends.
@@ -148,8 +151,9 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let binding = |source: io::Error| Failure::start("listen", source);
     let (clock, now) = clocks(&setup.clock);
     let credentials = Arc::new(credentials(&setup)?);
-    let listener = TcpListener::bind(setup.listen).await.map_err(binding)?;
-    let address = listener.local_addr().map_err(binding)?;
+    let tls = setup.tls.map(face::speak).transpose()?;
+    let bound = face::bind(&setup.listen, tls.is_some()).await;
+    let (listener, place) = bound.map_err(binding)?;
     let options = EngineOptions {
         signer: setup.signer.unwrap_or_else(|| setup.keys.signer(&setup.data)),
         master_key: setup.keys.master(&setup.data),
@@ -173,6 +177,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     probes.open(engine.ledger().vitals());
     let serving = ServeOptions {
         credentials: Arc::clone(&credentials),
+        tls,
         now: Arc::clone(&now),
         origins: setup.allow_origins,
         reflection: Reflection::Offered,
@@ -181,12 +186,12 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let stop = CancellationToken::new();
     let ended = tokio::spawn(run(listener, engine, serving, stop.clone()));
     let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
-    Ok(Running { address, mint, stop, ended })
+    Ok(Running { place, mint, stop, ended })
 }
 
 /// Serves until told to stop, or until the ledger stops by itself.
 async fn run(
-    listener: TcpListener,
+    listener: Listener,
     engine: Engine,
     options: ServeOptions,
     stop: CancellationToken,
@@ -201,7 +206,11 @@ async fn run(
             }
         }
     };
-    let served = rpc::serve(listener, engine.ledger().clone(), options, told).await;
+    let keeping_new = reload::keep_new(Arc::clone(&options.credentials), options.tls.clone());
+    let served = tokio::select! {
+        served = rpc::serve(listener, engine.ledger().clone(), options, told) => served,
+        never = keeping_new => match never {},
+    };
     stop.cancel();
     let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
     match why {
@@ -213,13 +222,6 @@ async fn run(
 }
 
 const MIB: u64 = 1 << 20;
-
-/// The first address that a name has.
-pub(super) fn address(given: &str) -> Result<SocketAddr, String> {
-    let wanted = "say HOST:PORT, such as 127.0.0.1:50051";
-    let mut found = given.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
-    found.next().ok_or_else(|| wanted.to_owned())
-}
 
 /// The ledger's clock, and the time against which credentials expire.
 fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
@@ -240,16 +242,16 @@ fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
     }
 }
 
-/// The key that credentials are checked with.
+/// The credentials that are believed.
 fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
     match &setup.keys {
-        Keys::Files { token, .. } => credentials_in(token),
+        Keys::Files { believed, .. } => face::credentials(believed),
         Keys::Beside => {
             let path = token_key(&setup.data);
             if !path.exists() {
                 make_key(&path)?;
             }
-            credentials_in(&path)
+            face::credentials(&Believed::Development(path))
         }
     }
 }
@@ -279,18 +281,13 @@ fn make_key(path: &Path) -> Result<(), Failure> {
     options.open(path).and_then(|mut file| file.write_all(key.as_ref())).map_err(failed)
 }
 
-fn credentials_in(path: &Path) -> Result<Credentials, Failure> {
-    let failed = |source| Failure::File { doing: "read the key", path: path.to_owned(), source };
-    let key = Zeroizing::new(fs::read(path).map_err(failed)?);
-    Credentials::new(&key).map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
-}
-
 /// Makes a credential with the key in `key_file`.
 ///
 /// # Errors
 /// If the file holds no key, or nobody may bear such a credential.
 pub(super) fn mint(login: &Login, key_file: &Path) -> Result<String, Failure> {
-    mint_with(&credentials_in(key_file)?, login, Timestamp::now())
+    let credentials = face::credentials(&Believed::Development(key_file.to_owned()))?;
+    mint_with(&credentials, login, Timestamp::now())
 }
 
 fn mint_with(credentials: &Credentials, login: &Login, now: Timestamp) -> Result<String, Failure> {

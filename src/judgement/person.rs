@@ -61,6 +61,22 @@ impl Role {
         }
     }
 
+    /// Whether it causes events. (Spec §6)
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        match self {
+            Self::Inspector
+            | Self::LeadInspector
+            | Self::Moderator
+            | Self::Signatory
+            | Self::Publisher
+            | Self::RecordsOfficer
+            | Self::FrameworkAdmin
+            | Self::Service => true,
+            Self::Auditor | Self::Consumer => false,
+        }
+    }
+
     /// The role that is written so.
     #[must_use]
     pub fn parse(written: &str) -> Option<Self> {

@@ -272,4 +272,4 @@ fn ended() -> io::Error {
 
 #[cfg(test)]
 #[expect(clippy::shadow_unrelated, reason = "a ledger is opened again under its old name")]
-pub(super) mod tests;
+mod tests;

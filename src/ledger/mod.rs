@@ -33,6 +33,8 @@ mod filing;
 mod fold;
 mod follower;
 mod found;
+#[cfg(test)]
+mod ground;
 mod mark;
 mod moment;
 mod notary;

@@ -8,8 +8,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Identity,
+    audit::Ends,
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
+    doorway::Peer,
     publication::{self, Scores},
     reads::{self, KeptGrades},
     redactions,
@@ -269,7 +271,8 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::GetFeedRequest>,
     ) -> Result<Response<Scores>, Status> {
         let identity = Identity::of(&request)?;
-        let ends = (self.patience, self.draining.clone());
+        let peer = request.extensions().get::<Peer>().cloned();
+        let ends = Ends { patience: self.patience, cancel: self.draining.clone(), peer };
         let asked = request.into_inner();
         publication::get_feed(&self.ledger, &identity, asked, ends).await.map(Response::new)
     }

@@ -22,6 +22,7 @@ use super::{
     accesses,
     asked::Asked,
     caller::Identity,
+    doorway::Peer,
     page_token::Paging,
     reads::{self, known_at},
     served::AuditService,
@@ -67,10 +68,19 @@ pub(super) struct Reader {
     pub(super) feed: Feed,
     /// How long the stream goes on.
     pub(super) until: Until,
-    /// How long it may take nothing.
+    /// When the stream ends otherwise.
+    pub(super) ends: Ends,
+}
+
+/// When a stream ends before its reader has all it wants.
+pub(super) struct Ends {
+    /// How long the reader may take nothing.
     pub(super) patience: Duration,
     /// Cancelled when the server goes down.
     pub(super) cancel: CancellationToken,
+    /// What the reader's connection is told of, if it can be: who does not even take the end of its
+    /// stream is cut off from there.
+    pub(super) peer: Option<Peer>,
 }
 
 /// Begins a stream: a task that reads pages by `read`, and what it fills, from which the transport
@@ -80,7 +90,7 @@ where
     R: Fn(Position) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
-    let Reader { feed, until, patience, cancel } = reader;
+    let Reader { feed, until, ends: Ends { patience, cancel, peer } } = reader;
     let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
     let after = feed.after();
@@ -88,6 +98,8 @@ where
     let outlet = Outlet::new(bundles, patience, cancel, after, counted);
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
     let opener = ledger.clone();
+    let gone = CancellationToken::new();
+    let readout = Readout::new(queue, ended, gone.clone().drop_guard());
     // The task belongs to the readout: when the transport drops that, the queue is closed and the
     // task ends.
     let filling = async move {
@@ -95,9 +107,11 @@ where
         let outcome = pump.run(read, &open).await;
         // Where nobody is left to hear it, the outcome does not matter.
         drop(end.send(outcome));
+        let _unread = peer.map(|peer| peer.unread.answer());
+        gone.cancelled().await;
     };
     tokio::spawn(filling.in_current_span());
-    Readout::new(queue, ended)
+    readout
 }
 
 #[tonic::async_trait]
@@ -128,6 +142,7 @@ impl AuditService for AuditApi {
     ) -> Result<Response<Readout>, Status> {
         let who = Identity::of(&request)?;
         Sight::of(&who).must_be_all("record streams")?;
+        let peer = request.extensions().get::<Peer>().cloned();
         let request = request.into_inner();
         let mut asked = Asked::default();
         let named = |name: &str| self.ledger.persons_named(name);
@@ -140,13 +155,13 @@ impl AuditService for AuditApi {
         accesses::note(&self.ledger, &who, (AccessKind::Stream, None), begin_after).await;
         let feed = Feed::new(wanted, Position::new(request.after_position));
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
-        let (patience, cancel) = (self.patience, self.cancel.clone());
+        let ends = Ends { patience: self.patience, cancel: self.cancel.clone(), peer };
         let ledger = self.ledger.clone();
         let read = move |after| {
             let ledger = ledger.clone();
             async move { ledger.records(after, STREAM_PAGE).await }
         };
-        let reader = Reader { feed, until, patience, cancel };
+        let reader = Reader { feed, until, ends };
         Ok(Response::new(begin(&self.ledger, reader, read)))
     }
 }

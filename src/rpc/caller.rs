@@ -1,13 +1,19 @@
 //! Who calls: taken from the credential, never from the request. (Spec §2)
+//!
+//! A credential names the caller; without one, the client certificate does, if it names somebody.
+//! Where both are there they must be of one organisation, so that a credential that was stolen from
+//! one is of no use to another.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, header::AUTHORIZATION};
 use jiff::Timestamp;
 use tonic::{Status, body::Body};
 
 use super::{
-    credential::{CredentialError, Credentials},
+    certificate::ClientCertificate,
+    credential::{CredentialError, Credentials, LOGIN_BYTES_MAX},
+    doorway::Peer,
     layers::{Answer, Around, CalledBy, Inner, answered, is_plain},
     status::{self, Problem, Reason},
 };
@@ -25,6 +31,29 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Who this is, if there can be such a login.
+    ///
+    /// # Errors
+    /// [`CredentialError`]: there cannot, and why.
+    pub(crate) fn checked(
+        login: &str,
+        organisation: OrganisationId,
+        roles: Vec<Role>,
+    ) -> Result<Self, CredentialError> {
+        let fits = (1..=LOGIN_BYTES_MAX).contains(&login.len());
+        let login = Text::parse(login).ok().filter(|_| fits).ok_or(CredentialError::BadLogin)?;
+        if roles.is_empty() {
+            return Err(CredentialError::NoRole);
+        }
+        if roles.contains(&Role::Service) {
+            return Err(CredentialError::BadRole);
+        }
+        if roles.contains(&Role::Auditor) && roles.iter().copied().any(Role::writes) {
+            return Err(CredentialError::AuditorWrites);
+        }
+        Ok(Self { login, organisation, roles })
+    }
+
     /// Who makes this call.
     ///
     /// # Errors
@@ -40,8 +69,17 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Finds the person behind an identity, if the ledger's directory knows one.
 pub(crate) type Find = Arc<dyn Fn(&Identity) -> Option<PersonId> + Send + Sync>;
 
+/// When to come back for keys of an issuer that could not be had.
+const KEYS_RETRY: Duration = Duration::from_secs(1);
+
 /// The services that answer anybody: whether the server is up, and what it offers.
 const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// Whether a path is answered to anybody: such a service, or a file, which is open to everybody or
+/// refused.
+pub(super) fn is_open(path: &str) -> bool {
+    is_plain(path) || OPEN.iter().any(|service| path.starts_with(service))
+}
 
 /// Lets only those pass who bear a credential, and tells the services who they are.
 #[derive(Clone)]
@@ -51,21 +89,73 @@ pub(crate) struct Authenticate {
     pub(crate) find: Find,
 }
 
+/// Why nobody is known to call.
+enum Unknown {
+    /// For good: this is the answer.
+    Refused(Status),
+    /// The issuer of this token may have a new key: another look tells.
+    Stale(String),
+}
+
 impl Authenticate {
-    fn identity(&self, headers: &HeaderMap) -> Result<Arc<Identity>, Status> {
-        let mut all = headers.get_all(AUTHORIZATION).iter();
-        let header = all.next().ok_or_else(status::no_credential)?;
-        // Of two, another hop may have checked the other one.
-        if all.next().is_some() {
-            return Err(invalid("there is more than one authorization header"));
-        }
-        let header = header.to_str().map_err(|_| invalid("the authorization is not ASCII"))?;
-        let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(invalid("the authorization must be: Bearer <token>"));
-        }
-        self.credentials.verify(token.trim(), (self.now)()).map_err(|error| refused(&error))
+    fn identity(
+        &self,
+        headers: &HeaderMap,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Identity>, Unknown> {
+        let Some(token) = token(headers).map_err(Unknown::Refused)? else {
+            let named = certificate.and_then(|it| it.identity.clone()).map(Arc::new);
+            return named.ok_or_else(|| Unknown::Refused(status::no_credential()));
+        };
+        let found = self.bearer(token, certificate);
+        found.map_err(|error| match error {
+            CredentialError::KeyUnknown => Unknown::Stale(token.to_owned()),
+            error => Unknown::Refused(refused(&error)),
+        })
     }
+
+    fn bearer(
+        &self,
+        token: &str,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Arc<Identity>, CredentialError> {
+        let fingerprint = certificate.map(|it| &it.fingerprint);
+        let identity = self.credentials.verify_over(token, (self.now)(), fingerprint)?;
+        let connected = certificate.and_then(|it| it.organisation.as_ref());
+        if connected.is_some_and(|organisation| *organisation != identity.organisation) {
+            return Err(CredentialError::OtherOrganisation);
+        }
+        Ok(identity)
+    }
+
+    /// The answer to a token whose issuer may have a new key: none, or to come back with it.
+    fn once_more(&self, token: String, certificate: Option<Arc<ClientCertificate>>) -> Answer {
+        let again = self.clone();
+        Box::pin(async move {
+            again.credentials.look_again(&token).await;
+            let error = match again.bearer(&token, certificate.as_deref()) {
+                Ok(_) => CredentialError::Unchecked,
+                Err(error) => error,
+            };
+            Ok(refused(&error).into_http())
+        })
+    }
+}
+
+/// The token that a call bears, if it bears one.
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Status> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = all.next() else { return Ok(None) };
+    // Of two, another hop may have checked the other one.
+    if all.next().is_some() {
+        return Err(invalid("there is more than one authorization header"));
+    }
+    let header = header.to_str().map_err(|_| invalid("the authorization is not ASCII"))?;
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(invalid("the authorization must be: Bearer <token>"));
+    }
+    Ok(Some(token.trim()))
 }
 
 fn invalid(message: &str) -> Status {
@@ -73,34 +163,42 @@ fn invalid(message: &str) -> Status {
 }
 
 fn refused(error: &CredentialError) -> Status {
-    let reason = match error {
-        CredentialError::Expired => Reason::CredentialExpired,
-        CredentialError::KeyTooShort { .. }
+    let problem = |reason| Problem::new(reason, error.to_string());
+    match error {
+        CredentialError::Expired => problem(Reason::CredentialExpired),
+        CredentialError::Unchecked => problem(Reason::CredentialUnchecked).retry_after(KEYS_RETRY),
+        CredentialError::BadKey { .. }
         | CredentialError::TooLong { .. }
         | CredentialError::NotOurs
+        | CredentialError::KeyUnknown
         | CredentialError::NotYet
+        | CredentialError::BoundElsewhere
+        | CredentialError::OtherOrganisation
         | CredentialError::BadLogin
         | CredentialError::BadOrganisation
+        | CredentialError::NotItsOrganisation
         | CredentialError::BadRole
         | CredentialError::NoRole
-        | CredentialError::AuditorWrites => Reason::CredentialInvalid,
-    };
-    Problem::new(reason, error.to_string()).status()
+        | CredentialError::AuditorWrites => problem(Reason::CredentialInvalid),
+    }
+    .status()
 }
 
 impl Around for Authenticate {
     fn answer<S: Inner>(&self, inner: &mut S, mut request: Request<Body>) -> Answer {
         // Of files some are open to everybody: who asks for one is told apart, not turned away.
         let file = is_plain(request.uri().path());
-        let open = OPEN.iter().any(|service| request.uri().path().starts_with(service));
-        if !open {
-            match self.identity(request.headers()) {
+        if file || !is_open(request.uri().path()) {
+            let certificate =
+                request.extensions().get::<Peer>().and_then(|it| it.certificate.clone());
+            match self.identity(request.headers(), certificate.as_deref()) {
                 Ok(identity) => {
                     note(&request, (self.find)(&identity));
                     request.extensions_mut().insert(identity);
                 }
                 Err(_) if file => {}
-                Err(refusal) => return answered(refusal),
+                Err(Unknown::Refused(refusal)) => return answered(refusal),
+                Err(Unknown::Stale(token)) => return self.once_more(token, certificate),
             }
         }
         Box::pin(inner.call(request))
@@ -116,8 +214,6 @@ fn note(request: &Request<Body>, person: Option<PersonId>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tonic_types::StatusExt;
 
     use super::*;
@@ -143,15 +239,22 @@ mod tests {
         check().credentials.mint(&auditor(), Timestamp::UNIX_EPOCH, lifetime).unwrap()
     }
 
-    fn identify(headers: &[&str]) -> Result<Identity, (tonic::Code, String)> {
+    fn identify_over(
+        headers: &[&str],
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Identity, (tonic::Code, String)> {
         let mut map = HeaderMap::new();
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        check()
-            .identity(&map)
-            .map(Arc::unwrap_or_clone)
-            .map_err(|status| (status.code(), status.get_details_error_info().unwrap().reason))
+        check().identity(&map, certificate).map(Arc::unwrap_or_clone).map_err(|unknown| {
+            let Unknown::Refused(status) = unknown else { panic!("its key is known") };
+            (status.code(), status.get_details_error_info().unwrap().reason)
+        })
+    }
+
+    fn identify(headers: &[&str]) -> Result<Identity, (tonic::Code, String)> {
+        identify_over(headers, None)
     }
 
     #[test]

@@ -1,82 +1,83 @@
 //! Credentials: signed statements of who a login is, for which organisation, in which roles.
 //!
-//! A credential is a JWT (RFC 7519) signed with HMAC-SHA-256 under a key that the server and
-//! whoever mints for it share. The algorithm is pinned, never taken from the token; issuer and
-//! audience are fixed; expiry is required and checked against the clock that is passed in.
+//! A credential is a JWT (RFC 7519) of an [issuer] whose tokens are taken, signed under one of
+//! its [keys]: with EdDSA, ES256 or RS256, whichever that key is for. Issuer, audience and expiry are
+//! required; times are held against the clock that is passed in. What the [claims] say of the bearer
+//! is mapped as the operator wants. A token that is bound to a client certificate (RFC 8705) is taken
+//! over a connection with that certificate alone.
+//!
+//! Refused, whatever else it says: a token of more than 8 KiB, a name that stands twice among its
+//! claims, a header that brings a key along or points to one (`jwk`, `jku`, `x5c`, `x5u`), and one that
+//! calls anything critical (RFC 7515 §4.1.11), since nothing beyond the RFC is understood here.
+
+mod claims;
+mod development;
+mod issuer;
+mod keys;
+mod source;
 
 use std::{
     fmt,
     num::NonZeroUsize,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
+use jsonwebtoken::{Header, TokenData, Validation, dangerous};
 use lru::LruCache;
-use serde::{Deserialize, Serialize};
 
-use super::caller::Identity;
-use crate::{
-    judgement::{OrganisationId, Role, Text},
-    merkle::{Hash, sha256},
-};
+use super::{caller::Identity, certificate::Fingerprint};
+use crate::merkle::{Hash, sha256};
+use claims::Claims;
+use development::Mint;
+use issuer::Issuer;
+use keys::{Key, KeySet};
+use source::Source;
 
-/// Who issues credentials, and for whom: fixed, so that no other service's token is taken.
-const ISSUER: &str = "judgement-ledger";
-
-/// How far two clocks may differ.
-const LEEWAY_S: i64 = 30;
+pub use issuer::IssuersError;
+pub use keys::BadKeys;
+pub use source::SourceError;
 
 /// The longest credential. Headers of 16 KiB are taken; half of that is plenty for two names and
 /// nine roles.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// The longest login, in bytes.
-const LOGIN_BYTES_MAX: usize = 200;
-
-/// The shortest key: as long as the hash (RFC 7518 §3.2).
-const KEY_BYTES_MIN: usize = 32;
+pub(super) const LOGIN_BYTES_MAX: usize = 200;
 
 /// How many credentials are remembered as checked: as many callers may take turns.
 const CHECKED_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
-/// Mints and checks credentials under one key, held in memory.
+/// Checks credentials, and makes them for development.
 pub struct Credentials {
-    minting: EncodingKey,
-    checking: DecodingKey,
-    rules: Validation,
+    issuers: Vec<Issuer>,
+    mint: Option<Mint>,
     /// Credentials whose signature was found to be good, by their SHA-256: a caller sends the same
-    /// one with every call, and checking it costs more than most reads.
+    /// one with every call, and checking it costs more than most reads. Held for a look.
     checked: Mutex<LruCache<Hash, Arc<Checked>>>,
 }
 
-/// What a credential says that was signed by us. Whether it is valid is a question of the moment.
+/// What a credential says that an issuer of ours signed. Whether it is valid is a question of the
+/// moment and of the connection.
 struct Checked {
     identity: Result<Arc<Identity>, CredentialError>,
     exp: i64,
     nbf: Option<i64>,
-}
-
-/// What a credential says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    org: String,
-    roles: Vec<String>,
-    exp: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<i64>,
+    leeway_s: i64,
+    bound_to: Option<Fingerprint>,
+    /// Among which keys the one was that signed it, and whose they are.
+    keys: Arc<KeySet>,
+    source: Arc<Source>,
 }
 
 /// Why a credential is not taken. Tells its bearer what to mend, and nobody what the key is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The key cannot be used.
-    #[error("the key has {bytes} bytes; at least {KEY_BYTES_MIN} are needed")]
-    KeyTooShort {
+    #[error("the key has {bytes} bytes; exactly 32 are needed")]
+    BadKey {
         /// How many it has.
         bytes: usize,
     },
@@ -89,18 +90,33 @@ pub enum CredentialError {
     /// It is no token, is signed otherwise or by somebody else, or is for another service.
     #[error("the credential is not one of this ledger's")]
     NotOurs,
+    /// Its issuer has no key of that name, as far as is known.
+    #[error("the credential names a key that its issuer does not have")]
+    KeyUnknown,
+    /// The issuer's keys cannot be had, so that nothing can be said of it.
+    #[error("the keys of the credential's issuer cannot be had: come back")]
+    Unchecked,
     /// Its time is over.
     #[error("the credential has expired")]
     Expired,
     /// Its time has not come.
     #[error("the credential is not valid yet")]
     NotYet,
+    /// It is bound to a client certificate that this connection does not have.
+    #[error("the credential is bound to another client certificate")]
+    BoundElsewhere,
+    /// It comes over a connection whose certificate is another organisation's.
+    #[error("the credential is of another organisation than the client certificate")]
+    OtherOrganisation,
     /// It names no login.
-    #[error("the credential's sub must be a login of 1 to {LOGIN_BYTES_MAX} bytes")]
+    #[error("the credential must name a login of 1 to {LOGIN_BYTES_MAX} bytes")]
     BadLogin,
     /// It names no organisation.
-    #[error("the credential's org must be an organisation's id")]
+    #[error("the credential must name an organisation by its id")]
     BadOrganisation,
+    /// Its issuer does not speak for the organisation.
+    #[error("the credential names an organisation for which its issuer does not speak")]
+    NotItsOrganisation,
     /// It gives a role that nobody has.
     #[error("the credential's roles must be among those that logins have")]
     BadRole,
@@ -113,129 +129,157 @@ pub enum CredentialError {
 }
 
 impl Credentials {
-    /// Credentials under `key`: secret bytes, at least 32 of them.
+    /// Credentials for development, under a seed of 32 secret bytes.
     ///
     /// # Errors
-    /// [`CredentialError::KeyTooShort`].
-    pub fn new(key: &[u8]) -> Result<Self, CredentialError> {
-        if key.len() < KEY_BYTES_MIN {
-            return Err(CredentialError::KeyTooShort { bytes: key.len() });
-        }
-        let mut rules = Validation::new(Algorithm::HS256);
-        rules.set_issuer(&[ISSUER]);
-        rules.set_audience(&[ISSUER]);
-        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // The library reads the system's clock; times are checked below, against ours.
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        let (minting, checking) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
-        Ok(Self { minting, checking, rules, checked: Mutex::new(LruCache::new(CHECKED_MAX)) })
+    /// [`CredentialError::BadKey`].
+    pub fn new(seed: &[u8]) -> Result<Self, CredentialError> {
+        let (mint, issuer) = development::under(seed)?;
+        Ok(Self { mint: Some(mint), ..Self::of(vec![issuer]) })
     }
 
-    /// A credential for `identity` that expires after `lifetime`.
+    /// Credentials of the issuers that a file names, whose form [`IssuersError`]'s module describes.
+    /// Paths in it are relative to `folder`.
     ///
     /// # Errors
-    /// [`CredentialError`] if [`Credentials::verify`] would not take it.
+    /// [`IssuersError`].
+    pub fn of_issuers(document: &[u8], folder: &Path) -> Result<Self, IssuersError> {
+        issuer::read(document, folder).map(Self::of)
+    }
+
+    /// None: callers are known by their client certificates alone.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::of(Vec::new())
+    }
+
+    fn of(issuers: Vec<Issuer>) -> Self {
+        Self { issuers, mint: None, checked: Mutex::new(LruCache::new(CHECKED_MAX)) }
+    }
+
+    /// A credential for `identity` that expires after `lifetime`, for development.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if [`Credentials::verify`] would not take it, or if these are not for
+    /// development.
     pub fn mint(
         &self,
         identity: &Identity,
         now: Timestamp,
         lifetime: Duration,
     ) -> Result<String, CredentialError> {
-        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-        let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: ISSUER.to_owned(),
-            sub: identity.login.as_str().to_owned(),
-            org: identity.organisation.to_string(),
-            roles: identity.roles.iter().map(|role| role.as_str().to_owned()).collect(),
-            exp: now.as_second().saturating_add(seconds),
-            nbf: None,
-        };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.minting)
-            .map_err(|_| CredentialError::NotOurs)?;
+        let mint = self.mint.as_ref().ok_or(CredentialError::NotOurs)?;
+        let token = mint.token(identity, now, lifetime)?;
         self.verify(&token, now).map(|_| token)
     }
 
-    /// Who bears `token`, if it is valid at `now`.
+    /// Who bears `token`, if it is valid at `now` over a connection without a client certificate.
     ///
     /// # Errors
     /// [`CredentialError`] says what is wrong with it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, CredentialError> {
+        self.verify_over(token, now, None)
+    }
+
+    /// Who bears `token`, if it is valid at `now` over a connection with this client certificate.
+    pub(super) fn verify_over(
+        &self,
+        token: &str,
+        now: Timestamp,
+        certificate: Option<&Fingerprint>,
+    ) -> Result<Arc<Identity>, CredentialError> {
         let bytes = token.len();
         if bytes > TOKEN_BYTES_MAX {
             return Err(CredentialError::TooLong { bytes });
         }
         let checked = self.checked(token)?;
         let now = now.as_second();
-        if now >= checked.exp.saturating_add(LEEWAY_S) {
+        if now >= checked.exp.saturating_add(checked.leeway_s) {
             return Err(CredentialError::Expired);
         }
-        if checked.nbf.is_some_and(|from| now < from.saturating_sub(LEEWAY_S)) {
+        if checked.nbf.is_some_and(|from| now < from.saturating_sub(checked.leeway_s)) {
             return Err(CredentialError::NotYet);
         }
+        if checked.bound_to.as_ref().is_some_and(|bound| certificate != Some(bound)) {
+            return Err(CredentialError::BoundElsewhere);
+        }
         checked.identity.clone()
+    }
+
+    /// Reads the issuers' keys again where it is time. Blocks for some seconds at most.
+    pub fn refresh(&self) {
+        self.issuers.iter().for_each(|issuer| issuer.keys.refresh_if_due());
+    }
+
+    /// Looks once more for the keys of a token's issuer, as often as that may be.
+    pub(super) async fn look_again(&self, token: &str) {
+        let issuer = self.issuer(token).map(|(issuer, _)| Arc::clone(&issuer.keys));
+        if let Ok(keys) = issuer {
+            keys.look_again().await;
+        }
     }
 
     /// What `token` says, if it is one of ours.
     fn checked(&self, token: &str) -> Result<Arc<Checked>, CredentialError> {
         let key = sha256(&[token.as_bytes()]);
         let known = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(checked) = known().get(&key) {
+        // A key that was taken back counts no more, whatever was found under it before.
+        let holds =
+            |it: &&Arc<Checked>| it.source.current().is_some_and(|now| Arc::ptr_eq(&now, &it.keys));
+        if let Some(checked) = known().get(&key).filter(holds) {
             return Ok(Arc::clone(checked));
         }
-        let TokenData { header, claims }: TokenData<Claims> =
-            jsonwebtoken::decode(token, &self.checking, &self.rules)
-                .map_err(|_| CredentialError::NotOurs)?;
-        // What a token calls critical must be understood (RFC 7515 §4.1.11); we know nothing.
-        if header.crit.is_some() {
-            return Err(CredentialError::NotOurs);
-        }
-        let identity = identity(&claims).map(Arc::new);
-        let checked = Arc::new(Checked { identity, exp: claims.exp, nbf: claims.nbf });
+        let (issuer, header) = self.issuer(token)?;
+        let keys = issuer.keys.current().ok_or(CredentialError::Unchecked)?;
+        let found = keys.find(header.kid.as_deref()).ok_or(CredentialError::KeyUnknown)?;
+        let claims = signed(token, issuer, found)?;
+        let checked = Arc::new(Checked {
+            exp: claims.expiry().ok_or(CredentialError::NotOurs)?,
+            nbf: claims.not_before()?,
+            leeway_s: issuer.leeway_s,
+            bound_to: claims.bound_to()?,
+            identity: issuer.mapping.identity(&claims).map(Arc::new),
+            keys: Arc::clone(&keys),
+            source: Arc::clone(&issuer.keys),
+        });
         known().put(key, Arc::clone(&checked));
         Ok(checked)
     }
+
+    /// Who a token says issued it; nothing of it is proven yet.
+    fn issuer(&self, token: &str) -> Result<(&Issuer, Header), CredentialError> {
+        let TokenData { header, claims }: TokenData<Claims> =
+            dangerous::insecure_decode(token).map_err(|_| CredentialError::NotOurs)?;
+        let brings_a_key = header.jwk.is_some()
+            || header.jku.is_some()
+            || header.x5c.is_some()
+            || header.x5u.is_some();
+        if brings_a_key || header.crit.is_some() {
+            return Err(CredentialError::NotOurs);
+        }
+        let named = claims.issuer().ok_or(CredentialError::NotOurs)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
+        Ok((issuer.ok_or(CredentialError::NotOurs)?, header))
+    }
 }
 
-fn identity(claims: &Claims) -> Result<Identity, CredentialError> {
-    let fits = (1..=LOGIN_BYTES_MAX).contains(&claims.sub.len());
-    let login = Text::parse(claims.sub.as_str()).ok().filter(|_| fits);
-    let login = login.ok_or(CredentialError::BadLogin)?;
-    let organisation =
-        OrganisationId::parse(&claims.org).map_err(|_| CredentialError::BadOrganisation)?;
-    let mut roles = Vec::with_capacity(claims.roles.len());
-    for written in &claims.roles {
-        let role = Role::parse(written).filter(|role| *role != Role::Service);
-        roles.push(role.ok_or(CredentialError::BadRole)?);
-    }
-    if roles.is_empty() {
-        return Err(CredentialError::NoRole);
-    }
-    if roles.contains(&Role::Auditor) && roles.iter().copied().any(writes) {
-        return Err(CredentialError::AuditorWrites);
-    }
-    Ok(Identity { login, organisation, roles })
-}
-
-/// Whether a role causes events. (Spec §6)
-const fn writes(role: Role) -> bool {
-    match role {
-        Role::Inspector
-        | Role::LeadInspector
-        | Role::Moderator
-        | Role::Signatory
-        | Role::Publisher
-        | Role::RecordsOfficer
-        | Role::FrameworkAdmin
-        | Role::Service => true,
-        Role::Auditor | Role::Consumer => false,
-    }
+/// The claims that an issuer signed under a key, for us.
+fn signed(token: &str, issuer: &Issuer, key: &Key) -> Result<Claims, CredentialError> {
+    let mut rules = Validation::new(key.algorithm);
+    rules.set_issuer(&[&issuer.name]);
+    rules.set_audience(&[&issuer.audience]);
+    rules.set_required_spec_claims(&["exp", "iss", "aud"]);
+    // The library reads the system's clock; times are checked against ours.
+    rules.validate_exp = false;
+    rules.validate_nbf = false;
+    jsonwebtoken::decode(token, &key.checking, &rules)
+        .map(|TokenData { claims, .. }| claims)
+        .map_err(|_| CredentialError::NotOurs)
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(<key>)")
+        f.write_str("Credentials(<keys>)")
     }
 }
 

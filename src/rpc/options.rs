@@ -1,16 +1,18 @@
 //! How the server is to run, decided by whoever starts it.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Credentials, Now};
+use super::{Credentials, Now, tls::Tls};
 
 /// What the server needs beside a listener and a ledger.
 #[derive(Clone)]
 pub struct ServeOptions {
     /// Checks who calls.
     pub credentials: Arc<Credentials>,
+    /// What is spoken to who connects over TCP; plain text, if nothing.
+    pub tls: Option<Arc<Tls>>,
     /// The time against which credentials expire.
     pub now: Now,
     /// The web pages that may call from a browser, for example `https://ledger.example`; none
@@ -20,6 +22,21 @@ pub struct ServeOptions {
     pub reflection: Reflection,
     /// How much it takes at once, and for how long.
     pub limits: Limits,
+}
+
+impl ServeOptions {
+    /// In plain text, for programs on this machine that know the proto, with the usual limits.
+    #[must_use]
+    pub fn new(credentials: Arc<Credentials>, now: Now) -> Self {
+        Self {
+            credentials,
+            tls: None,
+            now,
+            origins: Vec::new(),
+            reflection: Reflection::Hidden,
+            limits: Limits::STANDARD,
+        }
+    }
 }
 
 /// Whether a server tells what services it has, to anybody who asks.
@@ -34,6 +51,11 @@ pub enum Reflection {
 /// How much the server takes at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Connections at once, and those that have not said anything yet; the next is closed.
+    pub connections_max: usize,
+    /// Calls of one caller in a second, and as many again saved up; none means no limit. The next is
+    /// answered `RESOURCE_EXHAUSTED`.
+    pub caller_calls_per_second: Option<NonZeroU32>,
     /// Unary calls at once, over all connections; the next is answered `RESOURCE_EXHAUSTED`.
     pub calls_max: usize,
     /// Streams at once, over all connections.
@@ -52,6 +74,9 @@ pub struct Limits {
 
 impl Limits {
     /// What suits most servers:
+    /// - 10,000 connections: some 25 KiB each, and what their calls hold.
+    /// - 1,000 calls a second of one caller: ten times what a person's programs do; imports take
+    ///   streams, of which one is one call.
     /// - 1,024 calls: four load generators of 256 callers each, at 64 KiB of window a call.
     /// - 512 streams, each of which holds up to 256 commands or 16 records.
     /// - 30 s of patience: a reader that is merely slow takes something in this time.
@@ -59,6 +84,8 @@ impl Limits {
     /// - 5 s until connections are refused: two probes of a load balancer.
     /// - 25 s to drain: less than the 30 s after which process managers kill.
     pub const STANDARD: Self = Self {
+        connections_max: 10_000,
+        caller_calls_per_second: NonZeroU32::new(1_000),
         calls_max: 1_024,
         streams_max: 512,
         reader_patience: Duration::from_secs(30),

@@ -2,11 +2,9 @@
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use futures_util::StreamExt as _;
 use http::{HeaderName, HeaderValue, Method, header};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
     sync::watch,
 };
 use tokio_stream::Stream;
@@ -15,7 +13,7 @@ use tonic::{
     codec::CompressionEncoding,
     server::NamedService,
     service::Routes,
-    transport::server::{Connected, Server, TcpIncoming},
+    transport::server::{Connected, Server},
 };
 use tonic_health::{
     ServingStatus,
@@ -29,10 +27,11 @@ use super::{
     assessments::AssessmentApi,
     audit::AuditApi,
     caller::{Authenticate, Find},
+    doorway::{Doorway, Listener},
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
-    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Surround, Web},
+    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Rate, Surround, Web},
     reads::KeptGrades,
     reports::ReportApi,
     served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
@@ -79,9 +78,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// having told the client; a stream that is still read may go on.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(30);
 
-/// How long after an error another connection is accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// How long a browser may remember what CORS allows.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -112,14 +108,14 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`]; nothing is lost by any, since whatever was answered is durable.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     ledger: Ledger,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let incoming =
-        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(PING_INTERVAL));
-    serve_connections(incoming.then(after_a_pause), ledger, options, shutdown).await
+    let (tls, connections_max) = (options.tls.clone(), options.limits.connections_max);
+    let incoming = Doorway::open(listener.into(), tls, connections_max);
+    serve_connections(incoming, ledger, options, shutdown).await
 }
 
 /// As [`serve`], on connections that come from anywhere: a simulated network, for one.
@@ -300,7 +296,8 @@ impl Serving<'_> {
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
-            .layer(Surround(authenticate));
+            .layer(Surround(authenticate))
+            .layer(Surround(Rate::new(limits.caller_calls_per_second)));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => Ok(served?),
@@ -308,16 +305,6 @@ impl Serving<'_> {
             never = ledger_turns => match never {},
         }
     }
-}
-
-/// Passes on a connection at once, and an error after a pause: where there is no descriptor for
-/// another connection, asking again at once would take a processor to itself.
-async fn after_a_pause<C>(accepted: io::Result<C>) -> io::Result<C> {
-    if let Err(error) = &accepted {
-        tracing::warn!(%error, "a connection cannot be accepted");
-        tokio::time::sleep(ACCEPT_PAUSE).await;
-    }
-    accepted
 }
 
 /// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.

@@ -160,6 +160,13 @@ pub(crate) fn too_many_calls() -> Status {
     Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
 }
 
+/// One caller calls too often; when it may again.
+pub(crate) fn too_frequent(again_in: Duration) -> Status {
+    let message = "you call more often than one caller may: slow down, or send many commands in one \
+                   batch or stream";
+    Problem::new(Reason::TooFrequent, message).retry_after(again_in).status()
+}
+
 /// The deadline of a call passed.
 pub(crate) fn deadline_exceeded() -> Status {
     let message = "the deadline passed; a command may have been recorded all the same: send it \

@@ -202,7 +202,7 @@ pub fn expression(bytes: &[u8]) {
 /// A credential under a key that nobody knows is not taken, however it is written.
 pub fn credential(bytes: &[u8]) {
     let Ok(token) = std::str::from_utf8(bytes) else { return };
-    let credentials = Credentials::new(b"thirty-two bytes and nobody knows").unwrap();
+    let credentials = Credentials::new(b"thirty-two bytes nobody may know").unwrap();
     let at = jiff::Timestamp::from_second(1_162_339_200).unwrap();
     assert!(credentials.verify(token, at).is_err(), "{token}");
 }

@@ -14,7 +14,7 @@ use judgement_ledger::{
         command::Order, framework_service_client::FrameworkServiceClient,
     },
     record::{built_in, read_snapshot, snapshot_of},
-    rpc::{Credentials, Identity, Limits, Now, Reflection, ServeError, ServeOptions, serve},
+    rpc::{Credentials, Identity, Limits, Now, ServeError, ServeOptions, serve},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{SnapshotCodec, Views, ViewsOptions},
 };
@@ -30,7 +30,8 @@ use tonic_types::StatusExt;
 use uuid::Uuid;
 
 const NAME: &str = "subjects/leicester-city/assessments/apa-2006";
-const LIMITS: Limits = Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD };
+const LIMITS: Limits =
+    Limits { drain_delay: Duration::ZERO, caller_calls_per_second: None, ..Limits::STANDARD };
 
 /// A server on a ledger of its own, on 9 October 2006.
 struct Face {
@@ -76,13 +77,8 @@ impl Face {
         tokio::spawn(sequencer.run());
         let credentials = Arc::new(Credentials::new(&[7; 32]).unwrap());
         let clock: Now = Arc::new(now);
-        let options = ServeOptions {
-            credentials: Arc::clone(&credentials),
-            now: clock,
-            origins: vec![],
-            reflection: Reflection::Hidden,
-            limits: LIMITS,
-        };
+        let options =
+            ServeOptions { limits: LIMITS, ..ServeOptions::new(Arc::clone(&credentials), clock) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

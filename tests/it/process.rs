@@ -75,6 +75,8 @@ impl Home {
             .args(words)
             .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4", "--log", "warn"])
             .args(["--admin-listen", "off"])
+            // One caller plays many.
+            .args(["--caller-rate", "0"])
             .arg("--data")
             .arg(self.data())
             .arg("--master-key-file")

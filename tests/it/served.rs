@@ -112,7 +112,11 @@ impl Ground {
             _directory: None,
             hands: Hands::at("2006-10-01T08:00:00Z"),
             segment_bytes: 1 << 20,
-            limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+            limits: Limits {
+                drain_delay: Duration::ZERO,
+                caller_calls_per_second: None,
+                ..Limits::STANDARD
+            },
             witnesses: Vec::new(),
         }
     }
@@ -266,12 +270,11 @@ impl Served {
         let engine = Engine::open(options, &|_, _| {}).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let credentials = Arc::new(Credentials::new(&KEY).unwrap());
         let options = ServeOptions {
-            credentials: Arc::new(Credentials::new(&KEY).unwrap()),
-            now: Arc::new(move || walls.now()),
-            origins: Vec::new(),
             reflection: Reflection::Offered,
             limits: ground.limits,
+            ..ServeOptions::new(credentials, Arc::new(move || walls.now()))
         };
         let vitals = engine.ledger().vitals();
         let (shutdown, told) = oneshot::channel();

@@ -23,6 +23,7 @@ use tonic::transport::Channel;
 use super::{
     assessment,
     client::{Client, Token, dial},
+    face::Listen,
     failure::Failure,
     feed, history,
     import::{Callers, OnRefusal, Sender, Tally},
@@ -118,7 +119,8 @@ fn directory(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure>
 
 fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
     Ok(Setup {
-        listen: LISTEN,
+        listen: Listen::Tcp(LISTEN),
+        tls: None,
         data,
         clock: Clock::Demonstration(clock),
         time_zone: TimeZone::UTC,
@@ -142,7 +144,7 @@ async fn play(
     clock: &DemonstrationClock,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let server = format!("http://{}", running.address);
+    let server = running.place.url();
     let server: http::Uri = server
         .parse()
         .map_err(|error| Failure::Start { doing: "name the server", source: Box::new(error) })?;

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,11 +31,7 @@ const LOGINS: [(&str, &[Role]); 3] = [
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(super) fn welcome(
-    address: SocketAddr,
-    directory: &Path,
-    mint: &Mint,
-) -> Result<Vec<String>, Failure> {
+pub(super) fn welcome(url: &str, directory: &Path, mint: &Mint) -> Result<Vec<String>, Failure> {
     write(&directory.join("example.json"), EXAMPLE)?;
     let mut tokens = Vec::with_capacity(LOGINS.len());
     for (name, roles) in LOGINS {
@@ -52,7 +47,7 @@ pub(super) fn welcome(
         tokens.push(minted);
     }
     let auditor = tokens.first().map(String::as_str).unwrap_or_default();
-    Ok(greeting(address, directory, auditor))
+    Ok(greeting(url, directory, auditor))
 }
 
 fn token(directory: &Path, login: &str) -> PathBuf {
@@ -64,16 +59,16 @@ fn write(path: &Path, content: &str) -> Result<(), Failure> {
     fs::write(path, content).map_err(failed)
 }
 
-fn greeting(address: SocketAddr, directory: &Path, auditor: &str) -> Vec<String> {
+fn greeting(url: &str, directory: &Path, auditor: &str) -> Vec<String> {
     let token = |login| token(directory, login).display().to_string();
     let (inspector, moderator) = (token("inspector"), token("moderator"));
     let (example, key) =
         (directory.join("example.json"), wiring::token_key(&wiring::ledger_in(directory)));
     let (example, key) = (example.display(), key.display());
     vec![
-        format!("A ledger to throw away listens on http://{address}. It is gone when you stop it."),
+        format!("A ledger to throw away listens on {url}. It is gone when you stop it."),
         String::new(),
-        format!("  export JUDGEMENT_LEDGER_SERVER=http://{address}"),
+        format!("  export JUDGEMENT_LEDGER_SERVER={url}"),
         format!("  export JUDGEMENT_LEDGER_TOKEN={auditor}"),
         String::new(),
         "An auditor's token: it reads all and writes nothing. An inspector and a moderator write,"
@@ -101,7 +96,7 @@ mod tests {
     fn the_greeting_names_files_that_are_there() {
         let directory = tempfile::tempdir().unwrap();
         let mint: Mint = Box::new(|login| Ok(login.name.as_str().to_owned()));
-        let lines = welcome(([127, 0, 0, 1], 4000).into(), directory.path(), &mint).unwrap();
+        let lines = welcome("http://127.0.0.1:4000", directory.path(), &mint).unwrap();
         let inside = directory.path().to_str().unwrap();
         let named: Vec<_> = lines
             .iter()

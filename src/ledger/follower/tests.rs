@@ -2,112 +2,25 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::{Timestamp, tz::TimeZone};
-use tokio::task::JoinHandle;
-
 use super::*;
 use crate::{
-    disk::RealDisk,
-    journal::{Filing, MemoryJournal},
     judgement::{
-        Act, AreaId, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Caller, Command,
-        Cycle, Expected, ExpectedRevision, FrameworkId, Grade, Item, Label, LevelCode, Order,
-        OrganisationId, ReasonCode, RegisterSubject, RequestId, Role, SetGrade, StreamId,
-        SubjectId, Text, WithdrawAssessment,
+        AreaId, Assessment, AssessmentId, AssessmentOpened, AssessmentOrder, Cycle, Expected,
+        ExpectedRevision, FrameworkId, Grade, Item, LevelCode, Order, OrganisationId, ReasonCode,
+        SetGrade, StreamId, Text, WithdrawAssessment,
     },
     ledger::{
-        Clock, Condition, Covering, Ledger, Mode, Order as Towards, Outcome, Parts, Reading, Stop,
-        Submission, SubmitError, Test, filing, standing::Standing,
+        Condition, Ledger, Mode, Order as Towards, Outcome, Stop, Submission, SubmitError, Test,
+        filing,
+        ground::{CODEC, Ground, LEDGER, Open, end, ordered, register},
+        standing::Standing,
     },
     merkle::leaf_hash,
-    record::{read_snapshot, snapshot_of},
-    vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
-    views::{Known, Reason, SnapshotCodec, ViewsOptions},
+    views::{Known, Reason},
 };
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
-const LEDGER: &[u8] = b"follower";
-const CODEC: SnapshotCodec = SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
-
-/// A journal, the files beside it and a clock, on which one ledger after the other opens.
-pub(in crate::ledger) struct Ground {
-    journal: Arc<MemoryJournal>,
-    files: tempfile::TempDir,
-    pub(in crate::ledger) clock: Clock,
-}
-
-/// An open ledger whose sequencer runs.
-pub(in crate::ledger) struct Open {
-    pub(in crate::ledger) ledger: Ledger,
-    sequencer: JoinHandle<Stop>,
-    follower: Follower,
-}
-
-impl Ground {
-    pub(in crate::ledger) fn new(filing: Filing) -> Self {
-        let journal = Arc::new(MemoryJournal::new(filing));
-        let clock: Clock =
-            Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO });
-        Self { journal, files: tempfile::tempdir().unwrap(), clock }
-    }
-
-    async fn try_open(&self, known: Option<Known>) -> Result<Open, OpenError> {
-        let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
-        let keys = Arc::new(RealDisk::at(self.files.path().join("keys")).unwrap());
-        let master = MasterKey::new([7; MasterKey::BYTES]);
-        let vault = Vault::open(keys, master, system_entropy(), setup).unwrap();
-        let options = ViewsOptions::new(Arc::from(LEDGER), CODEC);
-        let views = self.files.path().join("views");
-        let parts = Parts {
-            journal: Arc::<MemoryJournal>::clone(&self.journal),
-            vault: Arc::new(vault),
-            views: Box::new(move || Views::open(&views, &options)),
-            known,
-            clock: Arc::clone(&self.clock),
-            entropy: system_entropy(),
-            zone: TimeZone::UTC,
-            covering: Covering::Journal,
-            metrics: crate::metrics::Metrics::new(0).unwrap(),
-        };
-        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
-        Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
-    }
-
-    pub(in crate::ledger) async fn open(&self, known: Option<Known>) -> Open {
-        let open = self.try_open(known).await.unwrap();
-        open.ledger.register_built_in().await.unwrap();
-        open
-    }
-
-    /// Opens a new ledger, stops it in order, and tells what its views note.
-    async fn lived(&self) -> Known {
-        self.open(None).await.end().await;
-        Known::noted(&self.files.path().join("views"), LEDGER, CODEC).unwrap()
-    }
-}
-
-impl Open {
-    /// Stops it in order. Nobody followed.
-    pub(in crate::ledger) async fn end(self) {
-        drop(self.follower);
-        end(self.ledger, self.sequencer, None).await;
-    }
-}
-
-/// Stops a ledger in order.
-async fn end(
-    ledger: Ledger,
-    sequencer: JoinHandle<Stop>,
-    follower: Option<JoinHandle<Result<(), OpenError>>>,
-) {
-    ledger.close();
-    assert!(matches!(sequencer.await.unwrap(), Stop::Closed));
-    if let Some(follower) = follower {
-        follower.await.unwrap().unwrap();
-    }
-    ledger.close_views().unwrap();
-}
 
 /// What the views say was recorded of this event.
 async fn recorded(ledger: &Ledger, event: &'static str) -> Result<Vec<Position>, ReadError> {
@@ -117,19 +30,12 @@ async fn recorded(ledger: &Ledger, event: &'static str) -> Result<Vec<Position>,
 }
 
 async fn recorded_once_whole(ledger: &Ledger, event: &'static str) -> Vec<Position> {
-    let mut reads = ledger.reads();
-    let whole = reads.wait_for(|reads| *reads == Reads::Answered);
-    drop(tokio::time::timeout(PATIENCE, whole).await.unwrap().unwrap());
-    recorded(ledger, event).await.unwrap()
-}
-
-pub(in crate::ledger) fn register(ledger: &Ledger, subject: &str) -> Submission {
-    let order = RegisterSubject {
-        subject: SubjectId::parse(subject).unwrap(),
-        name: Label::parse("A city council").unwrap(),
-        kind: Label::parse("local authority").unwrap(),
+    let whole = async {
+        let mut reads = ledger.reads();
+        reads.wait_for(|reads| *reads == Reads::Answered).await.unwrap();
+        recorded(ledger, event).await.unwrap()
     };
-    ordered(ledger, Order::RegisterSubject(order))
+    tokio::time::timeout(PATIENCE, whole).await.unwrap()
 }
 
 fn assessment(name: &str) -> AssessmentId {
@@ -153,19 +59,6 @@ fn grading(area: &str, expected: Option<Expected>) -> AssessmentOrder<Text> {
         qualifier: None,
         expected,
     })
-}
-
-/// A command of somebody who may do anything.
-fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
-    let organisation = OrganisationId::parse("ofsted").unwrap();
-    let mut introductions = ledger.introductions();
-    let person = introductions.person(&organisation, &Text::parse("admin").unwrap());
-    let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector, Role::Publisher];
-    let caller = Caller { person, organisation, roles };
-    let act = Act::of_service(RequestId::new(uuid::Uuid::new_v4()));
-    let command = Command { caller, act, order };
-    let introductions = introductions.into_new();
-    Submission { commands: vec![command], introductions, mode: Mode::Record }
 }
 
 #[tokio::test]

@@ -10,8 +10,11 @@ use std::{
     time::Duration,
 };
 
-use super::{super::follower::tests::*, *};
-use crate::ledger::{Ledger, Reading, filing};
+use super::*;
+use crate::ledger::{
+    Ledger, Reading, filing,
+    ground::{Ground, register},
+};
 
 type Submitting = Pin<Box<dyn Future<Output = Result<Vec<Receipt>, SubmitError>> + Send>>;
 

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
+use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use super::{
@@ -25,15 +26,18 @@ pub(in crate::rpc) struct Readout {
     /// The bundle that was taken from the queue last: what is left of it.
     taken: Bundle,
     end: Option<oneshot::Receiver<Result<(), Status>>>,
+    /// Tells the task behind it when nobody reads any more.
+    _gone: DropGuard,
 }
 
 impl Readout {
-    /// What is read from this queue, and how it ended.
+    /// What is read from this queue, and how it ended. The guard goes when nobody reads any more.
     pub(super) fn new(
         bundles: mpsc::Receiver<Queued>,
         end: oneshot::Receiver<Result<(), Status>>,
+        gone: DropGuard,
     ) -> Self {
-        Self { bundles, taken: Bundle::EMPTY, end: Some(end) }
+        Self { bundles, taken: Bundle::EMPTY, end: Some(end), _gone: gone }
     }
 }
 

@@ -1,63 +1,127 @@
-//! How many calls there may be at once, over all connections.
+//! How many calls there may be at once: over all connections, and on each.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::body::Body;
+use tonic::{Status, body::Body};
 
-use super::{Answer, Around, Inner, Method, Shape, answered, body_of, poll_frame};
-use crate::rpc::status;
+use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame};
+use crate::rpc::{
+    caller::is_open,
+    doorway::{Peer, UnreadAnswer},
+    status,
+};
 
 /// Always answered: who watches over the server must not take it for dead because it is busy.
 const EXEMPT: &str = "/grpc.health.v1.Health/Check";
 
+/// How many calls and files at once, and how many streams, are for who shows no credential. Those who
+/// do keep their own: nobody unknown takes their places.
+const OPEN_CALLS_MAX: usize = 256;
+const OPEN_STREAMS_MAX: usize = 128;
+
 /// Answers `RESOURCE_EXHAUSTED` at once where there are too many calls: a queue here would only
-/// hide behind the deadline. Streams are counted by themselves, since they last.
+/// hide behind the deadline. Streams are counted by themselves, since they last. A call counts until
+/// its answer is taken.
 #[derive(Debug, Clone)]
 pub(in crate::rpc) struct Limit {
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    open_calls: Arc<Semaphore>,
+    open_streams: Arc<Semaphore>,
+}
+
+/// What a call takes up.
+struct Room {
+    _everywhere: Option<OwnedSemaphorePermit>,
+    _on_its_connection: Option<OwnedSemaphorePermit>,
 }
 
 impl Limit {
     /// At most `calls_max` unary calls and `streams_max` streams.
     pub(in crate::rpc) fn new(calls_max: usize, streams_max: usize) -> Self {
         let counter = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Self { calls: counter(calls_max), streams: counter(streams_max) }
+        Self {
+            calls: counter(calls_max),
+            streams: counter(streams_max),
+            open_calls: counter(OPEN_CALLS_MAX),
+            open_streams: counter(OPEN_STREAMS_MAX),
+        }
+    }
+
+    /// Room for a call, if there is any.
+    fn room(&self, request: &Request<Body>, shape: Shape, peer: Option<&Peer>) -> Option<Room> {
+        let path = request.uri().path();
+        let taken = |counter: &Arc<Semaphore>| Arc::clone(counter).try_acquire_owned().ok();
+        let counter = match (is_open(path), shape) {
+            (false, Shape::Unary) => &self.calls,
+            (false, Shape::Streaming) => &self.streams,
+            (true, Shape::Unary) => &self.open_calls,
+            (true, Shape::Streaming) => &self.open_streams,
+        };
+        let everywhere = if path == EXEMPT { None } else { Some(taken(counter)?) };
+        let on_its_connection = match peer {
+            Some(peer) => Some(taken(&peer.calls)?),
+            None => None,
+        };
+        Some(Room { _everywhere: everywhere, _on_its_connection: on_its_connection })
     }
 }
 
 impl Around for Limit {
     fn answer<S: Inner>(&self, inner: &mut S, request: Request<Body>) -> Answer {
-        if request.uri().path() == EXEMPT {
-            return Box::pin(inner.call(request));
-        }
         let shape = Method::of(&request);
-        let counter = match shape {
-            Shape::Unary => &self.calls,
-            Shape::Streaming => &self.streams,
-        };
-        let Ok(permit) = Arc::clone(counter).try_acquire_owned() else {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let Some(room) = self.room(&request, shape, peer.as_ref()) else {
             return answered(status::too_many_calls());
         };
         let answer = inner.call(request);
         Box::pin(async move {
             let answer = answer.await?;
-            Ok(match shape {
-                Shape::Unary => answer,
-                Shape::Streaming => hold(answer, permit),
-            })
+            let unread = match shape {
+                Shape::Unary => peer.map(|peer| peer.unread.answer()),
+                // Whoever fills it knows best whether its reader takes something.
+                Shape::Streaming => None,
+            };
+            Ok(hold(answer, (room, unread)))
         })
     }
 }
 
-/// A stream counts until its body is dropped.
-fn hold(answer: Response<Body>, permit: OwnedSemaphorePermit) -> Response<Body> {
-    answer.map(|mut body| {
-        body_of(move |cx| {
-            let _held = &permit;
-            poll_frame(&mut body, cx)
-        })
-    })
+/// A call counts until the body of its answer is dropped.
+fn hold(answer: Response<Body>, held: (Room, Option<UnreadAnswer>)) -> Response<Body> {
+    answer.map(|body| Body::new(Held { body, _held: held }))
+}
+
+/// The body of an answer, with what its call takes up.
+struct Held {
+    body: Body,
+    _held: (Room, Option<UnreadAnswer>),
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        poll_frame(&mut self.body, cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

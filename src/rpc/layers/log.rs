@@ -18,7 +18,7 @@ use std::{
 };
 
 use http::{HeaderMap, Request};
-use tonic::{Code, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Code, body::Body};
 use tracing::{Instrument as _, Span};
 
 use super::{
@@ -30,7 +30,10 @@ use super::{
 use crate::{
     judgement::PersonId,
     metrics::Metrics,
-    rpc::status::{Answered, Reason, reason_of},
+    rpc::{
+        doorway::Peer,
+        status::{Answered, Reason, reason_of},
+    },
 };
 
 /// Where the log of a call learns who made it: the opaque id, never the login, which is a text.
@@ -85,8 +88,7 @@ impl Around for Log {
         let shape = method.shape;
         let called_by = CalledBy::default();
         let id = self.ids.of(request.headers());
-        let peer =
-            request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let peer = request.extensions().get::<Peer>().and_then(|peer| peer.address);
         let path = &*method.path;
         let span = trace::span(id.as_str(), path, peer);
         let trace = Trace::begin(&span, path, request.headers());

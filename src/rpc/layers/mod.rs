@@ -1,5 +1,5 @@
 //! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
-//! [`Clarify`], [`Deadline`], [`Limit`], then [`super::caller::Authenticate`].
+//! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], then [`Rate`].
 //!
 //! Requests for [files](super::files) take the same way, but for gRPC-Web.
 //!
@@ -16,6 +16,7 @@ mod method;
 mod otel;
 mod panic;
 mod plain;
+mod rate;
 #[cfg(not(feature = "otel"))]
 mod trace;
 
@@ -42,6 +43,7 @@ pub(super) use log::{CalledBy, Log};
 pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
+pub(super) use rate::Rate;
 
 /// The answer to a call: never an error, since whatever fails is a status.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

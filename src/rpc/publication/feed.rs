@@ -4,12 +4,11 @@
 //! for it, waits, and cuts off who is too slow. Only where it looks differs, since publications are
 //! rare and indexed; and each record becomes the items that it brought about.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 use futures_util::StreamExt as _;
 use prost::Message as _;
 use tokio_stream::Stream;
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{disclosure::is_fed, feeds, proof};
@@ -27,7 +26,7 @@ use crate::{
     record::feeds_of,
     rpc::{
         asked::Asked,
-        audit::{Feed as RecordFeed, Reader, Until, Wanted, begin},
+        audit::{Ends, Feed as RecordFeed, Reader, Until, Wanted, begin},
         caller::Identity,
         reads,
         served::{SplicedMessage as Recorded, StreamRecordsAnswer},
@@ -64,7 +63,7 @@ pub(in crate::rpc) async fn get_feed(
     ledger: &Ledger,
     who: &Identity,
     request: pb::GetFeedRequest,
-    (patience, cancel): (Duration, CancellationToken),
+    ends: Ends,
 ) -> Result<Scores, Status> {
     let mut asked = Asked::default();
     let recipient = Recipient::take(&mut asked, who, &request.recipient);
@@ -83,7 +82,7 @@ pub(in crate::rpc) async fn get_feed(
     let feed = RecordFeed::new(wanted, Position::new(request.after_position));
     let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
     let looked_in = ledger.clone();
-    let reader = Reader { feed, until, patience, cancel };
+    let reader = Reader { feed, until, ends };
     let records = begin(ledger, reader, move |after| publications(looked_in.clone(), after));
     let scores = Arc::new(scores);
     let answers = records.filter_map(move |recorded| {

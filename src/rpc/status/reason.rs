@@ -239,6 +239,11 @@ reasons! {
     /// A text was erased while evidence of it was made: take it out again. Metadata: `position`,
     /// `order_position`.
     ErasedMeanwhile = "ERASED_MEANWHILE" => Aborted,
+    /// The keys of the credential's issuer cannot be had just now: come back with it.
+    CredentialUnchecked = "CREDENTIAL_UNCHECKED" => Unavailable,
+    /// The caller calls more often than one caller may: slow down, or send many commands in one
+    /// batch or stream.
+    TooFrequent = "TOO_FREQUENT" => ResourceExhausted,
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use judgement_ledger::{
         self, apply_stream_response::Outcome, assessment_service_server as assessments,
         audit_service_server as audits,
     },
-    rpc::{self, Credentials, Limits, Reflection, ServeOptions},
+    rpc::{self, Credentials, Limits, ServeOptions},
     vault::system_entropy,
 };
 use tokio::{io::AsyncReadExt, net::TcpListener};
@@ -96,17 +96,16 @@ pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
         metrics: Metrics::new(0).unwrap(),
     };
     let engine = Engine::open(options, &|_, _| {}).await?;
-    let options = ServeOptions {
-        credentials: Arc::new(Credentials::new(&KEY).unwrap()),
-        now: Arc::new(Timestamp::now),
-        origins: Vec::new(),
-        reflection: Reflection::Hidden,
-        limits: Limits {
-            drain_delay: Duration::ZERO,
-            drain_max: Duration::from_secs(2),
-            ..Limits::STANDARD
-        },
+    let limits = Limits {
+        // What the ledger can do is asked, not how often one caller may.
+        caller_calls_per_second: None,
+        drain_delay: Duration::ZERO,
+        drain_max: Duration::from_secs(2),
+        ..Limits::STANDARD
     };
+    let credentials = Arc::new(Credentials::new(&KEY).unwrap());
+    let options =
+        ServeOptions { limits, ..ServeOptions::new(credentials, Arc::new(Timestamp::now)) };
     let handle = engine.ledger().clone();
     rpc::serve(listen().await, handle, options, told()).await.unwrap();
     engine.close().await.map(drop)

@@ -19,7 +19,7 @@ use judgement_ledger::{
     ledger::{Covering, Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
     metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
-    rpc::{self, Credentials, Limits, Reflection, ServeOptions},
+    rpc::{self, Credentials, Limits, ServeOptions},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
 };
@@ -207,13 +207,14 @@ impl Machine {
         let follower = tokio::spawn(follower.run());
         ledger.register_built_in().await.map_err(|error| format!("built-in: {error}"))?;
         let now = self.clone();
-        let options = ServeOptions {
-            credentials: Arc::new(Credentials::new(&KEY).unwrap()),
-            now: Arc::new(move || now.now()),
-            origins: Vec::new(),
-            reflection: Reflection::Hidden,
-            limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+        let credentials = Arc::new(Credentials::new(&KEY).unwrap());
+        let limits = Limits {
+            drain_delay: Duration::ZERO,
+            caller_calls_per_second: None,
+            ..Limits::STANDARD
         };
+        let options =
+            ServeOptions { limits, ..ServeOptions::new(credentials, Arc::new(move || now.now())) };
         let stopped = ledger.stopped();
         let told = async move {
             tokio::select! {

@@ -79,7 +79,7 @@ impl Source {
             let outcome = pump.run(read, &|_| Vec::new()).await;
             end.send(outcome)
         });
-        (Readout::new(queued, ended), cancel)
+        (Readout::new(queued, ended, CancellationToken::new().drop_guard()), cancel)
     }
 }
 
@@ -252,7 +252,7 @@ async fn a_task_that_breaks_off_does_not_look_complete() {
     let (messages, queued) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     drop((messages, end));
-    let mut stream = Readout::new(queued, ended);
+    let mut stream = Readout::new(queued, ended, CancellationToken::new().drop_guard());
     let broken = Cut(Code::Internal, "INTERNAL".to_owned(), String::new());
     assert_eq!(take(&mut stream, 2).await, [broken, End]);
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, pin::Pin};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use prost::Message;
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::Stream;
 use tonic::{
     Request, Response, Status, Streaming,
@@ -148,6 +148,8 @@ pub(super) struct Running {
 }
 
 pub(super) const LIMITS: Limits = Limits {
+    connections_max: 1_000,
+    caller_calls_per_second: None,
     calls_max: 8,
     streams_max: 2,
     reader_patience: Duration::from_secs(30),
@@ -174,11 +176,10 @@ pub(super) async fn running(limits: Limits) -> Running {
     let metrics = Metrics::new(0).unwrap();
     let counted = Arc::clone(&metrics);
     let options = ServeOptions {
-        credentials: Arc::new(credentials),
-        now,
         origins: vec![HeaderValue::from_static("https://page.example")],
         reflection: Reflection::Offered,
         limits,
+        ..ServeOptions::new(Arc::new(credentials), now)
     };
     let routes = Routes::new(
         compressed!(FrameworkServiceServer::new(Echo)).max_decoding_message_size(1_024),
@@ -197,7 +198,8 @@ pub(super) async fn running(limits: Limits) -> Running {
             find: Arc::new(|_| None),
             metrics: counted,
         };
-        serving.run(TcpIncoming::from(listener), routes, until).await
+        let incoming = Doorway::open(listener.into(), None, limits.connections_max);
+        serving.run(incoming, routes, until).await
     });
     let channel =
         Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();

@@ -1,0 +1,342 @@
+//! Where a server listens, what it speaks there, and whom it believes.
+
+use std::{
+    fmt, fs, io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    num::NonZeroU32,
+    os::unix::fs::FileTypeExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+use super::failure::Failure;
+use crate::rpc::{
+    ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Tls, TlsFiles, TlsVersion,
+};
+
+/// Where a server listens, what it speaks there, and whom it believes.
+#[derive(Debug, Clone, Args)]
+pub struct FaceFlags {
+    /// Where to listen: an address, or `unix:PATH`.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "JUDGEMENT_LEDGER_LISTEN",
+        default_value = "127.0.0.1:50051",
+        value_parser = listen
+    )]
+    pub listen: Listen,
+    /// Listen in plain text beyond this machine: say that something in front ends TLS.
+    #[arg(long, env = "JUDGEMENT_LEDGER_INSECURE")]
+    pub insecure: bool,
+    /// The server's certificate and those between it and an authority, in PEM. It and all files below
+    /// are read again when they change, and on SIGHUP.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_TLS_CERTIFICATE",
+        requires = "tls_key"
+    )]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key, in PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_TLS_KEY",
+        requires = "tls_certificate"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// Speak TLS 1.2 too, for old clients. Default: TLS 1.3 alone.
+    #[arg(long, env = "JUDGEMENT_LEDGER_TLS_12", requires = "tls_certificate")]
+    pub tls_12: bool,
+    /// The authority whose client certificates say who calls, in PEM: O is the organisation, CN the
+    /// login, each OU a role. It must sign for this ledger alone.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_CLIENT_CA",
+        requires = "tls_certificate"
+    )]
+    pub client_ca: Option<PathBuf>,
+    /// What that authority took back: certificate revocation lists in PEM.
+    #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_CLIENT_CRL", requires = "client_ca")]
+    pub client_crl: Option<PathBuf>,
+    /// Let nobody connect without a client certificate.
+    #[arg(long, env = "JUDGEMENT_LEDGER_CLIENT_REQUIRED", requires = "client_ca")]
+    pub client_required: bool,
+    /// The file of issuers whose tokens say who calls; `token --help` shows its form.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_ISSUERS",
+        conflicts_with_all = ["token_key_file", "dev"]
+    )]
+    pub issuers: Option<PathBuf>,
+    /// For development: the file of the key, 32 bytes, under which `token` makes credentials.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE",
+        required_unless_present_any = ["dev", "issuers", "client_ca"]
+    )]
+    pub token_key_file: Option<PathBuf>,
+    /// Calls that one caller may make in a second, with as many saved up; 0 means no limit.
+    #[arg(
+        long,
+        value_name = "CALLS",
+        env = "JUDGEMENT_LEDGER_CALLER_RATE",
+        default_value_t = Limits::STANDARD.caller_calls_per_second.map_or(0, NonZeroU32::get)
+    )]
+    pub caller_rate: u32,
+    /// Connections at once. Fewer, where the process may not have so many descriptors.
+    #[arg(
+        long,
+        value_name = "CONNECTIONS",
+        env = "JUDGEMENT_LEDGER_CONNECTIONS_MAX",
+        default_value_t = Limits::STANDARD.connections_max
+    )]
+    pub connections_max: usize,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// On an address; port 0 takes any that is free.
+    Tcp(SocketAddr),
+    /// Under a path on this machine.
+    Unix(PathBuf),
+}
+
+/// Whose credentials are believed.
+#[derive(Debug, Clone)]
+pub(super) enum Believed {
+    /// Those made under the key in this file, for development.
+    Development(PathBuf),
+    /// Those of the issuers that this file names.
+    Issuers(PathBuf),
+    /// None: client certificates alone say who calls.
+    Nobody,
+}
+
+impl FaceFlags {
+    /// Nobody listens in plain text beyond this machine by accident.
+    ///
+    /// # Errors
+    /// [`Failure::misused`].
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let Listen::Tcp(address) = &self.listen else { return Ok(()) };
+        if address.ip().is_loopback() || self.insecure || self.tls_certificate.is_some() {
+            return Ok(());
+        }
+        Err(Failure::misused(format!(
+            "{address} can be reached from outside and this server would speak plain text there: give \
+             it a certificate with --tls-certificate and --tls-key, listen on 127.0.0.1 behind a proxy \
+             that ends TLS, or say --insecure"
+        )))
+    }
+
+    /// Whose credentials are believed; of `--dev` its own.
+    pub(super) fn believed(&self) -> Option<Believed> {
+        match (&self.issuers, &self.token_key_file, &self.client_ca) {
+            (Some(issuers), _, _) => Some(Believed::Issuers(issuers.clone())),
+            (None, Some(key), _) => Some(Believed::Development(key.clone())),
+            (None, None, Some(_)) => Some(Believed::Nobody),
+            (None, None, None) => None,
+        }
+    }
+
+    /// The files of TLS, if it is spoken.
+    pub(super) fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = self.tls_certificate.clone().zip(self.tls_key.clone())?;
+        let authority = self
+            .client_ca
+            .clone()
+            .map(|certificates| ClientAuthority { certificates, revoked: self.client_crl.clone() });
+        let clients = match authority {
+            None => ClientCertificates::NotAsked,
+            Some(authority) if self.client_required => ClientCertificates::Required(authority),
+            Some(authority) => ClientCertificates::Asked(authority),
+        };
+        let oldest = if self.tls_12 { TlsVersion::V12 } else { TlsVersion::V13 };
+        Some(TlsFiles { certificate, key, clients, oldest })
+    }
+
+    /// How much is taken at once.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            connections_max: self.connections_max.min(connections_that_fit()),
+            caller_calls_per_second: NonZeroU32::new(self.caller_rate),
+            ..Limits::STANDARD
+        }
+    }
+}
+
+/// Descriptors that connections leave to everything else: segments, views, keys, and those who verify.
+const DESCRIPTORS_KEPT: u64 = 64;
+
+/// How many connections this process may have, once it may have as many descriptors as it can: if
+/// connections took the last one, the journal could not begin a segment.
+fn connections_that_fit() -> usize {
+    let allowed = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: allowed.maximum, maximum: allowed.maximum };
+    let raised = setrlimit(Resource::Nofile, most).is_ok();
+    let descriptors = if raised { most.current } else { allowed.current };
+    descriptors.map_or(usize::MAX, |descriptors| {
+        usize::try_from(descriptors.saturating_sub(DESCRIPTORS_KEPT)).unwrap_or(usize::MAX)
+    })
+}
+
+/// The credentials that are believed.
+///
+/// # Errors
+/// If a file cannot be read, or does not hold what it should.
+pub(super) fn credentials(believed: &Believed) -> Result<Credentials, Failure> {
+    let read = |doing: &'static str, path: &Path| {
+        let failed = |source| Failure::File { doing, path: path.to_owned(), source };
+        fs::read(path).map(zeroize::Zeroizing::new).map_err(failed)
+    };
+    let misused = |path: &Path, error: &dyn std::error::Error| {
+        let why = error.source().map_or_else(String::new, |source| format!(": {source}"));
+        Failure::misused(format!("{}: {error}{why}", path.display()))
+    };
+    match believed {
+        Believed::Development(path) => {
+            let key = read("read the key", path)?;
+            Credentials::new(&key).map_err(|error| misused(path, &error))
+        }
+        Believed::Issuers(path) => {
+            let document = read("read the issuers", path)?;
+            let folder = path.parent().unwrap_or(Path::new(""));
+            Credentials::of_issuers(&document, folder).map_err(|error| misused(path, &error))
+        }
+        Believed::Nobody => Ok(Credentials::none()),
+    }
+}
+
+/// TLS as its files say.
+///
+/// # Errors
+/// If it cannot be spoken.
+pub(super) fn speak(files: TlsFiles) -> Result<Arc<Tls>, Failure> {
+    Tls::open(files).map(Arc::new).map_err(|error| Failure::misused(error.to_string()))
+}
+
+/// Where a server listens, now that it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    listen: Listen,
+    encrypted: bool,
+}
+
+impl Place {
+    /// The address as clients are told it.
+    pub(super) fn url(&self) -> String {
+        match (&self.listen, self.encrypted) {
+            (Listen::Tcp(address), false) => format!("http://{address}"),
+            (Listen::Tcp(address), true) => format!("https://{address}"),
+            (Listen::Unix(path), _) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Listen::Unix(path) = &self.listen {
+            // It is of no use to anybody any more; if it cannot go, the next start clears it away.
+            drop(fs::remove_file(path));
+        }
+    }
+}
+
+/// Listens. A socket that a crash left behind is cleared away; one that somebody answers is not.
+///
+/// # Errors
+/// Whatever the system says, or that somebody listens there already.
+pub(super) async fn bind(listen: &Listen, encrypted: bool) -> io::Result<(Listener, Place)> {
+    match listen {
+        Listen::Tcp(address) => {
+            let listener = TcpListener::bind(address).await?;
+            let listen = Listen::Tcp(listener.local_addr()?);
+            Ok((listener.into(), Place { listen, encrypted }))
+        }
+        Listen::Unix(path) => {
+            clear_away(path).await?;
+            let listener = UnixListener::bind(path)?;
+            let place = Place { listen: Listen::Unix(path.clone()), encrypted: false };
+            Ok((listener.into(), place))
+        }
+    }
+}
+
+async fn clear_away(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "this is no socket"));
+    }
+    match UnixStream::connect(path).await {
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(_) => fs::remove_file(path),
+    }
+}
+
+fn listen(given: &str) -> Result<Listen, String> {
+    if let Some(path) = given.strip_prefix("unix:") {
+        let named = !path.is_empty();
+        return named.then(|| Listen::Unix(path.into())).ok_or_else(|| "say unix:PATH".to_owned());
+    }
+    let wanted = "say HOST:PORT, such as 127.0.0.1:50051, or unix:PATH";
+    let mut found = given.to_socket_addrs().map_err(|error| format!("{error}; {wanted}"))?;
+    found.next().map(Listen::Tcp).ok_or_else(|| wanted.to_owned())
+}
+
+/// The configuration, as it is said at start.
+impl fmt::Display for FaceFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref().map_or_else(|| "none".to_owned(), |it| it.display().to_string())
+        };
+        let spoken = match (&self.listen, &self.tls_certificate, self.tls_12) {
+            (Listen::Unix(_), _, _) | (_, None, _) => "plain text",
+            (_, Some(_), false) => "TLS 1.3",
+            (_, Some(_), true) => "TLS 1.2 and 1.3",
+        };
+        writeln!(f, "  listen           {}, {spoken}", self.listen)?;
+        if let Some(certificate) = &self.tls_certificate {
+            writeln!(f, "  certificate      {}", certificate.display())?;
+            let needed = if self.client_required { ", required" } else { "" };
+            writeln!(f, "  client CA        {}{needed}", path(&self.client_ca))?;
+        }
+        match (&self.issuers, &self.token_key_file) {
+            (Some(issuers), _) => writeln!(f, "  issuers          {}", issuers.display())?,
+            (None, Some(key)) => {
+                writeln!(f, "  token key file   {}, for development", key.display())?;
+            }
+            (None, None) if self.client_ca.is_some() => {
+                writeln!(f, "  tokens           none: client certificates say who calls")?;
+            }
+            (None, None) => writeln!(f, "  token key file   made to throw away")?,
+        }
+        match self.caller_rate {
+            0 => writeln!(f, "  calls a second   no limit")?,
+            rate => writeln!(f, "  calls a second   {rate} of one caller")?,
+        }
+        write!(f, "  connections      {} at most", self.connections_max)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Files that are read again while a server runs: certificates, and the keys of issuers.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::output;
+use crate::rpc::{Credentials, Tls};
+
+/// How often the files are looked at. Their content is compared, since what exchanges certificates
+/// may exchange links or whole folders.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks at the files now and then, and on SIGHUP. Runs until it is dropped.
+pub(super) async fn keep_new(credentials: Arc<Credentials>, tls: Option<Arc<Tls>>) -> Infallible {
+    let mut looking = interval(LOOK_EVERY);
+    looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = match signal(SignalKind::hangup()) {
+        Ok(told) => Some(told),
+        Err(error) => {
+            output::note(&format!(
+                "SIGHUP cannot be heard: {error}; files are looked at all the same"
+            ));
+            None
+        }
+    };
+    loop {
+        let hangup = async {
+            match &mut told {
+                Some(told) => told.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = looking.tick() => {}
+            _ = hangup => {}
+        }
+        let (credentials, tls) = (Arc::clone(&credentials), tls.clone());
+        let looked = spawn_blocking(move || {
+            credentials.refresh();
+            tls.iter().for_each(|tls| tls.refresh());
+        });
+        // It says by itself what it found.
+        drop(looked.await);
+    }
+}

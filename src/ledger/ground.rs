@@ -1,0 +1,128 @@
+//! A ledger in memory for the tests of this room: no server, a clock that the test has, and views
+//! that are opened when it wants.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::task::JoinHandle;
+
+use super::{Clock, Covering, Follower, Ledger, Mode, OpenError, Parts, Reading, Stop, Submission};
+use crate::{
+    disk::RealDisk,
+    journal::{Filing, MemoryJournal},
+    judgement::{
+        Act, Caller, Command, Label, Order, OrganisationId, RegisterSubject, RequestId, Role,
+        SubjectId, Text,
+    },
+    metrics::Metrics,
+    record::{read_snapshot, snapshot_of},
+    vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
+    views::{Known, SnapshotCodec, Views, ViewsOptions},
+};
+
+pub(super) const LEDGER: &[u8] = b"follower";
+pub(super) const CODEC: SnapshotCodec =
+    SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
+
+/// A journal, the files beside it and a clock, on which one ledger after the other opens.
+pub(super) struct Ground {
+    pub(super) journal: Arc<MemoryJournal>,
+    pub(super) files: tempfile::TempDir,
+    pub(super) clock: Clock,
+}
+
+/// An open ledger whose sequencer runs.
+pub(super) struct Open {
+    pub(super) ledger: Ledger,
+    pub(super) sequencer: JoinHandle<Stop>,
+    pub(super) follower: Follower,
+}
+
+impl Ground {
+    pub(super) fn new(filing: Filing) -> Self {
+        let journal = Arc::new(MemoryJournal::new(filing));
+        let clock: Clock =
+            Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO });
+        Self { journal, files: tempfile::tempdir().unwrap(), clock }
+    }
+
+    pub(super) async fn try_open(&self, known: Option<Known>) -> Result<Open, OpenError> {
+        let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
+        let keys = Arc::new(RealDisk::at(self.files.path().join("keys")).unwrap());
+        let master = MasterKey::new([7; MasterKey::BYTES]);
+        let vault = Vault::open(keys, master, system_entropy(), setup).unwrap();
+        let options = ViewsOptions::new(Arc::from(LEDGER), CODEC);
+        let views = self.files.path().join("views");
+        let parts = Parts {
+            journal: Arc::<MemoryJournal>::clone(&self.journal),
+            vault: Arc::new(vault),
+            views: Box::new(move || Views::open(&views, &options)),
+            known,
+            clock: Arc::clone(&self.clock),
+            entropy: system_entropy(),
+            zone: TimeZone::UTC,
+            covering: Covering::Journal,
+            metrics: Metrics::new(0).unwrap(),
+        };
+        let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
+        Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })
+    }
+
+    pub(super) async fn open(&self, known: Option<Known>) -> Open {
+        let open = self.try_open(known).await.unwrap();
+        open.ledger.register_built_in().await.unwrap();
+        open
+    }
+
+    /// Opens a new ledger, stops it in order, and tells what its views note.
+    pub(super) async fn lived(&self) -> Known {
+        self.open(None).await.end().await;
+        Known::noted(&self.files.path().join("views"), LEDGER, CODEC).unwrap()
+    }
+}
+
+impl Open {
+    /// Stops it in order. Nobody followed.
+    pub(super) async fn end(self) {
+        drop(self.follower);
+        end(self.ledger, self.sequencer, None).await;
+    }
+}
+
+/// Stops a ledger in order.
+pub(super) async fn end(
+    ledger: Ledger,
+    sequencer: JoinHandle<Stop>,
+    follower: Option<JoinHandle<Result<(), OpenError>>>,
+) {
+    ledger.close();
+    assert!(matches!(sequencer.await.unwrap(), Stop::Closed));
+    if let Some(follower) = follower {
+        follower.await.unwrap().unwrap();
+    }
+    ledger.close_views().unwrap();
+}
+
+pub(super) fn register(ledger: &Ledger, subject: &str) -> Submission {
+    let order = RegisterSubject {
+        subject: SubjectId::parse(subject).unwrap(),
+        name: Label::parse("A city council").unwrap(),
+        kind: Label::parse("local authority").unwrap(),
+    };
+    ordered(ledger, Order::RegisterSubject(order))
+}
+
+/// A command of somebody who may do anything.
+pub(super) fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
+    let organisation = OrganisationId::parse("ofsted").unwrap();
+    let mut introductions = ledger.introductions();
+    let person = introductions.person(&organisation, &Text::parse("admin").unwrap());
+    let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector, Role::Publisher];
+    let command = Command {
+        caller: Caller { person, organisation, roles },
+        act: Act::of_service(RequestId::new(uuid::Uuid::new_v4())),
+        order,
+    };
+    let introductions = introductions.into_new();
+    Submission { commands: vec![command], introductions, mode: Mode::Record }
+}

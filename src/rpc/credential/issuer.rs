@@ -1,0 +1,213 @@
+//! Who issues credentials, as a file of the operator's says.
+//!
+//! ```json
+//! {"issuers": [{
+//!   "issuer": "https://id.ofsted.example/realms/staff",
+//!   "audience": "judgement-ledger",
+//!   "keys": "https://id.ofsted.example/realms/staff/certs",
+//!   "organisations": ["ofsted"],
+//!   "claims": {"login": "preferred_username", "roles": "/realm_access/roles"},
+//!   "roles": {"apa-inspectors": "inspector", "apa-moderators": "moderator"},
+//!   "leewaySeconds": 30
+//! }]}
+//! ```
+//!
+//! | field | what | if left out |
+//! |---|---|---|
+//! | `issuer` | the `iss` of its tokens, to the letter | needed |
+//! | `audience` | what must be, or be among, the `aud` of its tokens | `judgement-ledger` |
+//! | `keys` | its public keys: a file or an HTTPS address of a JWK set, or a file of one key in PEM | needed |
+//! | `ca` | a file of certificates in PEM that alone vouch for that address | those that browsers trust |
+//! | `organisations` | for whom it speaks. No two issuers speak for one, or one login could be two persons | needed |
+//! | `claims` | which claim says what: see [`super::claims`] | `sub`, `org`, `roles` |
+//! | `roles` | which of its names of roles stands for which role | their own names |
+//! | `leewaySeconds` | how far its clock may differ, 0 to 60 | 30 |
+//!
+//! Paths are relative to the file. Files are read again when they change; keys at an address every five
+//! minutes, and at once for a token that names a key which is not there, but not more often than every
+//! ten seconds. Where they cannot be had, those that were had last count for a day.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+
+use super::{
+    claims::{self, Mapping},
+    source::{Source, SourceError},
+};
+use crate::judgement::OrganisationId;
+
+/// For whom tokens are, if the issuer does not say otherwise.
+pub(super) const AUDIENCE: &str = "judgement-ledger";
+
+/// How far an issuer's clock may differ, in seconds: by default, and at most.
+pub(super) const LEEWAY_S: u8 = 30;
+const LEEWAY_S_MAX: u8 = 60;
+
+/// An issuer whose tokens are taken.
+pub(super) struct Issuer {
+    pub(super) name: String,
+    pub(super) audience: String,
+    pub(super) leeway_s: i64,
+    pub(super) mapping: Mapping,
+    pub(super) keys: Arc<Source>,
+}
+
+/// Why a file of issuers cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuersError {
+    /// It has another form.
+    #[error("the file of issuers cannot be read")]
+    Form(#[from] serde_json::Error),
+    /// There is none in it.
+    #[error("the file names no issuer")]
+    Empty,
+    /// Two are called the same.
+    #[error("{issuer} stands twice")]
+    Twice {
+        /// Which one.
+        issuer: String,
+    },
+    /// It speaks for nobody, or an id is none.
+    #[error("{issuer}: organisations must be ids of organisations, one at least")]
+    Organisations {
+        /// Which issuer.
+        issuer: String,
+    },
+    /// Two issuers speak for one organisation.
+    #[error("two issuers speak for {organisation}: one login could be two persons")]
+    Shared {
+        /// For which one.
+        organisation: OrganisationId,
+    },
+    /// A role is none.
+    #[error("{issuer}: {role} is no role that a login may have")]
+    Role {
+        /// Which issuer.
+        issuer: String,
+        /// What was written.
+        role: String,
+    },
+    /// The leeway is too large.
+    #[error("{issuer}: leewaySeconds may be {LEEWAY_S_MAX} at most")]
+    Leeway {
+        /// Which issuer.
+        issuer: String,
+    },
+    /// Its keys cannot be used.
+    #[error("{issuer}: keys {source}")]
+    Keys {
+        /// Which issuer.
+        issuer: String,
+        /// Why not.
+        #[source]
+        source: SourceError,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    issuers: Vec<Stated>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Stated {
+    issuer: String,
+    audience: Option<String>,
+    keys: String,
+    ca: Option<PathBuf>,
+    organisations: Vec<String>,
+    #[serde(default)]
+    claims: StatedClaims,
+    roles: Option<BTreeMap<String, String>>,
+    leeway_seconds: Option<u8>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StatedClaims {
+    login: Option<String>,
+    organisation: Option<String>,
+    roles: Option<String>,
+}
+
+/// The issuers that a file names. Paths in it are relative to `folder`.
+///
+/// # Errors
+/// [`IssuersError`].
+pub(super) fn read(document: &[u8], folder: &Path) -> Result<Vec<Issuer>, IssuersError> {
+    let file: File = serde_json::from_slice(document)?;
+    if file.issuers.is_empty() {
+        return Err(IssuersError::Empty);
+    }
+    let (mut names, mut spoken_for) = (BTreeSet::new(), BTreeSet::new());
+    let mut issuers = Vec::with_capacity(file.issuers.len());
+    for stated in file.issuers {
+        if !names.insert(stated.issuer.clone()) {
+            return Err(IssuersError::Twice { issuer: stated.issuer });
+        }
+        let issuer = Issuer::stated(stated, folder)?;
+        for organisation in issuer.mapping.organisations.iter().flatten() {
+            if !spoken_for.insert(organisation.clone()) {
+                return Err(IssuersError::Shared { organisation: organisation.clone() });
+            }
+        }
+        issuers.push(issuer);
+    }
+    Ok(issuers)
+}
+
+impl Issuer {
+    fn stated(stated: Stated, folder: &Path) -> Result<Self, IssuersError> {
+        let Stated { issuer, audience, keys, ca, organisations, claims, roles, leeway_seconds } =
+            stated;
+        let known: Option<Vec<_>> =
+            organisations.iter().map(|id| OrganisationId::parse(id).ok()).collect();
+        let Some(organisations) = known.filter(|those| !those.is_empty()) else {
+            return Err(IssuersError::Organisations { issuer });
+        };
+        let leeway_s = leeway_seconds.unwrap_or(LEEWAY_S);
+        if leeway_s > LEEWAY_S_MAX {
+            return Err(IssuersError::Leeway { issuer });
+        }
+        let named = roles.map(|roles| named(&issuer, roles)).transpose()?;
+        let usual = Mapping::of_development();
+        let mapping = Mapping {
+            login: claims.login.unwrap_or(usual.login),
+            organisation: claims.organisation.unwrap_or(usual.organisation),
+            roles: claims.roles.unwrap_or(usual.roles),
+            named,
+            organisations: Some(organisations),
+        };
+        let keys = match Source::stated(&keys, ca.as_deref(), folder) {
+            Ok(keys) => Arc::new(keys),
+            Err(source) => return Err(IssuersError::Keys { issuer, source }),
+        };
+        Ok(Self {
+            name: issuer,
+            audience: audience.unwrap_or_else(|| AUDIENCE.to_owned()),
+            leeway_s: leeway_s.into(),
+            mapping,
+            keys,
+        })
+    }
+}
+
+fn named(
+    issuer: &str,
+    roles: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, crate::judgement::Role>, IssuersError> {
+    let mut named = BTreeMap::new();
+    for (name, written) in roles {
+        let role = claims::role(&written)
+            .map_err(|_| IssuersError::Role { issuer: issuer.to_owned(), role: written.clone() })?;
+        named.insert(name, role);
+    }
+    Ok(named)
+}

@@ -1,0 +1,276 @@
+//! The way in: connections, until they speak HTTP.
+//!
+//! Who connects has not shown anything yet, and costs a descriptor and some memory. So each gets a
+//! short time to shake hands and to begin to speak, there may be only so many, and of those that have
+//! not begun only so many from one address: with one number for all, a single machine that connects
+//! and says nothing would keep everybody else out. What is within the limits is handed on with the
+//! bytes that were read ahead.
+
+mod budget;
+mod connection;
+mod unread;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{certificate::ClientCertificate, tls::Tls};
+
+pub(crate) use connection::{Connection, Peer};
+pub(crate) use unread::UnreadAnswer;
+
+/// How long TLS may take to be agreed on: some round trips.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to say its first words.
+const FIRST_WORDS_MAX: Duration = Duration::from_secs(3);
+
+/// How many connections from one address may be without first words. Honest ones need
+/// milliseconds, so that this is plenty for all that stand behind one proxy.
+const UNFINISHED_PER_ADDRESS: usize = 64;
+
+/// How many connections in all may be without first words.
+const UNFINISHED_MAX: usize = 1_024;
+
+/// How many connections wait to be taken over by HTTP.
+const READY: usize = 64;
+
+/// How long after an error another connection is accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the kernel asks a silent peer whether it is there.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// What a client of HTTP/2 says first. (RFC 9113 §3.4)
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Where connections come from.
+#[derive(Debug)]
+pub enum Listener {
+    /// From machines.
+    Tcp(TcpListener),
+    /// From this machine, under a path.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
+    }
+}
+
+/// What is accepted, before anything is known of it.
+enum Raw {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+/// Connections that have begun to speak.
+pub(super) struct Doorway {
+    ready: mpsc::Receiver<Connection>,
+    /// Those that have not, and the task that accepts; they end with this.
+    _accepting: JoinSet<()>,
+}
+
+impl Stream for Doorway {
+    type Item = io::Result<Connection>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.ready.poll_recv(cx).map(|connection| connection.map(Ok))
+    }
+}
+
+impl Doorway {
+    /// Opens it: at most `connections_max` at once.
+    pub(super) fn open(listener: Listener, tls: Option<Arc<Tls>>, connections_max: usize) -> Self {
+        let (handing, ready) = mpsc::channel(READY);
+        let admission = Admission {
+            tls,
+            handing,
+            connections: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
+            unfinished: Arc::new(Semaphore::new(UNFINISHED_MAX)),
+            by_address: Arc::default(),
+        };
+        let mut accepting = JoinSet::new();
+        accepting.spawn(accept(listener, admission));
+        Self { ready, _accepting: accepting }
+    }
+}
+
+/// Accepts until nobody takes connections any more.
+async fn accept(listener: Listener, admission: Admission) {
+    let mut admitting = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = admission.handing.closed() => return,
+            Some(_) = admitting.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok(raw) => {
+                    if let Some(admitted) = admission.clone().admit(raw) {
+                        admitting.spawn(admitted);
+                    }
+                }
+                Err(error) => {
+                    // Where there is no descriptor for another connection, asking again at once
+                    // would take a processor to itself.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Raw> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                Ok(Raw::Tcp(stream, from))
+            }
+            Self::Unix(listener) => Ok(Raw::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// Who is let in.
+#[derive(Clone)]
+struct Admission {
+    tls: Option<Arc<Tls>>,
+    handing: mpsc::Sender<Connection>,
+    connections: Arc<Semaphore>,
+    unfinished: Arc<Semaphore>,
+    by_address: ByAddress,
+}
+
+/// Unfinished connections by where they come from. Held for a count.
+type ByAddress = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// One of the unfinished connections of an address.
+struct OneOf {
+    by_address: ByAddress,
+    address: IpAddr,
+}
+
+impl OneOf {
+    fn another(by_address: &ByAddress, address: IpAddr) -> Option<Self> {
+        let mut counts = by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= UNFINISHED_PER_ADDRESS {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Self { by_address: Arc::clone(by_address), address })
+    }
+}
+
+impl Drop for OneOf {
+    fn drop(&mut self) {
+        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Admission {
+    /// What becomes of a connection, if there is room for it; else it is closed.
+    fn admit(self, raw: Raw) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let room = |counter: &Arc<Semaphore>| Arc::clone(counter).try_acquire_owned().ok();
+        let counted = room(&self.connections);
+        let unfinished = room(&self.unfinished);
+        let one_of = match &raw {
+            Raw::Tcp(_, from) => OneOf::another(&self.by_address, from.ip()).map(Some),
+            Raw::Unix(_) => Some(None),
+        };
+        let (Some(counted), Some(unfinished), Some(one_of)) = (counted, unfinished, one_of) else {
+            tracing::debug!("a connection is closed: there are too many");
+            return None;
+        };
+        Some(async move {
+            let begun = self.begin(raw, counted).await;
+            drop((unfinished, one_of));
+            match begun {
+                // Nobody takes it any more when the server goes down.
+                Ok(connection) => drop(self.handing.send(connection).await),
+                Err(error) => tracing::debug!(%error, "a connection did not begin"),
+            }
+        })
+    }
+
+    /// Shakes hands, and waits for the first words.
+    async fn begin(&self, raw: Raw, counted: OwnedSemaphorePermit) -> io::Result<Connection> {
+        match raw {
+            Raw::Unix(stream) => first_words(stream, Peer::local(), counted).await,
+            Raw::Tcp(stream, from) => {
+                stream.set_nodelay(true)?;
+                keep_alive(&stream)?;
+                let Some(tls) = &self.tls else {
+                    return first_words(stream, Peer::at(from, None), counted).await;
+                };
+                let agreed = TlsAcceptor::from(tls.now()).accept(stream);
+                let stream = timeout(HANDSHAKE_MAX, agreed).await??;
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let certificate = shown.map(|der| ClientCertificate::read(der)).transpose();
+                let certificate = certificate.map_err(io::Error::other)?.map(Arc::new);
+                first_words(stream, Peer::at(from, certificate), counted).await
+            }
+        }
+    }
+}
+
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    Ok(rustix::net::sockopt::set_tcp_keepidle(stream, TCP_KEEPALIVE)?)
+}
+
+/// Waits until a connection has said so much that HTTP goes on from there: the preface of HTTP/2, or
+/// something else, which can only be a request of HTTP/1.1.
+async fn first_words<S>(
+    mut stream: S,
+    peer: Peer,
+    counted: OwnedSemaphorePermit,
+) -> io::Result<Connection>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut said = BytesMut::with_capacity(PREFACE.len());
+    let listen = async {
+        while said.len() < PREFACE.len() && PREFACE.starts_with(&said) {
+            if stream.read_buf(&mut said).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    };
+    timeout(FIRST_WORDS_MAX, listen).await??;
+    let said: Bytes = said.freeze();
+    Ok(Connection::new(Box::new(stream), said, peer, counted))
+}

@@ -1,0 +1,247 @@
+//! TLS, with certificates that are exchanged while it is served.
+//!
+//! The files are looked at every few seconds and when the process is told to. Where they make a
+//! whole, connections that come from then on see it; where they do not (half of them written, a key
+//! that belongs to another certificate), the ones before stay, and the log says why. Connections
+//! that are there go on as they began, for half an hour at most.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::{
+    self, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject as _},
+    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::{TLS12, TLS13},
+};
+
+/// What is spoken inside: HTTP/2, and HTTP/1.1 for browsers and files.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// What a server shows, and what it wants to be shown.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Its certificate and those between it and an authority, in PEM.
+    pub certificate: PathBuf,
+    /// The private key of the certificate, in PEM.
+    pub key: PathBuf,
+    /// Whether clients show certificates.
+    pub clients: ClientCertificates,
+    /// The oldest version that is spoken.
+    pub oldest: TlsVersion,
+}
+
+/// Whether clients show certificates, and whose count.
+#[derive(Debug, Clone)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    NotAsked,
+    /// Those are checked that are shown; who shows none may still bear a credential.
+    Asked(ClientAuthority),
+    /// Who shows none is not let in.
+    Required(ClientAuthority),
+}
+
+/// Who signs client certificates.
+#[derive(Debug, Clone)]
+pub struct ClientAuthority {
+    /// Its certificates, in PEM.
+    pub certificates: PathBuf,
+    /// What it took back, in PEM: certificate revocation lists. Once there are any, each authority
+    /// in the chain must have one.
+    pub revoked: Option<PathBuf>,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V12,
+    /// RFC 8446.
+    V13,
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{path} holds no {wanted} in PEM")]
+    Missing {
+        /// Which file.
+        path: String,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// Certificate and key make no whole.
+    #[error("the certificate and its key cannot be used: {0}")]
+    Unusable(#[from] rustls::Error),
+    /// The authority of clients cannot be used.
+    #[error("the authority of client certificates cannot be used: {0}")]
+    Authority(#[from] VerifierBuilderError),
+}
+
+/// TLS as it is spoken now.
+pub struct Tls {
+    files: TlsFiles,
+    spoken: ArcSwap<ServerConfig>,
+    /// What was read last, and how it failed. Held while the files are read.
+    last: Mutex<Last>,
+}
+
+struct Last {
+    read: Read,
+    failed: Option<String>,
+}
+
+/// What lies in the files.
+#[derive(PartialEq, Eq)]
+struct Read {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    authority: Vec<u8>,
+    revoked: Vec<u8>,
+}
+
+impl Tls {
+    /// TLS as the files say.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
+        let read = files.read()?;
+        let spoken = ArcSwap::from_pointee(files.config(&read)?);
+        Ok(Self { files, spoken, last: Mutex::new(Last { read, failed: None }) })
+    }
+
+    /// Looks at the files again. Blocks.
+    pub fn refresh(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = self.files.read().and_then(|read| {
+            let changed = read != last.read;
+            let config = changed.then(|| self.files.config(&read)).transpose()?;
+            Ok(config.map(|config| (read, config)))
+        });
+        match tried {
+            Ok(None) => last.failed = None,
+            Ok(Some((read, config))) => {
+                self.spoken.store(Arc::new(config));
+                *last = Last { read, failed: None };
+                tracing::info!("the certificate was exchanged");
+            }
+            Err(error) => {
+                let said = error.to_string();
+                if last.failed.as_ref() != Some(&said) {
+                    tracing::error!(%error, "the certificate is not exchanged; the one before stays");
+                    last.failed = Some(said);
+                }
+            }
+        }
+    }
+
+    /// What is shown to a connection that comes now.
+    pub(super) fn now(&self) -> Arc<ServerConfig> {
+        self.spoken.load_full()
+    }
+}
+
+impl TlsFiles {
+    fn read(&self) -> Result<Read, TlsError> {
+        let authority = match &self.clients {
+            ClientCertificates::NotAsked => None,
+            ClientCertificates::Asked(authority) | ClientCertificates::Required(authority) => {
+                Some(authority)
+            }
+        };
+        let revoked = authority.and_then(|it| it.revoked.as_deref());
+        let read_if_any = |path: Option<&Path>| path.map_or_else(|| Ok(Vec::new()), read);
+        Ok(Read {
+            certificate: read(&self.certificate)?,
+            key: read(&self.key)?,
+            authority: read_if_any(authority.map(|it| it.certificates.as_path()))?,
+            revoked: read_if_any(revoked)?,
+        })
+    }
+
+    fn config(&self, read: &Read) -> Result<ServerConfig, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let missing =
+            |path: &Path, wanted| TlsError::Missing { path: path.display().to_string(), wanted };
+        let shown = certificates(&read.certificate);
+        let shown = shown.ok_or_else(|| missing(&self.certificate, "certificate"))?;
+        let key = PrivateKeyDer::from_pem_slice(&read.key);
+        let key = key.map_err(|_| missing(&self.key, "private key"))?;
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(self.oldest.and_newer())?
+            .with_client_cert_verifier(self.verifier(read, provider)?);
+        let mut config = config.with_single_cert(shown, key)?;
+        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(config)
+    }
+
+    fn verifier(
+        &self,
+        read: &Read,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let (authority, required) = match &self.clients {
+            ClientCertificates::NotAsked => return Ok(WebPkiClientVerifier::no_client_auth()),
+            ClientCertificates::Asked(authority) => (authority, false),
+            ClientCertificates::Required(authority) => (authority, true),
+        };
+        let missing =
+            |path: &Path, wanted| TlsError::Missing { path: path.display().to_string(), wanted };
+        let mut roots = RootCertStore::empty();
+        let trusted = certificates(&read.authority);
+        for each in trusted.ok_or_else(|| missing(&authority.certificates, "certificate"))? {
+            roots.add(each)?;
+        }
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        if let Some(path) = &authority.revoked {
+            let lists: Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(&read.revoked).collect();
+            let lists = lists.ok().filter(|lists| !lists.is_empty());
+            builder = builder
+                .with_crls(lists.ok_or_else(|| missing(path, "certificate revocation list"))?);
+        }
+        if !required {
+            builder = builder.allow_unauthenticated();
+        }
+        Ok(builder.build()?)
+    }
+}
+
+impl TlsVersion {
+    fn and_newer(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+        static NEWER: [&SupportedProtocolVersion; 1] = [&TLS13];
+        match self {
+            Self::V12 => &BOTH,
+            Self::V13 => &NEWER,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path)
+        .map_err(|source| TlsError::Unreadable { path: path.display().to_string(), source })
+}
+
+/// All certificates in a file; nothing where there is none, or one that is broken.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    all.ok().filter(|all| !all.is_empty())
+}
