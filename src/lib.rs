@@ -48,6 +48,8 @@
 //!
 //! # A start
 //!
+//! The port of probes and metrics listens first: whoever watches sees all of this happen.
+//!
 //! 1. The journal is opened: footers, and the newest segment. What is torn is cut off.
 //! 2. A small note beside the views says how far they went: a journal that was put back or
 //!    exchanged shows here, and is refused.
@@ -77,6 +79,7 @@
 //! - No proof, root or tile is given that was not folded into a root which the sequencer left.
 //! - The ledger is tamper-*evident*: whoever keeps a checkpoint finds out what was changed. It is not
 //!   beyond being changed, and says so.
+//! - Logs, metrics and probes name no text, no login and no key; metrics nothing that a client made up.
 //! - `judgement` and `merkle` do no I/O, take no lock, read no clock and are never async.
 //! - Nothing here computes a grade.
 #![forbid(unsafe_code)]

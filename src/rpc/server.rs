@@ -292,7 +292,7 @@ impl Serving<'_> {
             .layer(Surround(CatchPanic))
             .layer(option_layer(cors(&self.options.origins)))
             .layer(Web)
-            .layer(Surround(Log::new(methods, self.metrics)))
+            .layer(Surround(Log::new(methods, self.metrics, (self.options.now)())))
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))

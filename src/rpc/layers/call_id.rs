@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use http::{HeaderMap, HeaderValue};
-use uuid::Uuid;
+use jiff::Timestamp;
 
 /// The header in which a client may say it, and in which it is always answered. It is the call's
 /// own; the request id of a command, which makes it safe to send again, stands in the message.
@@ -53,12 +53,10 @@ pub(super) struct CallIds {
 }
 
 impl CallIds {
-    /// Ids that no other server makes, nor this one after its next start.
-    pub(super) fn new() -> Self {
-        // Eight digits of a random id: two of a thousand servers share them once in ten thousand.
-        let drawn = Uuid::new_v4().simple().to_string();
-        let server = drawn.get(..8).unwrap_or(&drawn);
-        Self { server: Arc::from(server), made: Arc::default() }
+    /// Ids of a server that starts now: no other one makes them, nor this one after its next start, if
+    /// they do not start within the same microsecond.
+    pub(super) fn since(start: Timestamp) -> Self {
+        Self { server: Arc::from(format!("{:x}", start.as_microsecond())), made: Arc::default() }
     }
 
     /// The id of a call: the client's, if it gave one that can be taken.
@@ -104,9 +102,10 @@ mod tests {
 
     #[test]
     fn two_servers_and_two_calls_have_other_ids() {
-        let (one, other) = (CallIds::new(), CallIds::new());
-        let of = |ids: &CallIds| ids.of(&HeaderMap::new());
+        let at = |start| CallIds::since(Timestamp::from_microsecond(start).unwrap());
+        let (one, other) = (at(1_162_339_200_000_000), at(1_162_339_200_000_001));
+        let of = |ids: &CallIds| ids.of(&HeaderMap::new()).as_str().to_owned();
         let all = [of(&one), of(&one), of(&other)];
-        assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2], "{all:?}");
+        assert_eq!(all, ["421242f1fe000-0", "421242f1fe000-1", "421242f1fe001-0"]);
     }
 }

@@ -18,6 +18,7 @@ use std::{
 };
 
 use http::{HeaderMap, Request};
+use jiff::Timestamp;
 use tonic::{Code, body::Body};
 use tracing::{Instrument as _, Span};
 
@@ -57,9 +58,9 @@ pub(in crate::rpc) struct Log {
 }
 
 impl Log {
-    /// Logs the calls of these methods.
-    pub(in crate::rpc) fn new(methods: Methods, metrics: Arc<Metrics>) -> Self {
-        Self { methods, metrics, ids: CallIds::new() }
+    /// Logs the calls of these methods, to a server that starts now.
+    pub(in crate::rpc) fn new(methods: Methods, metrics: Arc<Metrics>, start: Timestamp) -> Self {
+        Self { methods, metrics, ids: CallIds::since(start) }
     }
 }
 
