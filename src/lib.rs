@@ -13,6 +13,7 @@
 //! | 0 pure | [`judgement`] | ids, frameworks, commands, events, the rules (`decide`), the fold (`evolve`), refusals |
 //! | 0 pure | [`merkle`] | the RFC 6962 tree, its proofs, and the C2SP formats: tiles, notes, checkpoints, cosignatures |
 //! | 0 | [`pb`] | generated messages and services; named in `record`, `rpc` and `cli` alone |
+//! | 0 | [`metrics`] | what is counted and measured: names, labels, buckets, the page |
 //! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
 //! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |
 //! | 1 | [`letter`] | an edition laid out as the letter: Markdown, HTML |
@@ -47,6 +48,8 @@
 //!
 //! # A start
 //!
+//! The port of probes and metrics listens first: whoever watches sees all of this happen.
+//!
 //! 1. The journal is opened: footers, and the newest segment. What is torn is cut off.
 //! 2. A small note beside the views says how far they went: a journal that was put back or
 //!    exchanged shows here, and is refused.
@@ -76,6 +79,7 @@
 //! - No proof, root or tile is given that was not folded into a root which the sequencer left.
 //! - The ledger is tamper-*evident*: whoever keeps a checkpoint finds out what was changed. It is not
 //!   beyond being changed, and says so.
+//! - Logs, metrics and probes name no text, no login and no key; metrics nothing that a client made up.
 //! - `judgement` and `merkle` do no I/O, take no lock, read no clock and are never async.
 //! - Nothing here computes a grade.
 #![forbid(unsafe_code)]
@@ -90,6 +94,7 @@ pub mod judgement;
 pub mod ledger;
 pub mod letter;
 pub mod merkle;
+pub mod metrics;
 pub mod pb;
 pub mod record;
 pub mod rpc;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::signing::{self, SignerOptions, SigningError};
 use crate::{
-    disk::{RealDisk, Reserve},
+    disk::{OnFlush, RealDisk, Reserve},
     journal::{
         Journal, JournalError, Page,
         file::{self, FileJournal, FileOptions},
@@ -29,6 +29,7 @@ use crate::{
         self, BuiltInError, Clock, Covering, Eraser, Follower, Ledger, Notary, NotaryError, Parts,
         Progress, Sequencer, Stop, filing,
     },
+    metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
     views::{Known, SnapshotCodec, Views, ViewsError, ViewsOptions},
@@ -52,6 +53,8 @@ pub struct EngineOptions {
     pub segment_bytes: u64,
     /// How much memory the caches of the views may take, in bytes.
     pub cache_bytes: u64,
+    /// Where it counts and measures what it does.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a ledger could not be opened.
@@ -165,12 +168,12 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
-        let EngineOptions { data, master_key, clock, entropy, zone, .. } = &options;
+        let EngineOptions { data, master_key, clock, entropy, zone, metrics, .. } = &options;
         let keys = disk_at(&data.join("keys"))?;
         check_keys(&keys, master_key, entropy)?;
         let reserve = Reserve::of(data, reserve_bytes(options.segment_bytes));
         let disk = disk_at(&data.join("journal"))?.with_reserve(Arc::clone(&reserve));
-        let disk = Arc::new(disk);
+        let disk = Arc::new(disk.timed(flushes_of(metrics)));
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
         let file_options =
@@ -182,7 +185,7 @@ impl Engine {
         }
         // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
         // needs none to open; keys and views do.
-        let watch = Watch::over(&reserve)?;
+        let watch = Watch::over(&reserve, metrics)?;
         let id = Uuid::from_bytes(journal.ledger_id());
         let vault = {
             let last_slot = last_slot(&*journal).await?;
@@ -206,6 +209,7 @@ impl Engine {
             entropy: Arc::clone(entropy),
             zone: zone.clone(),
             covering: Covering::Notary,
+            metrics: Arc::clone(metrics),
         };
         let (ledger, sequencer, follower, eraser) = Ledger::open(parts, progress).await?;
         // Before the sequencer runs: nothing is added to a journal that is not the one signed.
@@ -285,13 +289,13 @@ struct Watch(
 );
 
 impl Watch {
-    fn over(reserve: &Arc<Reserve>) -> Result<Self, EngineError> {
-        reserve.look();
+    fn over(reserve: &Arc<Reserve>, metrics: &Arc<Metrics>) -> Result<Self, EngineError> {
+        metrics.disk_is_full(!reserve.look());
         let (ends, told) = mpsc::channel::<Infallible>();
-        let reserve = Arc::clone(reserve);
+        let (reserve, metrics) = (Arc::clone(reserve), Arc::clone(metrics));
         let look = move || {
             while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
-                reserve.look();
+                metrics.disk_is_full(!reserve.look());
             }
         };
         let thread = std::thread::Builder::new().name("disk-room".to_owned());
@@ -304,6 +308,12 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| EngineError::Thread)
+}
+
+/// Measures each flush of a disk.
+fn flushes_of(metrics: &Arc<Metrics>) -> OnFlush {
+    let metrics = Arc::clone(metrics);
+    Arc::new(move |took| metrics.flow.flushed(took))
 }
 
 fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {

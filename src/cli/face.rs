@@ -262,8 +262,8 @@ pub(super) async fn bind(listen: &Listen, encrypted: bool) -> io::Result<(Listen
     match listen {
         Listen::Tcp(address) => {
             let listener = TcpListener::bind(address).await?;
-            let listen = Listen::Tcp(listener.local_addr()?);
-            Ok((listener.into(), Place { listen, encrypted }))
+            let bound = Listen::Tcp(listener.local_addr()?);
+            Ok((listener.into(), Place { listen: bound, encrypted }))
         }
         Listen::Unix(path) => {
             clear_away(path).await?;

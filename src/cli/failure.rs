@@ -89,6 +89,12 @@ pub enum Failure {
     /// A message cannot be shown as JSON.
     #[error("cannot write the answer as JSON")]
     Json(#[source] Box<dyn Error + Send + Sync>),
+    /// A server was told to stop twice.
+    #[error(
+        "told to stop twice: ended at once; calls under way were cut off, and whatever was answered \
+         is there"
+    )]
+    Hastened,
     /// The process cannot start its tasks, sockets or logs.
     #[error("cannot {doing}")]
     Start {
@@ -133,6 +139,7 @@ impl Failure {
             | Self::Incomplete { .. }
             | Self::Output(_)
             | Self::Json(_)
+            | Self::Hastened
             | Self::Start { .. } => 1,
         }
     }

@@ -23,6 +23,7 @@ mod import;
 mod json;
 mod letter;
 mod output;
+mod probes;
 mod proof;
 mod recipients;
 mod redact;
@@ -31,8 +32,10 @@ mod reload;
 mod serve;
 mod signer;
 pub mod signing;
+mod stopping;
 mod stream;
 mod summary;
+mod supervisor;
 mod tables;
 mod timeline;
 mod token;
@@ -58,6 +61,7 @@ pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
 pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
+pub use probes::AdminListen;
 pub use proof::{CheckpointFlags, ProofFlags};
 pub use recipients::RecipientsFlags;
 pub use redact::{ApproveFlags, RedactFlags, RedactVerb, RefuseFlags, RequestFlags};
@@ -155,7 +159,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Start { doing: "start the runtime", source: error.into() })?;
     let mut output = Output::stdout();
-    runtime.block_on(act(cli.verb, &mut output))
+    let acted = runtime.block_on(act(cli.verb, &mut output));
+    // What still runs then was told to end at once, or ends with the process.
+    runtime.shutdown_background();
+    acted
 }
 
 async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {

@@ -42,7 +42,9 @@ pub(super) async fn keep_new(credentials: Arc<Credentials>, tls: Option<Arc<Tls>
         let (credentials, tls) = (Arc::clone(&credentials), tls.clone());
         let looked = spawn_blocking(move || {
             credentials.refresh();
-            tls.iter().for_each(|tls| tls.refresh());
+            if let Some(tls) = tls {
+                tls.refresh();
+            }
         });
         // It says by itself what it found.
         drop(looked.await);

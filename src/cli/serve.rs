@@ -2,13 +2,14 @@
 
 use std::{
     fmt, fs,
+    net::SocketAddr,
     path::{self, Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
-use tokio::signal::{self, unix::Signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{
@@ -16,18 +17,23 @@ use super::{
     face::FaceFlags,
     failure::Failure,
     output::{self, Output},
+    probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
-    wiring::{self, Clock, Keys, Running, Setup},
+    stopping::{self, Signals},
+    supervisor,
+    wiring::{self, Clock, Keys, Setup},
 };
 use crate::{
     merkle::KeyName,
     signer::Witness,
-    telemetry::{self, LogFormat},
+    telemetry::{Log, LogFormat, LogOptions},
 };
 
 /// What a supervisor must know.
 pub(super) const AFTER_HELP: &str = "\
-It stops on SIGTERM or ctrl-c, with exit code 0: calls under way are finished. Exit code 3 says that
+It stops on SIGTERM or ctrl-c, with exit code 0: health says NOT_SERVING, calls under way are finished,
+streams are told where to go on. A second signal ends it at once, with exit code 1; whatever was answered
+is there all the same. Exit code 3 says that
 a write or a flush to the disk failed; it is never tried again, since nobody knows what is on the disk
 after it. Whatever was answered is there; a command without an answer is recorded or not, and sending
 it again with its request id tells which. Start the server again once the disk is well. On a full disk
@@ -112,6 +118,15 @@ pub struct ServeFlags {
     /// How log events are written.
     #[arg(long, env = "JUDGEMENT_LEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Where metrics and probes are answered, over plain HTTP and without credentials: /metrics,
+    /// /livez, /readyz, /startupz, /version. `off` for nowhere. Default: 127.0.0.1:9464, with --dev
+    /// any port that is free.
+    #[arg(long, value_name = "HOST:PORT", env = "JUDGEMENT_LEDGER_ADMIN_LISTEN")]
+    pub admin_listen: Option<AdminListen>,
+    /// The collector that spans of calls are sent to by OTLP over gRPC, in plain text: one on this machine.
+    #[cfg(feature = "otel")]
+    #[arg(long, value_name = "URL", env = "JUDGEMENT_LEDGER_OTLP_ENDPOINT", value_parser = collector)]
+    pub otlp_endpoint: Option<http::Uri>,
     /// An origin from which browsers may call. May be repeated. Default: none.
     #[arg(
         long = "allow-origin",
@@ -123,36 +138,71 @@ pub struct ServeFlags {
     pub allow_origins: Vec<http::HeaderValue>,
 }
 
-/// What is tried where signals cannot be heard.
-const LISTENING: &str = "listen for signals";
-
 /// Serves until SIGTERM or ctrl-c.
 pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), Failure> {
-    flags.face.check()?;
-    log_to_stderr(flags)?;
+    check(flags)?;
+    let probes = Probes::new()?;
+    let log = log_to_stderr(flags, &probes)?;
     output::note(&flags.to_string());
+    let _admin_port = admin_port(flags, &probes).await?;
     let home = Home::prepare(flags)?;
-    let setup = setup(flags, &home);
+    let setup = setup(flags, &home, &probes);
     apart(&setup)?;
     let running = wiring::start(setup).await?;
     // Before anybody is told that it serves: who knows may tell it to stop.
-    let terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
-        .map_err(|error| Failure::Start { doing: LISTENING, source: error.into() })?;
+    let signals = Signals::hear()?;
+    supervisor::ready();
     output::note(&format!("serving on {}", running.place.url()));
     if flags.dev {
         let home = home.path();
         let beside = home.parent().unwrap_or(&home);
         output.lines(&dev::welcome(&running.place.url(), beside, &running.mint)?)?;
     }
-    until_told(running, terminate).await
+    let ended = stopping::until_told(running, signals, &probes, log.tell()).await;
+    #[cfg(feature = "otel")]
+    log.end().await;
+    ended
 }
 
-fn log_to_stderr(flags: &ServeFlags) -> Result<(), Failure> {
+/// Nobody listens beyond this machine by accident.
+fn check(flags: &ServeFlags) -> Result<(), Failure> {
+    flags.face.check()?;
+    match flags.admin_listen() {
+        AdminListen::At(address) if !address.ip().is_loopback() && !flags.face.insecure => {
+            Err(Failure::misused(format!(
+                "{address} can be reached from outside, and metrics and probes ask for no \
+                 credential: say another --admin-listen, or --insecure"
+            )))
+        }
+        AdminListen::At(_) | AdminListen::Off => Ok(()),
+    }
+}
+
+/// Opens the admin port, before the ledger: who watches sees that it is being opened.
+async fn admin_port(flags: &ServeFlags, probes: &Probes) -> Result<Option<AdminPort>, Failure> {
+    match flags.admin_listen() {
+        AdminListen::Off => Ok(None),
+        AdminListen::At(address) => {
+            let port = probes.listen(address).await?;
+            output::note(&format!("metrics and probes on http://{}", port.address));
+            Ok(Some(port))
+        }
+    }
+}
+
+fn log_to_stderr(flags: &ServeFlags, probes: &Probes) -> Result<Log, Failure> {
     let doing = "start the log";
     let filter = EnvFilter::try_new(&flags.log)
         .map_err(|error| Failure::Start { doing, source: error.into() })?;
-    telemetry::init(filter, flags.log_format)
-        .map_err(|error| Failure::Start { doing, source: error.into() })
+    let metrics = Arc::clone(probes.metrics());
+    Log::to_stderr(LogOptions {
+        filter,
+        format: flags.log_format,
+        on_left_out: Arc::new(move || metrics.left_out()),
+        #[cfg(feature = "otel")]
+        otlp_endpoint: flags.otlp_endpoint.as_ref().map(ToString::to_string),
+    })
+    .map_err(|error| Failure::Start { doing, source: error.into() })
 }
 
 /// The directory of the ledger.
@@ -196,7 +246,7 @@ pub(super) fn throw_away() -> Result<TempDir, Failure> {
     })
 }
 
-fn setup(flags: &ServeFlags, home: &Home) -> Setup {
+fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
     let keys = match (&flags.master_key_file, flags.face.believed()) {
         (Some(master), Some(believed)) => Keys::Files { master: master.clone(), believed },
         (Some(_) | None, _) => Keys::Beside,
@@ -219,6 +269,7 @@ fn setup(flags: &ServeFlags, home: &Home) -> Setup {
         cache_mib: flags.cache_mib,
         allow_origins: flags.allow_origins.clone(),
         limits: flags.face.limits(),
+        probes: probes.clone(),
     }
 }
 
@@ -243,17 +294,13 @@ fn apart(setup: &Setup) -> Result<(), Failure> {
     )))
 }
 
-/// Waits for SIGTERM, ctrl-c or the server's own end, then lets calls under way finish.
-async fn until_told(running: Running, mut terminate: Signal) -> Result<(), Failure> {
-    tokio::select! {
-        told = signal::ctrl_c() => {
-            told.map_err(|error| Failure::Start { doing: LISTENING, source: error.into() })?;
-        }
-        _ = terminate.recv() => {}
-        () = running.stop.cancelled() => {}
+impl ServeFlags {
+    /// Where metrics and probes are answered: several ledgers to throw away never want the same port.
+    fn admin_listen(&self) -> AdminListen {
+        let any = SocketAddr::new(probes::STANDARD_PORT.ip(), 0);
+        let default = if self.dev { any } else { probes::STANDARD_PORT };
+        self.admin_listen.unwrap_or(AdminListen::At(default))
     }
-    output::note("stopping: calls under way are finished");
-    running.stop().await
 }
 
 /// The configuration, as it is said at start. Secrets lie in files, of which only the names show.
@@ -269,6 +316,10 @@ impl fmt::Display for ServeFlags {
         let zone = self.time_zone.iana_name().unwrap_or("fixed");
         writeln!(f, "judgement-ledger {}", env!("CARGO_PKG_VERSION"))?;
         writeln!(f, "{}", self.face)?;
+        match self.admin_listen() {
+            AdminListen::Off => writeln!(f, "  probes           off")?,
+            AdminListen::At(address) => writeln!(f, "  probes           {address}")?,
+        }
         writeln!(f, "  data             {}", path(&self.data))?;
         writeln!(f, "  time zone        {zone}")?;
         writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
@@ -301,6 +352,17 @@ fn witness(given: &str) -> Result<Witness, String> {
 fn log_name(given: &str) -> Result<String, String> {
     let wanted = "say a URL without its scheme, such as ledger.example.org/apa";
     KeyName::parse(given).map(|_| given.to_owned()).map_err(|error| format!("{error}; {wanted}"))
+}
+
+#[cfg(feature = "otel")]
+fn collector(given: &str) -> Result<http::Uri, String> {
+    let wanted = || "say a URL such as http://127.0.0.1:4317".to_owned();
+    let uri: http::Uri = given.parse().map_err(|_| wanted())?;
+    if uri.scheme_str() == Some("http") && uri.authority().is_some() {
+        Ok(uri)
+    } else {
+        Err(wanted())
+    }
 }
 
 fn log(given: &str) -> Result<String, String> {
@@ -344,6 +406,27 @@ mod tests {
     }
 
     #[test]
+    fn an_admin_port_beyond_this_machine_is_refused_unless_it_is_asked_for() {
+        let open = ["--dev", "--admin-listen", "0.0.0.0:9464"];
+        assert_eq!(check(&flags(&open).unwrap()).unwrap_err().exit_code(), 2);
+        let asked = flags(&[&open[..], &["--insecure"]].concat()).unwrap();
+        assert!(check(&asked).is_ok());
+        for near in ["[::1]:0", "off"] {
+            assert!(check(&flags(&["--dev", "--admin-listen", near]).unwrap()).is_ok());
+        }
+        assert!(flags(&["--dev", "--admin-listen", "here"]).is_err());
+    }
+
+    #[test]
+    fn the_admin_port_is_where_it_is_looked_for_unless_the_ledger_is_for_a_try() {
+        let keys = ["--data", "d", "--master-key-file", "m", "--token-key-file", "t"];
+        let kept = flags(&keys).unwrap().admin_listen();
+        assert_eq!(kept, AdminListen::At("127.0.0.1:9464".parse().unwrap()));
+        let thrown_away = flags(&["--dev"]).unwrap().admin_listen();
+        assert_eq!(thrown_away, AdminListen::At("127.0.0.1:0".parse().unwrap()));
+    }
+
+    #[test]
     fn a_ledger_that_stays_needs_a_directory_and_keys() {
         assert!(flags(&[]).is_err());
         assert!(flags(&["--data", "a"]).is_err());
@@ -372,6 +455,7 @@ mod tests {
   token key file   made to throw away
   calls a second   1000 of one caller
   connections      10000 at most
+  probes           127.0.0.1:0
   data             made to throw away
   time zone        UTC
   master key file  made to throw away

@@ -20,7 +20,9 @@ use super::{
     engine::{Engine, EngineError, EngineOptions},
     face::{self, Believed, Listen, Place},
     failure::Failure,
-    output, reload,
+    output,
+    probes::Probes,
+    reload,
     signing::SignerOptions,
 };
 use crate::{
@@ -31,7 +33,6 @@ use crate::{
 };
 
 /// What a server is started with.
-#[derive(Debug)]
 pub(super) struct Setup {
     /// Where it listens.
     pub(super) listen: Listen,
@@ -55,6 +56,8 @@ pub(super) struct Setup {
     pub(super) allow_origins: Vec<http::HeaderValue>,
     /// How much it takes at once, and how long it takes to go down.
     pub(super) limits: Limits,
+    /// What is told to whoever watches over it.
+    pub(super) probes: Probes,
 }
 
 /// What time it is.
@@ -160,12 +163,18 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         zone: setup.time_zone,
         segment_bytes: u64::from(setup.segment_mib).saturating_mul(MIB),
         cache_bytes: u64::from(setup.cache_mib).saturating_mul(MIB),
+        metrics: Arc::clone(setup.probes.metrics()),
     };
     let rebuilding = output::rebuilding();
-    let engine = Engine::open(options, &|at, head| rebuilding.show(at.get(), head.get()))
-        .await
-        .map_err(opening)?;
+    let probes = &setup.probes;
+    let engine = Engine::open(options, &|at, head| {
+        rebuilding.show(at.get(), head.get());
+        probes.opening(at.get(), head.get());
+    })
+    .await
+    .map_err(opening)?;
     rebuilding.done();
+    probes.open(engine.ledger().vitals());
     let serving = ServeOptions {
         credentials: Arc::clone(&credentials),
         tls,

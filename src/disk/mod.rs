@@ -12,7 +12,7 @@ pub mod whole;
 use std::{any::Any, io, sync::Arc};
 
 pub use flush::FlushFailed;
-pub use real::RealDisk;
+pub use real::{OnFlush, RealDisk};
 pub use reserve::Reserve;
 pub use whole::ReplaceError;
 

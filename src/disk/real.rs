@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{self, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use super::{Access, Disk, DiskFile, FlushFailed, Reserve};
@@ -14,11 +15,15 @@ use super::{Access, Disk, DiskFile, FlushFailed, Reserve};
 /// Only the owner may read what lies here: drafts of judgements, sealed texts and keys.
 const FILE_MODE: u32 = 0o600;
 
+/// Told how long each flush of a file took, whatever came of it.
+pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
+
 /// A directory of the operating system's file system.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RealDisk {
     directory: PathBuf,
     reserve: Option<Arc<Reserve>>,
+    on_flush: Option<OnFlush>,
 }
 
 impl RealDisk {
@@ -33,13 +38,23 @@ impl RealDisk {
         for created_in in directory.ancestors().skip(1).take(missing) {
             File::open(created_in)?.sync_all().map_err(FlushFailed::mark)?;
         }
-        Ok(Self { directory, reserve: None })
+        Ok(Self { directory, reserve: None, on_flush: None })
     }
 
     /// The same directory, which has room for more for as long as `reserve` is kept.
     #[must_use]
     pub fn with_reserve(self, reserve: Arc<Reserve>) -> Self {
         Self { reserve: Some(reserve), ..self }
+    }
+
+    /// The same directory, which tells how long flushes of its files take.
+    #[must_use]
+    pub fn timed(self, on_flush: OnFlush) -> Self {
+        Self { on_flush: Some(on_flush), ..self }
+    }
+
+    fn file(&self, file: File) -> Arc<dyn DiskFile> {
+        Arc::new(RealFile { file, on_flush: self.on_flush.clone() })
     }
 }
 
@@ -65,7 +80,7 @@ impl Disk for RealDisk {
             .create_new(true)
             .mode(FILE_MODE)
             .open(self.directory.join(name))?;
-        Ok(Arc::new(RealFile { file }))
+        Ok(self.file(file))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
@@ -73,7 +88,7 @@ impl Disk for RealDisk {
             .read(true)
             .write(access == Access::Write)
             .open(self.directory.join(name))?;
-        Ok(Arc::new(RealFile { file }))
+        Ok(self.file(file))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -113,6 +128,7 @@ impl Disk for RealDisk {
 
 struct RealFile {
     file: File,
+    on_flush: Option<OnFlush>,
 }
 
 impl DiskFile for RealFile {
@@ -125,7 +141,13 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data().map_err(FlushFailed::mark)
+        let Some(on_flush) = &self.on_flush else {
+            return self.file.sync_data().map_err(FlushFailed::mark);
+        };
+        let began = Instant::now();
+        let flushed = self.file.sync_data();
+        on_flush(began.elapsed());
+        flushed.map_err(FlushFailed::mark)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -139,6 +139,7 @@ impl Follower {
         let (views, begun) =
             matching_views(journal, shared.head().position, &self.open_views).await?;
         let mut at = begun;
+        shared.metrics.views_are_at(at.get());
         if !is_near(at, shared.head().position) {
             shared.standing.is_far();
         }
@@ -160,6 +161,7 @@ impl Follower {
                     at = keep.record.position;
                     replay.apply(keep, &catalogue)?;
                 }
+                shared.metrics.views_are_at(at.get());
                 progress(at, head);
                 if self.is_closed() {
                     return Ok(End::Closed);

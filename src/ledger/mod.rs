@@ -57,9 +57,10 @@ mod told;
 mod topics;
 mod trail;
 mod tree;
+mod vitals;
 mod witnessing;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -69,6 +70,7 @@ use crate::{
     journal::{Entry, Filing, Journal},
     judgement::{Command, Text},
     merkle::{Frontier, Hash},
+    metrics::Metrics,
     record::Record,
     vault::Vault,
     views::{Views, ViewsError},
@@ -102,6 +104,9 @@ pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
 pub use trail::TrailRecord;
 pub use tree::{Grown, Included};
+#[cfg(test)]
+pub(crate) use vitals::Shown as ShownVitals;
+pub use vitals::Vitals;
 
 /// A handle on the ledger: cheap to clone, used from any task.
 #[derive(Clone)]
@@ -131,6 +136,8 @@ struct Shared {
     vault: Arc<Vault>,
     /// The views, once they are whole.
     standing: Arc<Standing>,
+    /// Where is counted and measured what the ledger does.
+    metrics: Arc<Metrics>,
 }
 
 /// A record, decoded, with its hash and its bytes as stored.
@@ -176,7 +183,7 @@ impl Ledger {
     /// [`SubmitError`]: all but `OutcomeUnknown` mean that surely nothing was recorded.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
         let (answer, answered) = oneshot::channel();
-        let pending = sequencer::Pending { submission, answer };
+        let pending = sequencer::Pending { submission, answer, since: Instant::now() };
         self.submissions.try_send(pending).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
             mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,

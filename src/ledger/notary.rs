@@ -325,7 +325,9 @@ impl Notary {
         let keys = self.signing.keys().iter().map(|key| key.verifier.clone()).collect();
         let evidence = &self.shared().evidence;
         evidence.checkpoint.send_replace(Some(Arc::new(Published::of(signed, keys))));
-        evidence.covered.send_replace(signed.head.size);
+        if evidence.covered.send_replace(signed.head.size) < signed.head.size {
+            self.shared().metrics.checkpoint_published();
+        }
     }
 
     fn shared(&self) -> &Shared {

@@ -31,6 +31,7 @@ use crate::{
     journal::{Head, Journal, JournalError},
     judgement::Position,
     merkle::leaf_hash,
+    metrics::Metrics,
     vault::{Entropy, EntropyError, Vault, VaultError},
     views::{Known, Opened, Views, ViewsError},
 };
@@ -53,6 +54,8 @@ pub struct Parts {
     pub zone: TimeZone,
     /// What covers the order of an erasure before its text's key is destroyed.
     pub covering: Covering,
+    /// Where it counts and measures what it does.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Opens the views; called again after those of the time before were discarded or broke.
@@ -148,8 +151,8 @@ impl Ledger {
         parts: Parts,
         progress: Progress<'_>,
     ) -> Result<(Self, Sequencer, Follower, Eraser), OpenError> {
-        let Parts { journal, vault, views: open_views, known, clock, entropy, zone, covering } =
-            parts;
+        let Parts { journal, vault, known, clock, entropy, zone, covering, .. } = parts;
+        let (open_views, metrics) = (parts.views, parts.metrics);
         let head = journal.head().await?;
         if let Some(known) = &known {
             must_have(&*journal, head.position, (known.position, known.hash)).await?;
@@ -176,6 +179,7 @@ impl Ledger {
             journal: Arc::clone(&journal),
             vault: Arc::clone(&vault),
             standing: Arc::clone(&standing),
+            metrics,
         });
         let follower = Follower { shared: Arc::clone(&shared), open_views };
         if known.is_none() {

@@ -4,7 +4,7 @@
 //! whole group with one flush, lets readers see it and answers. There is no timer: an idle ledger
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use foldhash::HashMap;
 use jiff::tz::TimeZone;
@@ -16,10 +16,12 @@ use super::{
     fold::Stream,
     mark::Summary,
     staging::{Desk, Outlook, Stage, Staged, Taken},
+    standing::Took,
 };
 use crate::{
     journal::{Entry, Group, Journal, JournalError, Turn},
     judgement::{Position, StreamId},
+    metrics::GroupSize,
     vault::VaultError,
     views::{Applied, ViewsError},
 };
@@ -38,6 +40,8 @@ const GROUP_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Pending {
     pub(super) submission: Submission,
     pub(super) answer: Answer,
+    /// Since when it waits, for the metrics alone.
+    pub(super) since: Instant,
 }
 
 pub(super) type Answer = oneshot::Sender<Result<Vec<Receipt>, SubmitError>>;
@@ -204,12 +208,13 @@ impl Sequencer {
         let mut stage = Stage::begin(&mut self.desk, (now, today), head, known);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
-        while let Some(Pending { submission, answer }) = next.take() {
+        while let Some(Pending { submission, answer, since }) = next.take() {
+            self.shared.metrics.flow.waited(since.elapsed());
             match stage.take(submission).await {
                 Taken::Staged(receipts) => waiting.push(Waiting { receipts, answer }),
                 Taken::Answered(result) => reply(answer, result),
                 Taken::Supposed(result) => supposed.push(Supposed { result, answer }),
-                Taken::Later(submission) => later.push(Pending { submission, answer }),
+                Taken::Later(submission) => later.push(Pending { submission, answer, since }),
             }
             if stage.outlook.bytes < GROUP_BYTES_MAX {
                 next = self.held.pop_front();
@@ -236,11 +241,16 @@ impl Sequencer {
         }
         let summary = Summary { frontier, recorded_at: now.recorded_at };
         let mark = summary.to_bytes();
+        let (commands, records_staged, bytes) = (waiting.len(), records.len(), outlook.bytes);
+        let size = GroupSize { commands, records: records_staged, bytes };
         let (entries, applied) = parted(records, &outlook.streams);
         let group = Group { entries, mark };
 
+        let began = Instant::now();
         // The commit point: past this line the group is stored or the outcome is unknown.
-        match turn.append(group).await {
+        let appended = turn.append(group).await;
+        self.shared.metrics.flow.appended(size, began.elapsed());
+        match appended {
             Ok(head) => {
                 self.time.recorded(now.recorded_at);
                 if let Err(wrong) = self.publish(outlook, summary, head.position, &applied) {
@@ -287,7 +297,9 @@ impl Sequencer {
     ) -> Result<(), ViewsError> {
         let Outlook { directory, catalogue, erasures, streams, bytes: _ } = outlook;
         let _turn = self.shared.standing.turn();
-        self.shared.standing.take(applied)?;
+        if self.shared.standing.take(applied)? == Took::Whole {
+            self.shared.metrics.views_are_at(head.get());
+        }
         for (id, stream) in streams {
             self.desk.fold.keep(id, stream);
         }

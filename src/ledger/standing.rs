@@ -28,6 +28,15 @@ pub enum Reads {
     Refused,
 }
 
+/// What became of a group that was offered to the views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Took {
+    /// They have folded it in, and are whole.
+    Whole,
+    /// They are not whole, or not any more: the follower takes it from the journal.
+    Not,
+}
+
 /// The views, if they are whole, and what becomes of readers.
 pub(super) struct Standing {
     /// Only whole views, which hold all that is published.
@@ -81,18 +90,19 @@ impl Standing {
 
     /// Folds in a group that is about to be published, if the views are whole; if not, the follower
     /// takes it from the journal. Views that do not take it are given up, and nothing is lost by it.
+    /// Answers whether they took it.
     ///
     /// # Errors
     /// `OutOfOrder` if the group is not the next one.
-    pub(super) fn take(&self, applied: &[Applied]) -> Result<(), ViewsError> {
-        let Some(views) = self.whole() else { return Ok(()) };
+    pub(super) fn take(&self, applied: &[Applied]) -> Result<Took, ViewsError> {
+        let Some(views) = self.whole() else { return Ok(Took::Not) };
         match apply(&views, applied) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Took::Whole),
             // Views that only lag are given up as well: nobody knows what they wait for.
             Err(broken @ (ViewsError::Lag | ViewsError::Broken(_))) => {
                 tracing::error!(%broken, "the views do not take what was recorded");
                 self.lose(&views);
-                Ok(())
+                Ok(Took::Not)
             }
             Err(wrong @ (ViewsError::OutOfOrder { .. } | ViewsError::Unopened(_))) => Err(wrong),
         }

@@ -18,6 +18,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use super::{
     accesses,
@@ -95,21 +96,24 @@ where
     let Reader { feed, until, ends: Ends { patience, cancel, peer } } = reader;
     let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
-    let outlet = Outlet::new(bundles, patience, cancel, feed.after());
+    let after = feed.after();
+    let counted = ledger.metrics().readers.begin(after.get());
+    let outlet = Outlet::new(bundles, patience, cancel, after, counted);
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
     let opener = ledger.clone();
     let gone = CancellationToken::new();
     let readout = Readout::new(queue, ended, gone.clone().drop_guard());
     // The task belongs to the readout: when the transport drops that, the queue is closed and the
     // task ends.
-    tokio::spawn(async move {
+    let filling = async move {
         let open = |of: &PassedOn| opener.texts(of);
         let outcome = pump.run(read, &open).await;
         // Where nobody is left to hear it, the outcome does not matter.
         drop(end.send(outcome));
         let _unread = peer.map(|peer| peer.unread.answer());
         gone.cancelled().await;
-    });
+    };
+    tokio::spawn(filling.in_current_span());
     readout
 }
 

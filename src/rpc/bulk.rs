@@ -118,7 +118,7 @@ impl Bulk {
                 self.in_flight.push_back(Box::pin(becoming));
             }
             Err(refusal) => {
-                let outcome = Outcome::Refusal(status::rpc_status(&refusal));
+                let outcome = refused(&self.ledger, &refusal);
                 self.in_flight.push_back(Box::pin(std::future::ready(outcome)));
             }
         }
@@ -139,8 +139,16 @@ async fn record(
     let recorded = hand_in(&ledger, &identity, read, submission, path).await.and_then(only);
     match recorded {
         Ok(recorded) => Outcome::Receipt(receipt(&recorded)),
-        Err(refusal) => Outcome::Refusal(status::rpc_status(&refusal)),
+        Err(refusal) => refused(&ledger, &refusal),
     }
+}
+
+/// A refusal of one command, which is counted here: the call goes on.
+fn refused(ledger: &Ledger, refusal: &Status) -> Outcome {
+    if let Some(reason) = status::reason(refusal) {
+        ledger.metrics().refused(reason.as_str());
+    }
+    Outcome::Refusal(status::rpc_status(refusal))
 }
 
 fn one_command(

@@ -113,9 +113,12 @@ impl Authenticate {
             return named.ok_or_else(|| Unknown::Refused(status::no_credential()));
         };
         let found = self.bearer(token, certificate);
-        found.map_err(|error| match error {
-            CredentialError::KeyUnknown => Unknown::Stale(token.to_owned()),
-            error => Unknown::Refused(refused(&error)),
+        found.map_err(|error| {
+            if error == CredentialError::KeyUnknown {
+                Unknown::Stale(token.to_owned())
+            } else {
+                Unknown::Refused(refused(&error))
+            }
         })
     }
 

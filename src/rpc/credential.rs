@@ -1,7 +1,7 @@
 //! Credentials: signed statements of who a login is, for which organisation, in which roles.
 //!
 //! A credential is a JWT (RFC 7519) of an [issuer] whose tokens are taken, signed under one of
-//! its [keys]: with EdDSA, ES256 or RS256, whichever that key is for. Issuer, audience and expiry are
+//! its [keys]: with `EdDSA`, `ES256` or `RS256`, whichever that key is for. Issuer, audience and expiry are
 //! required; times are held against the clock that is passed in. What the [claims] say of the bearer
 //! is mapped as the operator wants. A token that is bound to a client certificate (RFC 8705) is taken
 //! over a connection with that certificate alone.

@@ -236,11 +236,11 @@ impl Admission {
                     return first_words(stream, Peer::at(from, None), counted).await;
                 };
                 let agreed = TlsAcceptor::from(tls.now()).accept(stream);
-                let stream = timeout(HANDSHAKE_MAX, agreed).await??;
-                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let encrypted = timeout(HANDSHAKE_MAX, agreed).await??;
+                let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certificate = shown.map(|der| ClientCertificate::read(der)).transpose();
                 let certificate = certificate.map_err(io::Error::other)?.map(Arc::new);
-                first_words(stream, Peer::at(from, certificate), counted).await
+                first_words(encrypted, Peer::at(from, certificate), counted).await
             }
         }
     }

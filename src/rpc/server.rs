@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, ReadOnly, Reads},
+    metrics::Metrics,
     pb::{
         DESCRIPTORS, evidence_service_server::EvidenceServiceServer,
         report_service_server::ReportServiceServer,
@@ -136,6 +137,7 @@ where
     let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
     let read_only = ledger.follow_read_only();
+    let metrics = Arc::clone(ledger.metrics());
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -147,7 +149,8 @@ where
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let services = &services;
-    let serving = Serving { options, draining, ledger_stopped, reads, read_only, services, find };
+    let serving =
+        Serving { options, draining, ledger_stopped, reads, read_only, services, find, metrics };
     serving.run(incoming, routes, shutdown).await
 }
 
@@ -224,6 +227,8 @@ pub(super) struct Serving<'s> {
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
     pub(super) find: Find,
+    /// Where calls are counted.
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Serving<'_> {
@@ -277,8 +282,8 @@ impl Serving<'_> {
             draining.cancelled().await;
             tokio::time::sleep(limits.drain_max).await;
         };
-        let methods =
-            Methods::of(DESCRIPTORS).map_err(|error| ServeError::Descriptors(error.to_string()))?;
+        let methods = Methods::of(DESCRIPTORS, &self.metrics.calls)
+            .map_err(|error| ServeError::Descriptors(error.to_string()))?;
         let authenticate = Authenticate {
             credentials: Arc::clone(&self.options.credentials),
             now: Arc::clone(&self.options.now),
@@ -288,7 +293,7 @@ impl Serving<'_> {
             .layer(Surround(CatchPanic))
             .layer(option_layer(cors(&self.options.origins)))
             .layer(Web)
-            .layer(Surround(Log(methods)))
+            .layer(Surround(Log::new(methods, self.metrics, (self.options.now)())))
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
@@ -329,8 +334,10 @@ fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
         named("grpc-timeout"),
         named("x-grpc-web"),
         named("x-user-agent"),
+        named("x-request-id"),
     ];
-    let seen = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(named);
+    let seen =
+        ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id"].map(named);
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::POST, Method::GET])

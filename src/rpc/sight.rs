@@ -280,7 +280,7 @@ mod tests {
             let expected = match role {
                 Role::Auditor => [true, true],
                 Role::Consumer | Role::Service => [false, false],
-                _ => [true, false],
+                writes => [writes.writes(), false],
             };
             assert_eq!(sees, expected, "{}", role.as_str());
             let inside = reach.must_go_inside("working views").is_ok();

@@ -26,7 +26,7 @@ use tonic::Status;
 pub use reason::Reason;
 
 pub(crate) use problem::{Problem, rpc_status};
-pub(crate) use transport::{Answered, clarify};
+pub(crate) use transport::{Answered, clarify, reason, reason_of};
 
 use crate::{
     journal::JournalError,

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -53,7 +54,7 @@ impl Home {
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
         command.args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4"]);
-        command.args(["--log", "warn"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).env("JUDGEMENT_LEDGER_LOG", "warn");
         for (flag, name) in [
             ("--data", "data"),
             ("--master-key-file", "master.key"),
@@ -108,7 +109,10 @@ pub fn copy(from: &Path, to: &Path) {
 pub struct Running {
     child: Child,
     pub address: String,
+    /// Where metrics and probes are answered.
+    pub admin: String,
     said: Arc<Mutex<Vec<String>>>,
+    hearing: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -117,6 +121,7 @@ impl Running {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut before = Vec::new();
+        let mut admin = String::new();
         let address = loop {
             let Some(line) = lines.next() else {
                 panic!("the server did not start: {}", before.join("\n"))
@@ -125,16 +130,19 @@ impl Running {
             if let Some(address) = line.strip_prefix("serving on ") {
                 break address.to_owned();
             }
+            if let Some(address) = line.strip_prefix("metrics and probes on ") {
+                address.clone_into(&mut admin);
+            }
             before.push(line);
         };
         let said = Arc::new(Mutex::new(before));
         let heard = Arc::clone(&said);
-        std::thread::spawn(move || {
+        let hearing = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 heard.lock().unwrap().push(line);
             }
         });
-        Self { child, address, said }
+        Self { child, address, admin, said, hearing: Some(hearing) }
     }
 
     /// Its callers, by the machine's clock.
@@ -162,11 +170,31 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// SIGKILL, after which there is all that it has said.
+    pub fn kill_and_say(mut self) -> String {
+        self.child.kill().unwrap();
+        self.end_and_say().1
+    }
+
     /// SIGTERM, and the end that it brings.
-    pub fn stop(mut self) -> ExitStatus {
+    pub fn stop(self) -> ExitStatus {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.end()
+    }
+
+    /// Waits for its end, which it was told of.
+    pub fn end(mut self) -> ExitStatus {
         wait(&mut self.child)
+    }
+
+    /// The same, with all that it has said.
+    pub fn end_and_say(mut self) -> (ExitStatus, String) {
+        let status = wait(&mut self.child);
+        if let Some(hearing) = self.hearing.take() {
+            hearing.join().unwrap();
+        }
+        (status, self.said())
     }
 }
 

@@ -37,6 +37,7 @@ use judgement_ledger::{
         self, AsOf, Condition, Covering, KnownAt, Ledger, Mode, Order as Towards, Parts, Reading,
         Stop, Submission, Test, View, filing,
     },
+    metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
@@ -196,6 +197,7 @@ impl Ground {
             entropy,
             zone: TimeZone::UTC,
             covering: Covering::Journal,
+            metrics: Metrics::new(0).unwrap(),
         };
         let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();
         let sequencer = tokio::spawn(sequencer.run());

@@ -29,6 +29,7 @@ use judgement_ledger::{
         self, AsOf, BuiltInError, Condition, Covering, KnownAt, Ledger, Mode, Outcome, Parts,
         ReadError, Reading, Receipt, Shown, Stop, Streamed, Submission, SubmitError, View, filing,
     },
+    metrics::Metrics,
     record::{Record, read_snapshot, snapshot_of},
     vault::{self, Entropy, MasterKey, Setup, Vault, VaultError},
     views::{SnapshotCodec, Views, ViewsOptions},
@@ -142,6 +143,7 @@ impl Engine {
             entropy,
             zone: TimeZone::UTC,
             covering,
+            metrics: Metrics::new(0).unwrap(),
         };
         let (ledger, sequencer, follower, eraser) = Ledger::open(parts, &|_, _| {}).await?;
         let sequencer = tokio::spawn(sequencer.run());

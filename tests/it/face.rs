@@ -8,6 +8,7 @@ use judgement_ledger::{
     journal::MemoryJournal,
     judgement::{OrganisationId, Role, Text},
     ledger::{Covering, Ledger, Parts, Reading, Sequencer, filing},
+    metrics::Metrics,
     pb::{
         self, apply_stream_response::Outcome, assessment_service_client::AssessmentServiceClient,
         command::Order, framework_service_client::FrameworkServiceClient,
@@ -62,6 +63,7 @@ async fn ledger(files: &TempDir) -> (Ledger, Sequencer) {
         entropy: system_entropy(),
         zone: TimeZone::UTC,
         covering: Covering::Journal,
+        metrics: Metrics::new(0).unwrap(),
     };
     // Opened from nothing, the views are whole; nobody follows them here.
     let (ledger, sequencer, _, _) = Ledger::open(parts, &|_, _| {}).await.unwrap();

@@ -74,6 +74,7 @@ impl Home {
         Command::new(words.next().unwrap())
             .args(words)
             .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4", "--log", "warn"])
+            .args(["--admin-listen", "off"])
             // One caller plays many.
             .args(["--caller-rate", "0"])
             .arg("--data")

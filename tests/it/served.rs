@@ -17,7 +17,8 @@ use judgement_ledger::{
         signing::SignerOptions,
     },
     judgement::{OrganisationId, Role, Text},
-    ledger::{Reading, Stop},
+    ledger::{Reading, Stop, Vitals},
+    metrics::Metrics,
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
@@ -203,6 +204,8 @@ pub struct Served {
     ground: Ground,
     pub channel: Channel,
     pub address: std::net::SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub vitals: Vitals,
     shutdown: oneshot::Sender<()>,
     ended: JoinHandle<Result<Stop, EngineError>>,
 }
@@ -249,6 +252,7 @@ impl Served {
     /// A server on what lies in a directory, be it nothing.
     pub async fn on(ground: Ground) -> Result<Self, EngineError> {
         let (hands, walls) = (Arc::clone(&ground.hands), Arc::clone(&ground.hands));
+        let metrics = Metrics::new(0).unwrap();
         let options = EngineOptions {
             data: ground.path.join("data"),
             master_key: ground.path.join("master.key"),
@@ -261,6 +265,7 @@ impl Served {
             zone: TimeZone::UTC,
             segment_bytes: ground.segment_bytes,
             cache_bytes: 16 << 20,
+            metrics: Arc::clone(&metrics),
         };
         let engine = Engine::open(options, &|_, _| {}).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -271,6 +276,7 @@ impl Served {
             limits: ground.limits,
             ..ServeOptions::new(credentials, Arc::new(move || walls.now()))
         };
+        let vitals = engine.ledger().vitals();
         let (shutdown, told) = oneshot::channel();
         let ended = tokio::spawn(async move {
             let ledger = engine.ledger().clone();
@@ -279,7 +285,7 @@ impl Served {
         });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
         let channel = endpoint.connect_lazy();
-        Ok(Self { ground, channel, address, shutdown, ended })
+        Ok(Self { ground, channel, address, metrics, vitals, shutdown, ended })
     }
 
     /// Its callers, by its own clock.

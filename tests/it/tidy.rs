@@ -26,6 +26,7 @@ const LAYERS: &[Room] = &[
         crates: &["sha2", "ed25519_dalek", "base64", "thiserror"],
     },
     Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
+    Room { path: "metrics", rooms: &["metrics"], crates: &["prometheus", "thiserror"] },
     Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing"] },
     Room {
         path: "record",
@@ -88,7 +89,17 @@ const LAYERS: &[Room] = &[
     },
     Room {
         path: "ledger",
-        rooms: &["ledger", "views", "vault", "signer", "journal", "record", "judgement", "merkle"],
+        rooms: &[
+            "ledger",
+            "views",
+            "vault",
+            "signer",
+            "journal",
+            "record",
+            "judgement",
+            "merkle",
+            "metrics",
+        ],
         crates: &[
             "tokio",
             "arc_swap",
@@ -120,6 +131,7 @@ const LAYERS: &[Room] = &[
             "record",
             "judgement",
             "merkle",
+            "metrics",
             "pb",
         ],
         crates: &["*"],

@@ -30,6 +30,7 @@ use super::{
     history,
     import::{Callers, OnRefusal, Sender, Tally},
     output::{self, Format, Output},
+    probes::Probes,
     serve,
     wiring::{self, Clock, Keys, Login, Running, Setup},
     wording,
@@ -69,7 +70,7 @@ pub(super) async fn run(flags: &DemoFlags, output: &mut Output) -> Result<(), Fa
     let (directory, _thrown_away) = directory(flags.data.as_deref())?;
     let clock = DemonstrationClock::new(script.begins()?);
     output::note("demonstration: the server runs on a demonstration clock, set to autumn 2006");
-    let running = wiring::start(setup(wiring::ledger_in(&directory), clock.clone())).await?;
+    let running = wiring::start(setup(wiring::ledger_in(&directory), clock.clone())?).await?;
     let shown = play(&mut script, &running, &clock, output).await;
     let stopped = running.stop().await;
     shown?;
@@ -118,8 +119,8 @@ fn directory(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Failure>
     Ok((data.to_owned(), None))
 }
 
-fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
-    Setup {
+fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
+    Ok(Setup {
         listen: Listen::Tcp(LISTEN),
         tls: None,
         data,
@@ -133,7 +134,9 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         allow_origins: Vec::new(),
         // Nobody spreads load over a demonstration.
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
-    }
+        // Nor watches over it.
+        probes: Probes::new()?,
+    })
 }
 
 /// Replays the script and shows the screen.

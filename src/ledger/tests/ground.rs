@@ -16,6 +16,7 @@ use crate::{
     ledger::{
         Clock, Covering, Follower, Ledger, Mode, OpenError, Parts, Reading, Stop, Submission,
     },
+    metrics::Metrics,
     record::{read_snapshot, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
@@ -66,6 +67,7 @@ impl Ground {
             entropy: system_entropy(),
             zone: TimeZone::UTC,
             covering: Covering::Journal,
+            metrics: Metrics::new(0).unwrap(),
         };
         let (ledger, sequencer, follower, _) = Ledger::open(parts, &|_, _| {}).await?;
         Ok(Open { ledger, sequencer: tokio::spawn(sequencer.run()), follower })

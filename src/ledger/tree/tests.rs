@@ -15,6 +15,7 @@ use crate::{
         Covering, Follower, Parts, Reading, Reads, Stop, filing, mark::Summary, recovery::OpenError,
     },
     merkle::root_of,
+    metrics::Metrics,
     record::{Record, read_snapshot, samples::sample_of, snapshot_of},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
@@ -106,6 +107,7 @@ impl Ground {
             clock: Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO }),
             entropy: system_entropy(),
             zone: TimeZone::UTC,
+            metrics: Metrics::new(0).unwrap(),
         };
         let opened = Ledger::open(parts, &|_, _| {}).await;
         opened.map(|(ledger, sequencer, follower, _)| (ledger, sequencer, follower))

@@ -19,6 +19,7 @@ use super::feed::{Feed, Told};
 use crate::{
     judgement::Position,
     ledger::{Moment, ReadError, Streamed},
+    metrics::Reader,
     pb,
     rpc::{
         served::{SplicedMessage, StreamRecordsAnswer},
@@ -165,6 +166,8 @@ pub(super) struct Outlet {
     cancel: CancellationToken,
     /// What the reader has been told of, once it has taken what is queued: where it goes on.
     resume_after: Position,
+    /// The same, for the metrics.
+    reader: Reader,
 }
 
 impl Outlet {
@@ -174,10 +177,11 @@ impl Outlet {
         patience: Duration,
         cancel: CancellationToken,
         resume_after: Position,
+        reader: Reader,
     ) -> Self {
         let bytes = usize::try_from(QUEUE_BYTES).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        Self { bundles, room, patience, cancel, resume_after }
+        Self { bundles, room, patience, cancel, resume_after, reader }
     }
 
     /// Queues what the reader is told, in bundles: what is told together is queued without delay.
@@ -196,7 +200,7 @@ impl Outlet {
     async fn send(&mut self, bundle: Bundle) -> Result<(), Cut> {
         let last = bundle.last;
         let Some(bundle) = self.queue_at_once(bundle)? else {
-            self.resume_after = last;
+            self.queued_up_to(last);
             return Ok(());
         };
         // A server that stops does not wait until everybody has caught up.
@@ -206,8 +210,13 @@ impl Outlet {
             queued = timeout(self.patience, self.queue(bundle)) => queued,
         };
         queued.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)?;
-        self.resume_after = last;
+        self.queued_up_to(last);
         Ok(())
+    }
+
+    fn queued_up_to(&mut self, last: Position) {
+        self.resume_after = last;
+        self.reader.told(last.get());
     }
 
     /// Queues a bundle if there is room for it right now, as there mostly is; else gives it back.

@@ -21,18 +21,18 @@ const KNOWN_MAX: usize = 16_384;
 /// What a query must meet beside what was asked, so that nothing else is found; nothing for who sees
 /// all.
 pub(super) fn reached(ledger: &Ledger, reach: &Reach) -> Option<Condition> {
-    let judges = match reach {
+    let organisation = match reach {
         Reach::Everything => return None,
         Reach::Judged(organisation) => Some(organisation),
         Reach::Published(_) => None,
     };
-    let judged = ledger.frameworks().into_iter().filter_map(|registered| {
+    let of_its_own = ledger.frameworks().into_iter().filter_map(|registered| {
         let framework = &registered.framework;
-        let judged = judges.is_some_and(|own| framework.signed_by.contains(own));
-        judged.then(|| Test::Framework(framework.id.clone()))
+        let signs = organisation.is_some_and(|own| framework.signed_by.contains(own));
+        signs.then(|| Test::Framework(framework.id.clone()))
     });
-    let everybodys = OF_EVERYBODY.map(Test::Event);
-    Some(Condition::Any(judged.chain(everybodys).map(Condition::Test).collect()))
+    let of_everybody = OF_EVERYBODY.map(Test::Event);
+    Some(Condition::Any(of_its_own.chain(of_everybody).map(Condition::Test).collect()))
 }
 
 /// Which records of a stream its reader is told of.

@@ -99,7 +99,7 @@ impl Mapping {
             }
         };
         match &self.named {
-            Some(named) => Ok(names.iter().filter_map(|name| named.get(*name)).copied().collect()),
+            Some(table) => Ok(names.iter().filter_map(|name| table.get(*name)).copied().collect()),
             None => names.iter().map(|name| role(name)).collect(),
         }
     }

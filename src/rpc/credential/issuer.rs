@@ -167,9 +167,9 @@ impl Issuer {
     fn stated(stated: Stated, folder: &Path) -> Result<Self, IssuersError> {
         let Stated { issuer, audience, keys, ca, organisations, claims, roles, leeway_seconds } =
             stated;
-        let known: Option<Vec<_>> =
+        let spoken_for: Option<Vec<_>> =
             organisations.iter().map(|id| OrganisationId::parse(id).ok()).collect();
-        let Some(organisations) = known.filter(|those| !those.is_empty()) else {
+        let Some(spoken_for) = spoken_for.filter(|those| !those.is_empty()) else {
             return Err(IssuersError::Organisations { issuer });
         };
         let leeway_s = leeway_seconds.unwrap_or(LEEWAY_S);
@@ -183,7 +183,7 @@ impl Issuer {
             organisation: claims.organisation.unwrap_or(usual.organisation),
             roles: claims.roles.unwrap_or(usual.roles),
             named,
-            organisations: Some(organisations),
+            organisations: Some(spoken_for),
         };
         let keys = match Source::stated(&keys, ca.as_deref(), folder) {
             Ok(keys) => Arc::new(keys),

@@ -8,7 +8,7 @@
 //! Only the heads of frames are looked at (RFC 9113 §4.1): nine bytes, of which three say how much
 //! follows and one of which kind it is.
 
-use std::{io, time::Duration};
+use std::io;
 
 use tokio::time::Instant;
 
@@ -23,9 +23,8 @@ const GOAWAY: u8 = 0x7;
 const WINDOW_UPDATE: u8 = 0x8;
 const CONTINUATION: u8 = 0x9;
 
-/// A second's worth, and how many seconds may be saved up.
-const PERIOD: Duration = Duration::from_secs(1);
-const SAVED_PERIODS: u32 = 10;
+/// How many seconds' worth may be saved up.
+const SAVED_SECONDS: u32 = 10;
 
 /// Pings, settings, priorities and what is unknown, in a second. A client pings to measure, some
 /// times a second at most.
@@ -49,24 +48,24 @@ pub(super) struct Budget {
 /// So many, and more with time.
 #[derive(Debug)]
 struct Allowance {
-    each_period: u32,
+    each_second: u32,
     left: u32,
     since: Instant,
 }
 
 impl Allowance {
-    fn of(each_period: u32) -> Self {
-        let left = each_period.saturating_mul(SAVED_PERIODS);
-        Self { each_period, left, since: Instant::now() }
+    fn of(each_second: u32) -> Self {
+        let left = each_second.saturating_mul(SAVED_SECONDS);
+        Self { each_second, left, since: Instant::now() }
     }
 
     /// Takes one, if there is one.
     fn take(&mut self) -> bool {
         if self.left == 0 {
-            let periods = self.since.elapsed().as_secs() / PERIOD.as_secs();
-            let periods = u32::try_from(periods).unwrap_or(SAVED_PERIODS).min(SAVED_PERIODS);
-            self.left = self.each_period.saturating_mul(periods);
-            if periods > 0 {
+            let passed = self.since.elapsed().as_secs();
+            let seconds = u32::try_from(passed).unwrap_or(SAVED_SECONDS).min(SAVED_SECONDS);
+            self.left = self.each_second.saturating_mul(seconds);
+            if seconds > 0 {
                 self.since = Instant::now();
             }
         }

@@ -14,7 +14,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep},
 };
 use tonic::transport::server::Connected;
 
@@ -96,7 +96,7 @@ impl Connection {
                 tracing::debug!("a connection is closed: its peer does not take what it asked for");
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.look.as_mut().reset(Instant::now() + LOOK_EVERY);
+            self.look = Box::pin(sleep(LOOK_EVERY));
         }
         Ok(())
     }

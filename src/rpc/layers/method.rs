@@ -7,15 +7,23 @@ use prost::{DecodeError, Message};
 use prost_types::FileDescriptorSet;
 use tonic::body::Body;
 
+use crate::metrics::{CallKind, Calls, MethodCalls};
+
 /// The methods of the services that are not in our own descriptors, and the files.
-const STANDARD: [(&str, Shape); 6] = [
-    ("/checkpoint", Shape::Unary),
-    ("/tile", Shape::Unary),
-    ("/grpc.health.v1.Health/Check", Shape::Unary),
-    ("/grpc.health.v1.Health/Watch", Shape::Streaming),
-    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),
-    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Shape::Streaming),
+const STANDARD: [(&str, CallKind); 6] = [
+    ("/checkpoint", CallKind::Unary),
+    ("/tile", CallKind::Unary),
+    ("/grpc.health.v1.Health/Check", CallKind::Unary),
+    ("/grpc.health.v1.Health/Watch", CallKind::ServerStream),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", CallKind::BidiStream),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", CallKind::BidiStream),
 ];
+
+/// The service under which metrics count the files, which belong to none.
+const FILES: &str = "files";
+
+/// What metrics and logs call a method that there is not, and its service.
+const UNKNOWN: &str = "unknown";
 
 /// Whether a method answers once, or as long as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +34,38 @@ pub(in crate::rpc) enum Shape {
     Streaming,
 }
 
+impl Shape {
+    fn of(kind: CallKind) -> Self {
+        match kind {
+            CallKind::Unary => Self::Unary,
+            CallKind::ClientStream | CallKind::ServerStream | CallKind::BidiStream => {
+                Self::Streaming
+            }
+        }
+    }
+}
+
 /// The method that is called; stands among the extensions of each request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(in crate::rpc) struct Method {
     /// Its path, or `unknown`: never what a client made up, so that logs and metrics stay small.
     pub(in crate::rpc) path: Arc<str>,
     /// Whether it streams.
     pub(in crate::rpc) shape: Shape,
+    /// Where its calls are counted.
+    pub(in crate::rpc) calls: Arc<MethodCalls>,
 }
 
 impl Method {
+    fn new(path: &str, kind: CallKind, calls: &Calls) -> Self {
+        let (service, name) = path.strip_prefix('/').and_then(|it| it.split_once('/')).unwrap_or({
+            let file = path.strip_prefix('/').unwrap_or(path);
+            (if file == UNKNOWN { UNKNOWN } else { FILES }, file)
+        });
+        let calls = calls.of(kind, service, name);
+        Self { path: Arc::from(path), shape: Shape::of(kind), calls }
+    }
+
     /// The method of a request that passed [`super::Log`].
     pub(super) fn of(request: &Request<Body>) -> Shape {
         request.extensions().get::<Self>().map_or(Shape::Unary, |method| method.shape)
@@ -50,25 +80,30 @@ pub(in crate::rpc) struct Methods {
 }
 
 impl Methods {
-    /// The methods that compiled descriptors declare, and those of health and reflection.
-    pub(in crate::rpc) fn of(descriptors: &[u8]) -> Result<Self, DecodeError> {
+    /// The methods that compiled descriptors declare, and those of health and reflection; counted
+    /// among `calls`.
+    pub(in crate::rpc) fn of(descriptors: &[u8], calls: &Calls) -> Result<Self, DecodeError> {
         let set = FileDescriptorSet::decode(descriptors)?;
         let mut known = HashMap::new();
-        for (path, shape) in STANDARD {
-            known.insert(path.to_owned(), Method { path: Arc::from(path), shape });
+        for (path, kind) in STANDARD {
+            known.insert(path.to_owned(), Method::new(path, kind, calls));
         }
         for file in &set.file {
             for service in &file.service {
                 for method in &service.method {
                     let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                    let streams = method.client_streaming() || method.server_streaming();
-                    let shape = if streams { Shape::Streaming } else { Shape::Unary };
-                    let called = Method { path: Arc::from(path.as_str()), shape };
+                    let kind = match (method.client_streaming(), method.server_streaming()) {
+                        (false, false) => CallKind::Unary,
+                        (true, false) => CallKind::ClientStream,
+                        (false, true) => CallKind::ServerStream,
+                        (true, true) => CallKind::BidiStream,
+                    };
+                    let called = Method::new(&path, kind, calls);
                     known.insert(path, called);
                 }
             }
         }
-        let unknown = Method { path: Arc::from("unknown"), shape: Shape::Unary };
+        let unknown = Method::new(UNKNOWN, CallKind::Unary, calls);
         Ok(Self { known: Arc::new(known), unknown })
     }
 

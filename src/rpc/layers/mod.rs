@@ -7,14 +7,19 @@
 //! gRPC-Web stands outside whatever reads trailers, because it moves them into the body. The log
 //! stands outside whatever may answer in a service's stead, so that no call goes unlogged.
 
+mod call_id;
 mod clarify;
 mod deadline;
 mod limit;
 mod log;
 mod method;
+#[cfg(feature = "otel")]
+mod otel;
 mod panic;
 mod plain;
 mod rate;
+#[cfg(not(feature = "otel"))]
+mod trace;
 
 use std::{
     convert::Infallible,
@@ -28,6 +33,9 @@ use http::{Request, Response};
 use http_body::Frame;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
+
+#[cfg(feature = "otel")]
+use otel as trace;
 
 pub(super) use clarify::Clarify;
 pub(super) use deadline::Deadline;

@@ -38,8 +38,8 @@ struct Limiter {
 impl Rate {
     /// So many calls in a second, and as many saved up.
     pub(in crate::rpc) fn new(per_second: Option<NonZeroU32>) -> Self {
-        let limiter = |per_second| Limiter {
-            callers: DefaultKeyedRateLimiter::keyed(Quota::per_second(per_second)),
+        let limiter = |rate| Limiter {
+            callers: DefaultKeyedRateLimiter::keyed(Quota::per_second(rate)),
             calls: AtomicU32::new(0),
         };
         Self(per_second.map(limiter).map(Arc::new))

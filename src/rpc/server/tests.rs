@@ -3,6 +3,7 @@
 mod doorway;
 mod running;
 mod tls;
+mod told;
 
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;

@@ -23,6 +23,15 @@ macro_rules! reasons {
                 }
             }
 
+            /// The reason that is written so.
+            #[must_use]
+            pub fn parse(written: &str) -> Option<Self> {
+                match written {
+                    $($written => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
+
             /// The gRPC code of every refusal for this reason.
             #[must_use]
             pub const fn code(self) -> Code {

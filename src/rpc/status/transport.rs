@@ -7,8 +7,9 @@
 
 use http::HeaderMap;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
-use super::{Problem, Reason};
+use super::{DOMAIN, Problem, Reason};
 
 /// What an answer's headers or trailers say became of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,17 @@ impl Answered {
             None => Self::NotYet,
         }
     }
+}
+
+/// The reason that an answer's headers or trailers give, if it is one of ours.
+pub(crate) fn reason_of(headers: &HeaderMap) -> Option<Reason> {
+    reason(&Status::from_header_map(headers)?)
+}
+
+/// The reason that a status gives, if it is one of ours.
+pub(crate) fn reason(status: &Status) -> Option<Reason> {
+    let info = status.get_details_error_info()?;
+    if info.domain == DOMAIN { Reason::parse(&info.reason) } else { None }
 }
 
 /// Puts an error of tonic's own into our words, in place; leaves all else as it is.

@@ -18,6 +18,7 @@ use judgement_ledger::{
         signing::SignerOptions,
     },
     ledger::Reading,
+    metrics::Metrics,
     pb::{
         self, apply_stream_response::Outcome, assessment_service_server as assessments,
         audit_service_server as audits,
@@ -92,6 +93,7 @@ pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
         zone: TimeZone::UTC,
         segment_bytes: 64 << 20, // as `serve` does
         cache_bytes: 256 << 20,
+        metrics: Metrics::new(0).unwrap(),
     };
     let engine = Engine::open(options, &|_, _| {}).await?;
     let limits = Limits {

@@ -17,6 +17,7 @@ use judgement_ledger::{
     },
     judgement::Position,
     ledger::{Covering, Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
+    metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
     rpc::{self, Credentials, Limits, ServeOptions},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
@@ -284,6 +285,7 @@ impl Machine {
             entropy,
             zone: TimeZone::UTC,
             covering: Covering::Journal,
+            metrics: Metrics::new(0).unwrap(),
         };
         let opened = Ledger::open(parts, &|_, _| {}).await;
         let (ledger, sequencer, follower, _) =

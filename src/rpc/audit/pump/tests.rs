@@ -12,6 +12,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{super::readout::Readout, *};
+use crate::metrics::Metrics;
 use crate::rpc::{
     audit::wanted::Wanted, served::SplicedMessage as Message, show::fixture::recorded_at,
 };
@@ -65,10 +66,11 @@ impl Source {
         let cancel = CancellationToken::new();
         let after = Position::new(after);
         let patience = Duration::from_secs(10);
+        let reader = Metrics::new(0).unwrap().readers.begin(after.get());
         let pump = Pump {
             feed: Feed::new(Wanted::default(), after),
             heads: self.head.subscribe(),
-            outlet: Outlet::new(messages, patience, cancel.clone(), after),
+            outlet: Outlet::new(messages, patience, cancel.clone(), after, reader),
             until,
         };
         let source = self.clone();

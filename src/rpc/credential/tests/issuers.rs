@@ -28,11 +28,12 @@ impl Keys {
     }
 
     fn signing(&self, algorithm: Algorithm) -> EncodingKey {
-        match algorithm {
-            Algorithm::EdDSA => signing(),
-            Algorithm::ES256 => EncodingKey::from_ec_der(&self.elliptic),
-            Algorithm::RS256 => EncodingKey::from_rsa_pem(RSA_PRIVATE).unwrap(),
-            other => panic!("{other:?}"),
+        if algorithm == Algorithm::EdDSA {
+            signing()
+        } else if algorithm == Algorithm::ES256 {
+            EncodingKey::from_ec_der(&self.elliptic)
+        } else {
+            EncodingKey::from_rsa_pem(RSA_PRIVATE).unwrap()
         }
     }
 
@@ -90,8 +91,8 @@ fn tokens_under_each_kind_of_key_are_taken_and_under_no_other_name_or_algorithm(
         for other in kinds.into_iter().filter(|other| *other != kind) {
             // The name of one key, the algorithm and signature of another.
             let header = Header { kid: Some(name(other)), ..Header::new(kind) };
-            let token = sign(&header, &claims, &keys.signing(kind));
-            let refused = ours.verify(&token, now());
+            let swapped = sign(&header, &claims, &keys.signing(kind));
+            let refused = ours.verify(&swapped, now());
             assert_eq!(refused, Err(CredentialError::NotOurs), "{kind:?} as {other:?}");
         }
         let unnamed = sign(&Header::new(kind), &claims, &keys.signing(kind));
@@ -297,8 +298,8 @@ impl Address {
                 let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 4_096]).unwrap();
                 count.fetch_add(1, Ordering::SeqCst);
-                let answer: Option<String> = answers.lock().unwrap().clone();
-                let said = match answer {
+                let given: Option<String> = answers.lock().unwrap().clone();
+                let said = match given {
                     Some(keys) => {
                         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{keys}", keys.len())
                     }

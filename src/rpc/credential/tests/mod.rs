@@ -156,6 +156,7 @@ fn a_key_is_a_seed() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each way to be bad")]
 fn a_bad_credential_is_refused_for_what_is_bad_about_it() {
     use CredentialError::{
         AuditorWrites, BadLogin, BadOrganisation, BadRole, Expired, NoRole, NotOurs, NotYet,
@@ -285,6 +286,7 @@ fn a_bad_credential_is_refused_for_what_is_bad_about_it() {
 
 /// As many random bits are turned as `JUDGEMENT_LEDGER_TOKENS` says.
 #[test]
+#[expect(clippy::print_stdout, reason = "a random test says its seed")]
 fn no_token_in_which_a_bit_was_turned_is_taken() {
     let rounds = std::env::var("JUDGEMENT_LEDGER_TOKENS").map_or(2_000, |it| it.parse().unwrap());
     let seed = std::env::var("JUDGEMENT_LEDGER_TOKENS_SEED")

@@ -137,6 +137,6 @@ async fn who_calls_too_often_is_told_when_to_come_back() {
     let credentials = Credentials::new(&running::SEED).unwrap();
     let token =
         credentials.mint(&other, jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
-    let other = Running { token, ..server };
-    assert_eq!(other.get("").await.unwrap(), "a.jones");
+    let another = Running { token, ..server };
+    assert_eq!(another.get("").await.unwrap(), "a.jones");
 }

@@ -58,6 +58,7 @@ impl FrameworkService for Echo {
         match request.get_ref().name.as_str() {
             "slow" => std::future::pending().await,
             "panic" => panic!("as told"),
+            "speak" => tracing::info!("spoken"),
             _ => {}
         }
         let title = identity.login.as_str().to_owned();
@@ -146,6 +147,7 @@ pub(super) struct Running {
     pub(super) reads: watch::Sender<Reads>,
     pub(super) shutdown: CancellationToken,
     pub(super) ended: JoinHandle<Result<(), ServeError>>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 pub(super) const LIMITS: Limits = Limits {
@@ -183,6 +185,8 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
     let (reads, told) = watch::channel(Reads::Answered);
+    let metrics = Metrics::new(0).unwrap();
+    let counted = Arc::clone(&metrics);
     let options = ServeOptions {
         origins: vec![HeaderValue::from_static("https://page.example")],
         reflection: Reflection::Offered,
@@ -204,12 +208,13 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
             read_only: watch::channel(None).1,
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
+            metrics: counted,
         };
         let incoming = Doorway::open(listener.into(), tls, limits.connections_max);
         serving.run(incoming, routes, until).await
     });
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    Running { address, channel, token, ledger_stopped, reads, shutdown, ended }
+    Running { address, channel, token, ledger_stopped, reads, shutdown, ended, metrics }
 }
 
 impl Running {

@@ -320,7 +320,7 @@ async fn a_certificate_that_was_taken_back_counts_no_more() {
     kept.serial_number = Some(SerialNumber::from(1));
     lost.serial_number = Some(SerialNumber::from(2));
     let [kept, lost] = [kept, lost].map(|params| signed(&ground.authority, &params));
-    let list = |revoked: Vec<RevokedCertParams>| {
+    let taken_back = |revoked: Vec<RevokedCertParams>| {
         let params = CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
             next_update: date_time_ymd(4000, 1, 1),
@@ -331,7 +331,7 @@ async fn a_certificate_that_was_taken_back_counts_no_more() {
         };
         params.signed_by(&ground.authority).unwrap().pem().unwrap()
     };
-    ground.write("crl.pem", &list(Vec::new()));
+    ground.write("crl.pem", &taken_back(Vec::new()));
     let tls = ground.tls(ClientCertificates::Required(ground.clients(Some("crl.pem"))));
     let server = running_over(LIMITS, Some(Arc::clone(&tls))).await;
     let let_in = async |shown: &Shown| match connect(&server, &ground.authority, Some(shown)).await
@@ -347,7 +347,7 @@ async fn a_certificate_that_was_taken_back_counts_no_more() {
         reason_code: None,
         invalidity_date: None,
     };
-    ground.write("crl.pem", &list(vec![revoked]));
+    ground.write("crl.pem", &taken_back(vec![revoked]));
     tls.refresh();
     assert!(let_in(&kept).await);
     assert!(!let_in(&lost).await);

@@ -1,0 +1,71 @@
+//! How a server is told to stop: SIGTERM or ctrl-c. Told once, it goes down in order; told again, it
+//! ends at once.
+
+use std::convert::Infallible;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{failure::Failure, output, probes::Probes, supervisor, wiring::Running};
+
+/// The signals that tell a server to stop.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Hears them from now on; until then they end the process.
+    ///
+    /// # Errors
+    /// If they cannot be heard.
+    pub(super) fn hear() -> Result<Self, Failure> {
+        let heard = |kind| {
+            signal(kind).map_err(|error| Failure::Start {
+                doing: "listen for signals",
+                source: error.into(),
+            })
+        };
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: heard(terminate)?, interrupt: heard(interrupt)? })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for a signal or the server's own end, then lets calls under way finish. Meanwhile it does
+/// what is to be done for as long as the server runs.
+///
+/// # Errors
+/// Why the server had to stop; [`Failure::Hastened`] if it was told twice.
+pub(super) async fn until_told(
+    running: Running,
+    mut signals: Signals,
+    probes: &Probes,
+    meanwhile: impl Future<Output = Infallible>,
+) -> Result<(), Failure> {
+    let goes_down = async {
+        tokio::select! {
+            () = signals.next() => {}
+            () = running.stop.cancelled() => {}
+        }
+        probes.draining();
+        supervisor::stopping();
+        output::note("stopping: calls under way are finished; a second signal ends at once");
+        tokio::select! {
+            biased;
+            ended = running.stop() => ended,
+            () = signals.next() => Err(Failure::Hastened),
+        }
+    };
+    tokio::select! {
+        ended = goes_down => ended,
+        never = meanwhile => match never {},
+        never = supervisor::lives() => match never {},
+    }
+}
