@@ -6,7 +6,7 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
+    admin_socket::AdminSocket,
     demo::DemonstrationClock,
     engine::{Engine, EngineError, EngineOptions},
     failure::Failure,
@@ -24,10 +25,12 @@ use super::{
     signing::SignerOptions,
 };
 use crate::{
+    backup,
+    journal::file,
     judgement::{OrganisationId, Role, Text},
     ledger::{self, Reading, Stop, system_clock},
-    rpc::{self, Credentials, Identity, Limits, Reflection, ServeOptions},
-    vault::system_entropy,
+    rpc::{self, About, Credentials, Identity, Limits, Reflection, ServeOptions},
+    vault::{self, system_entropy},
 };
 
 /// What a server is started with.
@@ -53,6 +56,8 @@ pub(super) struct Setup {
     pub(super) allow_origins: Vec<http::HeaderValue>,
     /// How much it takes at once, and how long it takes to go down.
     pub(super) limits: Limits,
+    /// Where the operator's socket is to be; none where there is no operator.
+    pub(super) admin_socket: Option<PathBuf>,
 }
 
 /// What time it is.
@@ -170,15 +175,37 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         reflection: Reflection::Offered,
         limits: setup.limits,
     };
+    let admin = match operator(setup.admin_socket.as_deref(), &engine) {
+        Ok(admin) => admin,
+        Err(failure) => {
+            engine.close().await.map_err(opening)?;
+            return Err(failure);
+        }
+    };
     let stop = CancellationToken::new();
-    let ended = tokio::spawn(run(listener, engine, serving, stop.clone()));
+    let ended = tokio::spawn(run(listener, admin, engine, serving, stop.clone()));
     let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
     Ok(Running { address, mint, stop, ended })
+}
+
+/// The operator's socket, and what is told on it.
+type Operator = Option<(AdminSocket, About)>;
+
+fn operator(path: Option<&Path>, engine: &Engine) -> Result<Operator, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    let formats = vec![
+        ("journal", file::FORMAT_VERSION),
+        ("keyring", vault::FORMAT_VERSION),
+        ("backup", backup::FORMAT_VERSION),
+    ];
+    let about = About { ledger_id: engine.ledger_id(), started_at: Timestamp::now(), formats };
+    Ok(Some((AdminSocket::bind(path)?, about)))
 }
 
 /// Serves until told to stop, or until the ledger stops by itself.
 async fn run(
     listener: TcpListener,
+    operator: Operator,
     engine: Engine,
     options: ServeOptions,
     stop: CancellationToken,
@@ -193,7 +220,18 @@ async fn run(
             }
         }
     };
-    let served = rpc::serve(listener, engine.ledger().clone(), options, told).await;
+    let over = CancellationToken::new();
+    let served = async {
+        let served = rpc::serve(listener, engine.ledger().clone(), options, told).await;
+        over.cancel();
+        served
+    };
+    let operated = async {
+        if let Some((socket, about)) = operator {
+            socket.serve(engine.ledger().clone(), about, over.cancelled()).await;
+        }
+    };
+    let (served, ()) = tokio::join!(served, operated);
     stop.cancel();
     let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
     match why {
@@ -223,6 +261,15 @@ fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
             (Arc::new(read), Arc::new(move || now.now()))
         }
     }
+}
+
+/// What a path names once its links are followed, as far as it is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // What is not there yet has no links: those above it count.
+    let there = absolute.ancestors().find(|it| it.exists()).unwrap_or(&absolute);
+    let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+    there.canonicalize().unwrap_or_else(|_| there.to_owned()).join(rest)
 }
 
 /// The key that credentials are checked with.

@@ -7,6 +7,8 @@
 //! may be done is decided by the rules, not here: a service only needs to know who calls.
 
 mod accesses;
+mod admin;
+mod admin_server;
 mod asked;
 mod assessments;
 mod audit;
@@ -34,6 +36,8 @@ mod submit;
 mod transparency;
 mod wire;
 
+pub use admin::About;
+pub use admin_server::serve_admin;
 pub(crate) use audit::{fuzzed_expression, fuzzed_filter};
 pub use caller::{Identity, Now};
 pub use credential::{CredentialError, Credentials};

@@ -129,6 +129,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Setup {
         allow_origins: Vec::new(),
         // Nobody spreads load over a demonstration.
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+        admin_socket: None,
     }
 }
 
