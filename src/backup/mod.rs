@@ -80,4 +80,10 @@ pub use restore::{Proofs, Restored, restore};
 pub const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "an overflow fails the test, and its numbers are small"
+)]
 mod tests;
