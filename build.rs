@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // What the operator's socket serves is in a set of its own: nobody else is told of it.
     compiler.open_file("judgement/ledger/v1/admin_service.proto")?;
-    let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("admin_descriptors.binpb");
-    fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+    let of_operator = PathBuf::from(env::var("OUT_DIR")?).join("admin_descriptors.binpb");
+    fs::write(of_operator, compiler.encode_file_descriptor_set())?;
 
     tonic_prost_build::configure()
         .bytes(".judgement.ledger.v1")

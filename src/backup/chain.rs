@@ -36,6 +36,11 @@ fn number_in(name: &str) -> Option<u64> {
     (part_name(number) == name).then_some(number)
 }
 
+/// What the part at a place is called, counted from 0.
+fn name_at(place: usize) -> String {
+    part_name(u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1))
+}
+
 /// All parts that are in a directory, each of which begins where the one before ends, at a checkpoint
 /// that follows from that one's.
 pub struct Chain {
@@ -104,16 +109,12 @@ impl Chain {
 
     /// Opens one of its parts, by its place from 0.
     pub(super) fn part(&self, place: usize) -> Result<PartReader, BackupError> {
-        PartReader::open(&*self.disk, &self.name_at(place))
-    }
-
-    fn name_at(&self, place: usize) -> String {
-        part_name(u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1))
+        PartReader::open(&*self.disk, &name_at(place))
     }
 
     /// What the part that comes next is called.
     fn next_name(&self) -> String {
-        self.name_at(self.heads.len())
+        name_at(self.heads.len())
     }
 
     /// Whether a part continues this chain.

@@ -214,7 +214,7 @@ impl FileReader {
     }
 
     /// The next frame, or the end.
-    pub(super) fn next(&mut self) -> Result<Next, BackupError> {
+    pub(super) fn next_frame(&mut self) -> Result<Next, BackupError> {
         let offset = self.taken;
         if !self.fill(HEAD_BYTES)? {
             return Err(self.damaged(offset, "the file is cut off"));
@@ -248,12 +248,12 @@ impl FileReader {
         if trailer.frames != self.frames {
             return Err(self.damaged(offset, "the number of frames is another"));
         }
-        let at = self.taken;
+        let ends = self.taken;
         let tail = self.take(CHECKSUM_BYTES)?;
         if usize::try_from(u32::from_be_bytes(tail.as_ref().try_into().unwrap_or_default()))
             != Ok(length)
         {
-            return Err(self.damaged(at, "the file does not end as it is written"));
+            return Err(self.damaged(ends, "the file does not end as it is written"));
         }
         let at = self.taken;
         if !self.ahead.is_empty() || self.fill(1)? {

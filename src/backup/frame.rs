@@ -60,7 +60,9 @@ pub(super) fn encode(kind: Kind, parts: &[&[u8]], into: &mut Vec<u8>) -> Option<
     let begins = into.len();
     into.push(kind.byte());
     into.extend(u32::try_from(length).ok()?.to_be_bytes());
-    parts.iter().for_each(|part| into.extend_from_slice(part));
+    for part in parts {
+        into.extend_from_slice(part);
+    }
     let checksum = crc32c::crc32c(into.get(begins..)?);
     into.extend(checksum.to_be_bytes());
     Some(())

@@ -64,18 +64,18 @@ pub fn read_keyring(
     into: &dyn Disk,
 ) -> Result<u64, BackupError> {
     let mut file = FileReader::open(disk, name, MAGIC)?;
-    let begins = file.next()?;
-    let Next::Frame(Frame { kind: Kind::Ring, payload, offset }) = begins else {
-        return Err(file.damaged(0, "the file does not begin with a head"));
+    let Next::Frame(begins) = file.next_frame()? else {
+        return Err(file.damaged(0, "the file has no head"));
     };
+    let found = take(&mut begins.payload.as_ref()).filter(|_| begins.kind == Kind::Ring);
     let found: LedgerId =
-        take(&mut payload.as_ref()).ok_or_else(|| file.damaged(offset, "the head is malformed"))?;
+        found.ok_or_else(|| file.damaged(begins.offset, "the head is malformed"))?;
     if found != ledger {
         let (found, ledger) = (Uuid::from_bytes(found), Uuid::from_bytes(ledger));
         return Err(BackupError::OtherLedger { file: file.name().to_owned(), found, ledger });
     }
     loop {
-        let Frame { kind, payload, offset } = match file.next()? {
+        let Frame { kind, payload, offset } = match file.next_frame()? {
             Next::Frame(frame) => frame,
             Next::End(trailer) => return Ok(trailer.frames),
         };

@@ -81,9 +81,9 @@ pub const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
 #[expect(
-    clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
-    reason = "an overflow fails the test, and its numbers are small"
+    clippy::shadow_unrelated,
+    reason = "the numbers of a test are small, and one refusal follows another"
 )]
 mod tests;

@@ -115,7 +115,7 @@ impl PartReader {
     /// `Io`, `Newer`, `Damaged`.
     pub fn open(disk: &dyn Disk, name: &str) -> Result<Self, BackupError> {
         let mut file = FileReader::open(disk, name, MAGIC)?;
-        let head = match file.next()? {
+        let head = match file.next_frame()? {
             Next::Frame(Frame { kind: Kind::Head, payload, offset }) => PartHead::decode(&payload)
                 .ok_or_else(|| file.damaged(offset, "the head is malformed"))?,
             Next::Frame(Frame { offset, .. }) => {
@@ -143,8 +143,8 @@ impl PartReader {
     ///
     /// # Errors
     /// `Damaged`, `OutOfOrder`, `RecordsMissing`, `Io`.
-    pub fn next(&mut self) -> Result<Option<Stored>, BackupError> {
-        let frame = match self.file.next()? {
+    pub fn next_entry(&mut self) -> Result<Option<Stored>, BackupError> {
+        let frame = match self.file.next_frame()? {
             Next::Frame(frame) => frame,
             Next::End(_) if self.last.get() == self.head.tree.size => return Ok(None),
             Next::End(_) => {

@@ -64,7 +64,7 @@ pub async fn restore(
     for place in 0..chain.heads().len() {
         let mut part = chain.part(place)?;
         restoring.check_head(chain.heads().get(place), &part)?;
-        while let Some(stored) = part.next()? {
+        while let Some(stored) = part.next_entry()? {
             restoring.take(stored, part.name())?;
             if restoring.is_full() {
                 restoring.append(journal, part.name(), done).await?;

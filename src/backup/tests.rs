@@ -151,7 +151,9 @@ async fn what_was_backed_up_is_restored_to_the_byte() {
     let mark = journal.head().await.unwrap().mark.unwrap();
     let summary = Summary::from_bytes(&mark.bytes).unwrap();
     let mut frontier = Frontier::empty();
-    leaves(&all).into_iter().for_each(|leaf| frontier.push(leaf));
+    for leaf in leaves(&all) {
+        frontier.push(leaf);
+    }
     let recorded_at = Timestamp::from_microsecond(1_162_382_400_000_123).unwrap();
     assert_eq!((summary, mark.at.get()), (Summary { frontier, recorded_at }, 100));
 }
@@ -228,8 +230,8 @@ async fn parts_that_are_missing_or_out_of_order_are_refused_by_name() {
     // The same part twice.
     add(directory.path(), &all, 0).unwrap();
     fs::copy(path(1), path(2)).unwrap();
-    let begins = "part-0002.backup: it begins after record 0";
-    assert!(said().await.contains(begins), "{}", said().await);
+    let begins_again = "part-0002.backup: it begins after record 0";
+    assert!(said().await.contains(begins_again), "{}", said().await);
 }
 
 #[tokio::test]
@@ -264,7 +266,9 @@ fn forge(path: &Path, number: u64, head: &PartHead, entries: &[Stored], edge: &F
 
 fn edge(entries: &[Stored]) -> Frontier {
     let mut frontier = Frontier::empty();
-    leaves(entries).into_iter().for_each(|leaf| frontier.push(leaf));
+    for leaf in leaves(entries) {
+        frontier.push(leaf);
+    }
     frontier
 }
 

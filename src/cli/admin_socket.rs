@@ -5,7 +5,7 @@ use std::{
     fs, io,
     os::unix::{
         ffi::OsStrExt as _,
-        fs::{MetadataExt as _, PermissionsExt as _},
+        fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
         net::UnixStream,
     },
     path::{Path, PathBuf},
@@ -103,18 +103,18 @@ pub(super) fn check(path: &Path) -> Result<(), Failure> {
 
 /// Whether nobody listens at `path`, and nothing but a socket bears the name.
 fn is_free(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other("there is a file of that name that is no socket"));
+    }
     match UnixStream::connect(path) {
         Ok(_) => Err(io::Error::other("another process listens on it")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => {
-            use std::os::unix::fs::FileTypeExt as _;
-            let is_socket = fs::symlink_metadata(path)?.file_type().is_socket();
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused if is_socket => Ok(()),
-                _ if is_socket => Err(error),
-                _ => Err(io::Error::other("there is a file of that name that is no socket")),
-            }
-        }
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::Args;
-use indicatif::ProgressBar;
 use tonic::Streaming;
 
 use super::{
@@ -144,11 +143,11 @@ fn head(sent: pb::BackupHead) -> Result<PartHead, Failure> {
 async fn fill(
     mut part: PartWriter,
     mut pieces: Streaming<pb::BackupPiece>,
-    count: u64,
+    total: u64,
 ) -> Result<u64, Failure> {
     let doing = "make the backup";
     let bar = output::records_bar("backing up");
-    bar.set_length(count);
+    bar.set_length(total);
     while let Some(piece) =
         pieces.message().await.map_err(|status| Failure::refused("a backup", status))?
     {
@@ -164,7 +163,7 @@ async fn fill(
         bar.inc(count);
     }
     let written = part.finish().map_err(|source| Failure::start(doing, source))?;
-    ProgressBar::finish_and_clear(&bar);
+    bar.finish_and_clear();
     Ok(written)
 }
 

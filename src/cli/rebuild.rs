@@ -66,10 +66,10 @@ async fn fold(flags: &RebuildFlags, progress: Progress<'_>) -> Result<Position, 
     let options = FileOptions::new(Uuid::nil().into_bytes());
     let journal = blocking(move || FileJournal::open(disk, filing(), options)).await??;
     let journal = Arc::new(journal);
-    let ledger = Uuid::from_bytes(journal.ledger_id());
+    let id = Uuid::from_bytes(journal.ledger_id());
     let vault = {
         let last_slot = last_slot(&*journal).await?;
-        let setup = Setup { ledger, prepare: vault::Prepare::Inline, last_slot };
+        let setup = Setup { ledger: id, prepare: vault::Prepare::Inline, last_slot };
         let (keys, master) = (Arc::new(keys), read_master_key(&flags.master_key_file)?);
         let entropy = Arc::clone(&entropy);
         blocking(move || Vault::open(keys, master, entropy, setup)).await??
@@ -77,11 +77,11 @@ async fn fold(flags: &RebuildFlags, progress: Progress<'_>) -> Result<Position, 
     let path = data.join("views");
     // Past this line the old views are gone. No server has them: the journal is locked.
     engine::remove(&path)?;
-    let options = views_options(ledger, u64::from(flags.cache_mib) << 20);
+    let views_options = views_options(id, u64::from(flags.cache_mib) << 20);
     let parts = Parts {
         journal: Arc::<FileJournal>::clone(&journal),
         vault: Arc::new(vault),
-        views: Box::new(move || Views::open(&path, &options)),
+        views: Box::new(move || Views::open(&path, &views_options)),
         known: None,
         clock: system_clock(),
         entropy,

@@ -20,7 +20,7 @@ use super::{
     output::{self, Output},
 };
 use crate::{
-    backup::{BackupError, Chain, Proofs, Restored, read_keyring, restore},
+    backup::{BackupError, Chain, PartHead, Proofs, Restored, read_keyring, restore},
     disk::{Disk, RealDisk},
     evidence::Trust,
     journal::file::{FileJournal, FileOptions},
@@ -129,7 +129,7 @@ fn keys(flags: &RestoreFlags, chain: &Chain, staging: &Staging) -> Result<(), Fa
 /// Writes the journal and proves it.
 async fn journal(chain: &Chain, staging: &Staging, proofs: &Proofs) -> Result<Restored, Failure> {
     let disk = disk_at(&staging.path.join(JOURNAL.0))?;
-    let ledger = chain.heads().first().map(|it| it.ledger()).unwrap_or_default();
+    let ledger = chain.heads().first().map(PartHead::ledger).unwrap_or_default();
     let options = FileOptions::new(ledger);
     let journal = FileJournal::open(disk, filing(), options);
     let journal = journal.map_err(|source| Failure::start(DOING, source))?;
@@ -214,8 +214,8 @@ impl Staging {
             let (from, to) = (self.path.join(from), self.path.join(to));
             fs::rename(&from, &to).map_err(failed_at(&from, "rename"))?;
         }
-        let disk = RealDisk::at(&self.path).map_err(failed_at(&self.path, "open"))?;
-        disk.sync().map_err(failed_at(&self.path, "flush"))?;
+        let within = RealDisk::at(&self.path).map_err(failed_at(&self.path, "open"))?;
+        within.sync().map_err(failed_at(&self.path, "flush"))?;
         // Takes the place of an empty directory, and of no other.
         fs::rename(&self.path, data).map_err(failed_at(data, "put the restored ledger into"))?;
         let above = data.parent().filter(|parent| !parent.as_os_str().is_empty());

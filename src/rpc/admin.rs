@@ -14,7 +14,7 @@ use super::status::{self, Problem, Reason};
 use crate::{
     journal::{Page, Stored},
     judgement::Position,
-    ledger::{Ledger, Published, Reads},
+    ledger::{KeyringFile, Ledger, Published, Reads},
     merkle::Hash,
     pb::{self, admin_service_server::AdminService},
 };
@@ -97,21 +97,20 @@ impl AdminService for AdminApi {
         _request: Request<pb::BackupKeyringRequest>,
     ) -> Result<Response<Self::BackupKeyringStream>, Status> {
         let names = self.ledger.keyring_names().await.map_err(|error| unreadable(&error))?;
-        let names = (self.ledger.clone(), VecDeque::from(names));
+        let begins = (self.ledger.clone(), VecDeque::from(names));
         let ledger_id = Bytes::copy_from_slice(&self.about.ledger_id);
-        let next = move |(ledger, mut names): (Ledger, VecDeque<String>)| {
+        let next = move |(ledger, mut left): (Ledger, VecDeque<String>)| {
             let ledger_id = ledger_id.clone();
             async move {
-                let Some(name) = names.pop_front() else { return Ok(None) };
-                let file = ledger.keyring_file(name).await.map_err(|error| unreadable(&error))?;
+                let Some(next) = left.pop_front() else { return Ok(None) };
+                let read = ledger.keyring_file(next).await.map_err(|error| unreadable(&error))?;
                 // A block is never removed, only written anew in one step.
-                let file = file.ok_or_else(status::defect)?;
-                let (name, content) = (file.name, Bytes::from(file.content));
-                let file = pb::KeyringFile { ledger_id, name, content };
-                Ok(Some((file, (ledger, names))))
+                let KeyringFile { name, content } = read.ok_or_else(status::defect)?;
+                let sent = pb::KeyringFile { ledger_id, name, content: Bytes::from(content) };
+                Ok(Some((sent, (ledger, left))))
             }
         };
-        Ok(Response::new(Box::pin(stream::try_unfold(names, next))))
+        Ok(Response::new(Box::pin(stream::try_unfold(begins, next))))
     }
 }
 

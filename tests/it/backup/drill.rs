@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use judgement_ledger::pb;
+use judgement_ledger::{merkle::Hash, pb};
 
 use super::{Restoring, back_up, backup_words, elsewhere, path, stored, verb};
 use crate::{
@@ -93,7 +93,7 @@ async fn a_backup_made_under_load_is_the_same_ledger_elsewhere() {
         .with("--key", &signed.keys[0])
         .with("--checkpoint", &path(&home, "kept"))
         .succeeds();
-    let root: String = signed.root.iter().map(|byte| format!("{byte:02x}")).collect();
+    let root = Hash::new((*signed.root).try_into().unwrap());
     assert!(restored.stdout.contains(&format!("root {root}")), "{}", restored.stdout);
     assert!(!restored.stderr.contains("NO KEY WAS GIVEN"), "{}", restored.stderr);
     assert_eq!(stored(&other).await, stored(&home).await, "the same bytes");

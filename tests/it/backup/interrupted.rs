@@ -47,6 +47,13 @@ fn kill(mut child: Child, after: Duration) -> bool {
     !ended
 }
 
+/// Removes the backup, if there is one.
+fn clear(home: &Home) {
+    if home.path("backup").exists() {
+        fs::remove_dir_all(home.path("backup")).unwrap();
+    }
+}
+
 /// Kills a process as soon as something is so.
 fn kill_once(mut child: Child, is_so: impl Fn() -> bool) {
     while !is_so() && child.try_wait().unwrap().is_none() {
@@ -136,7 +143,7 @@ async fn a_backup_that_is_killed_leaves_no_part() {
     let whole = crate::binary::digest(&home.path("whole"));
     let mut halfway = 0;
     for _ in 0..KILLS {
-        fs::remove_dir_all(home.path("backup")).unwrap();
+        clear(&home);
         kill(quiet(command()), Duration::from_micros(random.below(takes)));
         if super::part(&home, 1).exists() {
             // It had come to its end.
@@ -152,7 +159,7 @@ async fn a_backup_that_is_killed_leaves_no_part() {
     }
     println!("{halfway} killed halfway by chance");
     // And once surely: the file is there, and nothing is in it yet.
-    fs::remove_dir_all(home.path("backup")).unwrap();
+    clear(&home);
     let unfinished = home.path("backup/part-0001.backup.new");
     kill_once(quiet(command()), || unfinished.exists());
     assert!(unfinished.exists() || super::part(&home, 1).exists());

@@ -153,9 +153,9 @@ async fn views_are_folded_anew_while_no_server_has_them() {
 
     // What breaks them is mended by it.
     fs::write(home.path("data/views/known"), "no note").unwrap();
-    let rebuilt = rebuild();
-    assert_eq!(rebuilt.code, Some(0), "{}", rebuilt.stderr);
-    assert!(rebuilt.stdout.contains("views of"), "{}", rebuilt.stdout);
+    let folded = rebuild();
+    assert_eq!(folded.code, Some(0), "{}", folded.stderr);
+    assert!(folded.stdout.contains("views of"), "{}", folded.stdout);
     assert_ne!(fs::read(home.path("data/views/known")).unwrap(), b"no note");
     let running = Running::start(home.serve());
     let clients = running.clients();
