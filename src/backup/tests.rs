@@ -198,6 +198,45 @@ async fn a_changed_byte_anywhere_is_refused() {
     restored(directory.path(), &trusting()).await.unwrap();
 }
 
+/// Where each frame of a file begins and ends.
+fn frames(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let (mut found, mut at) = (Vec::new(), 12);
+    while at + 4 < bytes.len() {
+        let length = u32::from_be_bytes(bytes[at + 1..at + 5].try_into().unwrap()) as usize;
+        found.push((at, at + 5 + length + 4));
+        at += 5 + length + 4;
+    }
+    found
+}
+
+/// Changes a byte of a frame and makes its checksum right again.
+fn change(bytes: &mut [u8], (begins, ends): (usize, usize), at: usize) {
+    bytes[begins + 5 + at] ^= 1;
+    let checksum = crc32c::crc32c(&bytes[begins..ends - 4]).to_be_bytes();
+    bytes[ends - 4..ends].copy_from_slice(&checksum);
+}
+
+/// What lies beside a record is no part of its hash: the digest of the file tells.
+#[tokio::test]
+async fn what_no_root_covers_is_under_the_digest() {
+    let (directory, all) = (TempDir::new().unwrap(), entries(3));
+    add(directory.path(), &all, 0).unwrap();
+    let path = directory.path().join(part_name(1));
+    let whole = fs::read(&path).unwrap();
+    let said = async || restored(directory.path(), &trusting()).await.err().unwrap().to_string();
+    let mut changed = whole.clone();
+    let [.., last, trailer] = frames(&whole)[..] else { panic!("there is an entry") };
+    // The last byte of what lies beside the last record.
+    change(&mut changed, last, last.1 - last.0 - 10);
+    fs::write(&path, &changed).unwrap();
+    assert!(said().await.contains("the digest is not that of the file"), "{}", said().await);
+    // The trailer is not under its own digest: how many entries there are is counted.
+    let mut changed = whole.clone();
+    change(&mut changed, trailer, 7);
+    fs::write(&path, &changed).unwrap();
+    assert!(said().await.contains("the number of frames is another"), "{}", said().await);
+}
+
 #[tokio::test]
 async fn a_part_that_is_cut_off_or_goes_on_is_refused() {
     let (directory, _) = backed_up();
@@ -394,6 +433,9 @@ fn a_keyring_is_kept_as_it_lies_and_read_nowhere_else() {
         fs::write(&path, &whole[..at]).unwrap();
         assert!(read_keyring(&*from, "ring", LEDGER, &*into).is_err(), "{at} bytes");
     }
+    fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+    let refused = read_keyring(&*from, "ring", LEDGER, &*into).unwrap_err();
+    assert!(refused.to_string().contains("the file goes on after its end"), "{refused}");
     for elsewhere in ["../block-0000000001.keys", "/tmp/a", "block-1.keys", ""] {
         written(elsewhere);
         assert!(read_keyring(&*from, "ring", LEDGER, &*into).is_err(), "{elsewhere}");
