@@ -1,7 +1,6 @@
 //! `backup`: what a running ledger holds, as files to keep elsewhere.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -227,13 +226,4 @@ fn tell(flags: &BackupFlags, made: &Made, to: &Path, output: &mut Output) -> Res
     };
     output.line(&line)?;
     output.line(&format!("root {root}"))
-}
-
-/// Whether a directory is there and has something in it.
-pub(super) fn is_filled(path: &Path) -> Result<bool, Failure> {
-    let failed = |source| Failure::File { doing: "list", path: path.to_owned(), source };
-    if !path.try_exists().map_err(failed)? {
-        return Ok(false);
-    }
-    Ok(fs::read_dir(path).map_err(failed)?.next().is_some())
 }

@@ -1,11 +1,12 @@
 //! `restore`: a ledger made of its backup, proven before it can be served.
 //!
-//! Everything is written into a directory beside the one that the ledger is to have, under names that
-//! nobody serves. Only once all of it holds are they renamed, the last step being that of the
-//! directory itself. So whatever interrupts it, there is no ledger until there is a proven one.
+//! Everything is written where it is to lie, which may be a volume of its own, but under names that
+//! nobody serves. Only once all of it holds are they renamed, the journal last: so whatever interrupts
+//! it, there is no ledger until there is a proven one.
 
 use std::{
     fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -38,10 +39,7 @@ The signer is not in a backup: it has a memory of what it signed. Where that end
 restored ledger goes on. Where it goes further, records are lost, and the ledger is served read-only;
 if they are lost for good, move the signer away and begin another with `judgement-ledger signer recover`.";
 
-/// What the directory is called while it is no ledger, after its own name.
-const STAGING: &str = ".restoring";
-
-/// What lies in it meanwhile, and what each is called in the end.
+/// What lies in the directory meanwhile, and what each is called in the end.
 const JOURNAL: (&str, &str) = ("journal.restoring", "journal");
 const KEYS: (&str, &str) = ("keys.restoring", "keys");
 
@@ -51,7 +49,7 @@ pub struct RestoreFlags {
     /// The directory of the backup, with all its parts.
     #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_BACKUP_FROM")]
     pub from: PathBuf,
-    /// The directory that is to hold the ledger: it must not exist, or be empty.
+    /// The directory that is to hold the ledger: it must not exist, or be empty; a mounted volume, say.
     #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_DATA")]
     pub data: PathBuf,
     /// The file of the master key, with which the keyring must open.
@@ -86,9 +84,10 @@ fn failing(source: BackupError) -> Failure {
 
 /// Restores, and says what was proven.
 pub(super) async fn run(flags: &RestoreFlags, output: &mut Output) -> Result<(), Failure> {
-    if backup::is_filled(&flags.data)? {
-        let what = format!("{} is not empty: name a new directory", flags.data.display());
-        return Err(Failure::misused(what));
+    for file in [Some(&flags.master_key_file), flags.keyring.as_ref()].into_iter().flatten() {
+        if !file.is_file() {
+            return Err(Failure::misused(format!("there is no file {}", file.display())));
+        }
     }
     if !flags.from.is_dir() {
         return Err(Failure::misused(format!("{} is no directory", flags.from.display())));
@@ -96,12 +95,29 @@ pub(super) async fn run(flags: &RestoreFlags, output: &mut Output) -> Result<(),
     let proofs = proofs(flags)?;
     let chain = Chain::read(disk_at(&flags.from)?).map_err(failing)?;
     let staging = Staging::begin(&flags.data)?;
-    keys(flags, &chain, &staging)?;
-    let restored = journal(&chain, &staging, &proofs).await?;
-    reached(flags, &staging, &restored)?;
-    // Past this line it is a ledger.
-    staging.finish(&flags.data)?;
+    let proven = prove(flags, &chain, &proofs, &staging).await;
+    let restored = match proven {
+        // Past this line it is a ledger.
+        Ok(restored) => staging.finish().map(|()| restored)?,
+        Err(failure) => {
+            staging.abandon();
+            return Err(failure);
+        }
+    };
     tell(flags, &restored, output)
+}
+
+/// Writes everything, and sees that all of it holds.
+async fn prove(
+    flags: &RestoreFlags,
+    chain: &Chain,
+    proofs: &Proofs,
+    staging: &Staging,
+) -> Result<Restored, Failure> {
+    keys(flags, chain, staging)?;
+    let restored = journal(chain, staging, proofs).await?;
+    reached(flags, staging, &restored)?;
+    Ok(restored)
 }
 
 fn proofs(flags: &RestoreFlags) -> Result<Proofs, Failure> {
@@ -156,76 +172,89 @@ fn disk_at(path: &Path) -> Result<Arc<dyn Disk>, Failure> {
     Ok(Arc::new(RealDisk::at(path).map_err(failed)?))
 }
 
-/// A directory in which a ledger is restored that nobody serves yet.
+/// A directory that is to hold a ledger, and in which nobody finds one yet.
 struct Staging {
     path: PathBuf,
-    /// Locked: no other process restores there. Of the directory itself, so that it goes with it.
+    /// Whether it was made for this: then it goes if nothing comes of it.
+    made: bool,
+    /// Locked: no other process restores there. Of the directory itself, which needs no file for it.
     _lock: File,
 }
 
 impl Staging {
     /// Begins anew, whatever an earlier one left behind that was interrupted.
-    fn begin(data: &Path) -> Result<Self, Failure> {
-        let odd = || Failure::misused(format!("{}: name a directory", data.display()));
-        let mut name = data.file_name().ok_or_else(odd)?.to_owned();
-        name.push(STAGING);
-        let path = data.with_file_name(name);
-        RealDisk::at(&path).map_err(failed_at(&path, "create"))?;
-        let lock = File::open(&path).map_err(failed_at(&path, "open"))?;
+    fn begin(path: &Path) -> Result<Self, Failure> {
+        let made = !path.exists();
+        RealDisk::at(path).map_err(failed_at(path, "create"))?;
+        let lock = File::open(path).map_err(failed_at(path, "open"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let what = "another process restores a ledger there".to_owned();
-                let what = format!("{}: {what}", path.display());
+                let what = format!("{}: another process restores a ledger there", path.display());
                 return Err(Failure::Incomplete { what });
             }
-            Err(TryLockError::Error(source)) => return Err(failed_at(&path, "lock")(source)),
+            Err(TryLockError::Error(source)) => return Err(failed_at(path, "lock")(source)),
         }
-        let staging = Self { path, _lock: lock };
+        let staging = Self { path: path.to_owned(), made, _lock: lock };
+        staging.check_vacant()?;
         staging.clear()?;
         Ok(staging)
     }
 
-    /// Removes what an interrupted restoring left, and nothing else.
-    fn clear(&self) -> Result<(), Failure> {
-        let failed = |doing| failed_at(&self.path, doing);
-        let ours = [JOURNAL.0, JOURNAL.1, KEYS.0, KEYS.1];
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(failed("list"))? {
-            found.push(entry.map_err(failed("list"))?.file_name());
-        }
-        if let Some(other) = found.iter().find(|name| !ours.iter().any(|it| *name == *it)) {
-            let other = self.path.join(other);
-            return Err(Failure::misused(format!(
-                "{} is none of an interrupted restoring: look what it is, and move {} away",
-                other.display(),
-                self.path.display()
-            )));
-        }
-        for name in found {
-            fs::remove_dir_all(self.path.join(name)).map_err(failed("clear"))?;
+    /// There is nothing but what an interrupted restoring left: of a keyring that was given its name
+    /// already the journal was not.
+    fn check_vacant(&self) -> Result<(), Failure> {
+        let failed = || failed_at(&self.path, "list");
+        let interrupted = self.path.join(JOURNAL.0).exists();
+        for entry in fs::read_dir(&self.path).map_err(failed())? {
+            let name = entry.map_err(failed())?.file_name();
+            let ours = [JOURNAL.0, KEYS.0].iter().any(|it| name == *it);
+            if !ours && !(interrupted && name == KEYS.1) {
+                let what = format!("{} is not empty: name a new directory", self.path.display());
+                return Err(Failure::misused(what));
+            }
         }
         Ok(())
     }
 
-    /// Gives everything its name, the directory last.
-    fn finish(self, data: &Path) -> Result<(), Failure> {
-        for (from, to) in [JOURNAL, KEYS] {
-            let (from, to) = (self.path.join(from), self.path.join(to));
-            fs::rename(&from, &to).map_err(failed_at(&from, "rename"))?;
+    /// Removes what is half restored. The journal last: it tells that the rest is.
+    fn clear(&self) -> Result<(), Failure> {
+        for name in [KEYS.0, KEYS.1, JOURNAL.0] {
+            match fs::remove_dir_all(self.path.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed_at(&self.path, "clear")(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
-        let within = RealDisk::at(&self.path).map_err(failed_at(&self.path, "open"))?;
-        within.sync().map_err(failed_at(&self.path, "flush"))?;
-        // Takes the place of an empty directory, and of no other.
-        fs::rename(&self.path, data).map_err(failed_at(data, "put the restored ledger into"))?;
-        let above = data.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let above = above.unwrap_or(Path::new("."));
-        let disk = RealDisk::at(above).map_err(failed_at(above, "open"))?;
-        disk.sync().map_err(failed_at(above, "flush"))
+        Ok(())
+    }
+
+    /// Leaves nothing behind.
+    fn abandon(self) {
+        let cleared = self.clear();
+        if let Err(failure) = cleared {
+            failure.lines().iter().for_each(|line| output::note(line));
+        } else if self.made && fs::remove_dir(&self.path).is_err() {
+            output::note(&format!("{} is left empty", self.path.display()));
+        }
+    }
+
+    /// Gives everything its name, the journal last: from then on it is a ledger.
+    fn finish(self) -> Result<(), Failure> {
+        let disk = RealDisk::at(&self.path).map_err(failed_at(&self.path, "open"))?;
+        for (from, to) in [KEYS, JOURNAL] {
+            let to = self.path.join(to);
+            // Takes the place of an empty directory, and of no other.
+            let renamed = fs::rename(self.path.join(from), &to);
+            renamed.map_err(failed_at(&to, "put what was restored into"))?;
+            disk.sync().map_err(failed_at(&self.path, "flush"))?;
+        }
+        Ok(())
     }
 }
 
-fn failed_at(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Failure {
+fn failed_at(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
     let path = path.to_owned();
     move |source| Failure::File { doing, path, source }
 }

@@ -78,26 +78,24 @@ async fn a_restoring_that_is_killed_leaves_nothing_that_serves() {
     for _ in 0..KILLS {
         let after = Duration::from_micros(random.below(takes));
         let killed = kill(quiet(restoring.command()), after);
-        if is_ledger(&to.path("data")) {
+        if is_ledger(&to) {
             // It had come to its end: then it is whole.
             assert_eq!(stored(&to).await, stored(&home).await);
             fs::remove_dir_all(to.path("data")).unwrap();
             continue;
         }
         assert!(killed);
-        // Between the renaming within and its own it is proven already, and still no ledger.
-        if !is_ledger(&to.path("data.restoring")) {
-            nothing_serves(&to);
-        }
-        halfway += u32::from(to.path("data.restoring/journal.restoring").exists());
+        halfway += u32::from(to.path("data/journal.restoring").exists());
     }
     // And once surely halfway.
     let child = quiet(restoring.command());
-    kill_once(child, || to.path("data.restoring/journal.restoring/FORMAT").exists());
+    kill_once(child, || to.path("data/journal.restoring/FORMAT").exists());
     nothing_serves(&to);
     println!("{halfway} killed halfway by chance");
+    // Or when the keyring had its name already, and the journal not.
+    copy(&home.path("data/keys"), &to.path("data/keys"));
     restoring.succeeds();
-    assert!(!to.path("data.restoring").exists());
+    assert!(!to.path("data/journal.restoring").exists());
     assert_eq!(stored(&to).await, stored(&home).await);
 }
 
@@ -107,8 +105,8 @@ async fn two_restorings_at_once_are_refused() {
     let home = super::kept().await;
     let to = elsewhere(&home);
     let restoring = Restoring::of(&home, &to);
-    fs::create_dir(to.path("data.restoring")).unwrap();
-    let held = fs::File::open(to.path("data.restoring")).unwrap();
+    fs::create_dir(to.path("data")).unwrap();
+    let held = fs::File::open(to.path("data")).unwrap();
     held.lock().unwrap();
     let refused = restoring.run();
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);

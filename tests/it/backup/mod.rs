@@ -7,11 +7,7 @@ mod drill;
 mod interrupted;
 mod operator;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{path::PathBuf, process::Command, sync::Arc};
 
 use judgement_ledger::{
     disk::RealDisk,
@@ -139,12 +135,12 @@ fn part(home: &Home, number: u32) -> PathBuf {
     home.path("backup").join(format!("part-{number:04}.backup"))
 }
 
-/// Nothing is there that could be served: neither the ledger, nor what a server would take for one.
+/// Nothing is there that could be served: neither a journal, nor one that a server would take for one.
 fn nothing_serves(home: &Home) {
-    assert!(!home.path("data").exists(), "there is a ledger");
-    assert!(!is_ledger(&home.path("data.restoring")), "what is half restored would be served");
+    assert!(!is_ledger(home), "there is a ledger");
+    assert!(!home.path("data/keys").exists(), "there are keys");
 }
 
-fn is_ledger(path: &Path) -> bool {
-    path.join("journal").exists()
+fn is_ledger(home: &Home) -> bool {
+    home.path("data/journal").exists()
 }
