@@ -81,9 +81,10 @@ pub const FORMAT_VERSION: u32 = 1;
 
 #[cfg(test)]
 #[expect(
+    clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::shadow_unrelated,
-    reason = "the numbers of a test are small, and one refusal follows another"
+    reason = "an overflow fails the test, its numbers are small, and one refusal follows another"
 )]
 mod tests;

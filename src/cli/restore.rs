@@ -208,8 +208,8 @@ impl Staging {
         let interrupted = self.path.join(JOURNAL.0).exists();
         for entry in fs::read_dir(&self.path).map_err(failed())? {
             let name = entry.map_err(failed())?.file_name();
-            let ours = [JOURNAL.0, KEYS.0].iter().any(|it| name == *it);
-            if !ours && !(interrupted && name == KEYS.1) {
+            let ours = name == JOURNAL.0 || name == KEYS.0 || (interrupted && name == KEYS.1);
+            if !ours {
                 let what = format!("{} is not empty: name a new directory", self.path.display());
                 return Err(Failure::misused(what));
             }
