@@ -26,6 +26,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("descriptors.binpb");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
 
+    // What the operator's socket serves is in a set of its own: nobody else is told of it.
+    compiler.open_file("judgement/ledger/v1/admin_service.proto")?;
+    let of_operator = PathBuf::from(env::var("OUT_DIR")?).join("admin_descriptors.binpb");
+    fs::write(of_operator, compiler.encode_file_descriptor_set())?;
+
     tonic_prost_build::configure()
         .bytes(".judgement.ledger.v1")
         .compile_fds(compiler.file_descriptor_set())?;

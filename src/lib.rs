@@ -23,6 +23,7 @@
 //! | 3 | [`views`] | disposable read models over sled: postings, what stands, the roots of full tiles |
 //! | 4 | [`ledger`] | the shell: the sequencer, recovery, reading, the tree, the notary, the eraser |
 //! | 5 | [`evidence`] | verifying without the service, and the folders in which evidence leaves it |
+//! | 5 | [`backup`] | a ledger's records as files that verify by themselves, and a ledger made of them again |
 //! | 5 | [`rpc`] | the gRPC face: wire, credentials, status, layers, streams; evidence as files |
 //! | 6 | [`cli`], [`telemetry`] | flags, the composition root, the verbs |
 //!
@@ -84,6 +85,7 @@
 //! - Nothing here computes a grade.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod cli;
 pub mod disk;
 pub mod evidence;

@@ -38,5 +38,9 @@ pub mod google {
 
 pub use judgement::ledger::v1::*;
 
-/// The compiled file descriptors, options and comments included.
+/// The compiled file descriptors of all that the port serves, options and comments included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
+
+/// The same with those of the operator's service, which is served apart.
+pub const ADMIN_DESCRIPTORS: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/admin_descriptors.binpb"));

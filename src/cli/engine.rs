@@ -3,7 +3,7 @@
 
 use std::{
     convert::Infallible,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -236,6 +236,12 @@ impl Engine {
         &self.ledger
     }
 
+    /// The ledger's id.
+    #[must_use]
+    pub fn ledger_id(&self) -> [u8; 16] {
+        self.journal.ledger_id()
+    }
+
     /// Closes the ledger after the group in hand: why its sequencer stopped. Every other handle
     /// should be gone, so that the views can be sealed and the next start is quick.
     ///
@@ -304,7 +310,8 @@ impl Watch {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Does blocking work on a thread for that.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| EngineError::Thread)
@@ -316,14 +323,29 @@ fn flushes_of(metrics: &Arc<Metrics>) -> OnFlush {
     Arc::new(move |took| metrics.flow.flushed(took))
 }
 
-fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
+/// The directory at a path as a disk.
+pub(super) fn disk_at(path: &Path) -> Result<RealDisk, EngineError> {
     RealDisk::at(path)
         .map_err(|source| EngineError::Directory { path: path.display().to_string(), source })
 }
 
+/// Removes a directory and all that is in it, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(EngineError::Directory { path: path.display().to_string(), source })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether a keyring that is there opens. Before the journal is opened, which may clear away what
 /// a crash left behind: of a ledger that is refused nothing is touched.
-fn check_keys(keys: &RealDisk, master_key: &Path, entropy: &Entropy) -> Result<(), EngineError> {
+pub(super) fn check_keys(
+    keys: &RealDisk,
+    master_key: &Path,
+    entropy: &Entropy,
+) -> Result<(), EngineError> {
     if !vault::is_begun(keys)? {
         return Ok(());
     }
@@ -358,7 +380,7 @@ const LAST_ENTRIES: Page = Page { entries_max: 1_024, bytes_max: 16 << 20 };
 
 /// The highest slot that the journal's last records name: a keyring that does not reach it is
 /// older than the journal.
-async fn last_slot(journal: &dyn Journal) -> Result<Option<Slot>, EngineError> {
+pub(super) async fn last_slot(journal: &dyn Journal) -> Result<Option<Slot>, EngineError> {
     let head = journal.head().await?.position.get();
     let back = u64::try_from(LAST_ENTRIES.entries_max).unwrap_or(u64::MAX);
     let after = Position::new(head.saturating_sub(back));
@@ -372,7 +394,7 @@ async fn last_slot(journal: &dyn Journal) -> Result<Option<Slot>, EngineError> {
 
 /// One half of the caches for sled's pages, one quarter for assessments; the rest is what sled
 /// takes beyond what it is told.
-fn views_options(ledger: Uuid, cache_bytes: u64) -> ViewsOptions {
+pub(super) fn views_options(ledger: Uuid, cache_bytes: u64) -> ViewsOptions {
     let codec = SnapshotCodec { encode: snapshot_of, decode: read_snapshot };
     let assessments = usize::try_from(cache_bytes / 4).unwrap_or(usize::MAX);
     ViewsOptions {

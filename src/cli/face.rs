@@ -4,16 +4,15 @@ use std::{
     fmt, fs, io,
     net::{SocketAddr, ToSocketAddrs as _},
     num::NonZeroU32,
-    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::TcpListener;
 
-use super::failure::Failure;
+use super::{failure::Failure, socket::Socket};
 use crate::rpc::{
     ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Tls, TlsFiles, TlsVersion,
 };
@@ -228,64 +227,47 @@ pub(super) fn speak(files: TlsFiles) -> Result<Arc<Tls>, Failure> {
 }
 
 /// Where a server listens, now that it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    listen: Listen,
-    encrypted: bool,
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On an address, in plain text.
+    Plain(SocketAddr),
+    /// On an address, over TLS.
+    Encrypted(SocketAddr),
+    /// Under a path.
+    Path(Socket),
 }
 
 impl Place {
     /// The address as clients are told it.
     pub(super) fn url(&self) -> String {
-        match (&self.listen, self.encrypted) {
-            (Listen::Tcp(address), false) => format!("http://{address}"),
-            (Listen::Tcp(address), true) => format!("https://{address}"),
-            (Listen::Unix(path), _) => format!("unix:{}", path.display()),
+        match self {
+            Self::Plain(address) => format!("http://{address}"),
+            Self::Encrypted(address) => format!("https://{address}"),
+            Self::Path(socket) => format!("unix:{}", socket.path().display()),
         }
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Listen::Unix(path) = &self.listen {
-            // It is of no use to anybody any more; if it cannot go, the next start clears it away.
-            drop(fs::remove_file(path));
-        }
-    }
-}
+/// Who may open the socket of callers: whoever may come to where it lies. Callers show credentials.
+const MODE: u32 = 0o666;
 
-/// Listens. A socket that a crash left behind is cleared away; one that somebody answers is not.
+/// Listens.
 ///
 /// # Errors
 /// Whatever the system says, or that somebody listens there already.
-pub(super) async fn bind(listen: &Listen, encrypted: bool) -> io::Result<(Listener, Place)> {
+pub(super) async fn bind(listen: &Listen, encrypted: bool) -> Result<(Listener, Place), Failure> {
     match listen {
         Listen::Tcp(address) => {
-            let listener = TcpListener::bind(address).await?;
-            let bound = Listen::Tcp(listener.local_addr()?);
-            Ok((listener.into(), Place { listen: bound, encrypted }))
-        }
-        Listen::Unix(path) => {
-            clear_away(path).await?;
-            let listener = UnixListener::bind(path)?;
-            let place = Place { listen: Listen::Unix(path.clone()), encrypted: false };
+            let failed = |source: io::Error| Failure::start("listen", source);
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            let place = if encrypted { Place::Encrypted(bound) } else { Place::Plain(bound) };
             Ok((listener.into(), place))
         }
-    }
-}
-
-async fn clear_away(path: &Path) -> io::Result<()> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if !found.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "this is no socket"));
-    }
-    match UnixStream::connect(path).await {
-        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
-        Err(_) => fs::remove_file(path),
+        Listen::Unix(path) => {
+            let (listener, socket) = Socket::bind(path, MODE)?;
+            Ok((listener.into(), Place::Path(socket)))
+        }
     }
 }
 

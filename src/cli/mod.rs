@@ -4,8 +4,11 @@
 //! is a module: its flags, and `run`, which asks a server and shows the answer. Data goes to
 //! stdout, the rest to stderr; 0 is done, 1 refused or failed, 2 misused, 3 a failed flush.
 
+mod admin;
+mod admin_socket;
 mod assessment;
 mod audit;
+mod backup;
 mod client;
 mod compare;
 mod demo;
@@ -18,6 +21,7 @@ mod failure;
 mod feed;
 mod flags;
 mod framework;
+mod healthcheck;
 mod history;
 mod import;
 mod json;
@@ -25,13 +29,16 @@ mod letter;
 mod output;
 mod probes;
 mod proof;
+mod rebuild;
 mod recipients;
 mod redact;
 mod refusal;
 mod reload;
+mod restore;
 mod serve;
 mod signer;
 pub mod signing;
+mod socket;
 mod stopping;
 mod stream;
 mod summary;
@@ -45,8 +52,10 @@ mod wording;
 
 use clap::{Parser, Subcommand};
 
+pub use admin::{AdminFlags, InfoFlags};
 pub use assessment::{AssessmentFlags, View};
 pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
+pub use backup::BackupFlags;
 pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;
@@ -56,6 +65,7 @@ pub use failure::Failure;
 pub use feed::FeedFlags;
 pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
 pub use framework::{CheckFlags, FrameworkVerb, ListFlags, ShowFlags};
+pub use healthcheck::HealthcheckFlags;
 pub use history::HistoryFlags;
 pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
@@ -63,8 +73,10 @@ pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
 pub use probes::AdminListen;
 pub use proof::{CheckpointFlags, ProofFlags};
+pub use rebuild::RebuildFlags;
 pub use recipients::RecipientsFlags;
 pub use redact::{ApproveFlags, RedactFlags, RedactVerb, RefuseFlags, RequestFlags};
+pub use restore::RestoreFlags;
 pub use serve::ServeFlags;
 pub use signer::{RecoverFlags, RetireFlags, SignerFlags, SignerVerb};
 pub use stream::StreamFlags;
@@ -144,6 +156,18 @@ pub enum Verb {
     /// Look after the keys that sign a ledger, while its server is stopped.
     #[command(subcommand)]
     Signer(SignerVerb),
+    /// Write what a running ledger holds into files to be kept elsewhere.
+    #[command(after_help = backup::AFTER_HELP)]
+    Backup(BackupFlags),
+    /// Make a ledger of its backup, proven before it can be served.
+    #[command(after_help = restore::AFTER_HELP)]
+    Restore(RestoreFlags),
+    /// Fold the views of a stopped ledger anew from its journal.
+    Rebuild(RebuildFlags),
+    /// Show how a running ledger stands, by the operator's socket.
+    Info(InfoFlags),
+    /// Ask whether a server serves: exit code 0 if it does.
+    Healthcheck(HealthcheckFlags),
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
@@ -188,6 +212,11 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Checkpoint(flags) => proof::checkpoint(&flags, output).await,
         Verb::Proof(flags) => proof::proof(&flags, output).await,
         Verb::Signer(verb) => signer::run(&verb, output).await,
+        Verb::Backup(flags) => backup::run(&flags, output).await,
+        Verb::Restore(flags) => restore::run(&flags, output).await,
+        Verb::Rebuild(flags) => rebuild::run(&flags, output).await,
+        Verb::Info(flags) => admin::run(&flags, output).await,
+        Verb::Healthcheck(flags) => healthcheck::run(&flags, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
     }
 }
@@ -244,6 +273,12 @@ mod tests {
             "jl proof --position 42 --out 42.tlog-proof",
             "jl signer show --signer-dir s",
             "jl signer recover --data d --signer-dir s",
+            "jl backup --to b --admin-socket s --keyring k --format json",
+            "jl backup --keyring k --data d",
+            "jl restore --from b --data d --master-key-file m --keyring k --checkpoint c",
+            "jl rebuild --data d --master-key-file m",
+            "jl info --data d",
+            "jl healthcheck --service judgement.ledger.v1.writes --timeout 500ms",
             "jl framework list",
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
@@ -274,6 +309,10 @@ mod tests {
             "jl serve",
             "jl proof",
             "jl proof leicester-city/apa-2006 --position 42",
+            "jl backup --to b",
+            "jl backup --data d",
+            "jl restore --from b --data d",
+            "jl healthcheck --timeout never",
             "jl signer retire not-a-key --signer-dir s",
             "jl token --login a --organisation ofsted --key-file k",
         ] {

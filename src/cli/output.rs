@@ -70,6 +70,20 @@ pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// A bar of records, which shows itself where somebody watches; its length is set once it is known.
+pub(super) fn records_bar(doing: &'static str) -> ProgressBar {
+    let bar = ProgressBar::hidden();
+    if is_watched() {
+        let template = "{prefix} {wide_bar} {pos}/{len} records, {per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(doing);
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    bar
+}
+
 /// A progress bar of the opening of a ledger, shown once that takes more than a moment.
 pub(super) struct Rebuilding {
     bar: ProgressBar,

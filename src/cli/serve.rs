@@ -1,11 +1,6 @@
 //! `serve`: a server until it is told to stop.
 
-use std::{
-    fmt, fs,
-    net::SocketAddr,
-    path::{self, Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -13,12 +8,13 @@ use tempfile::TempDir;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    dev,
+    admin_socket, dev,
     face::FaceFlags,
     failure::Failure,
     output::{self, Output},
     probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
+    socket,
     stopping::{self, Signals},
     supervisor,
     wiring::{self, Clock, Keys, Setup},
@@ -94,6 +90,10 @@ pub struct ServeFlags {
         value_parser = witness
     )]
     pub witnesses: Vec<Witness>,
+    /// Where the operator's socket is: only the account that runs the server may open it, and asks
+    /// there for backups. Default: `admin.sock` in the ledger's directory.
+    #[arg(long, value_name = "PATH", env = "JUDGEMENT_LEDGER_ADMIN_SOCKET")]
+    pub admin_socket: Option<PathBuf>,
     /// The size of a journal segment.
     #[arg(
         long,
@@ -146,6 +146,7 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     output::note(&flags.to_string());
     let _admin_port = admin_port(flags, &probes).await?;
     let home = Home::prepare(flags)?;
+    socket::check(&admin_socket(flags, &home))?;
     let setup = setup(flags, &home, &probes);
     apart(&setup)?;
     let running = wiring::start(setup).await?;
@@ -246,6 +247,11 @@ pub(super) fn throw_away() -> Result<TempDir, Failure> {
     })
 }
 
+/// Where the operator's socket is.
+fn admin_socket(flags: &ServeFlags, home: &Home) -> PathBuf {
+    flags.admin_socket.clone().unwrap_or_else(|| home.path().join(admin_socket::NAME))
+}
+
 fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
     let keys = match (&flags.master_key_file, flags.face.believed()) {
         (Some(master), Some(believed)) => Keys::Files { master: master.clone(), believed },
@@ -270,6 +276,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         allow_origins: flags.allow_origins.clone(),
         limits: flags.face.limits(),
         probes: probes.clone(),
+        admin_socket: Some(admin_socket(flags, home)),
     }
 }
 
@@ -277,14 +284,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
 /// Only of a ledger that is thrown away it may lie there.
 fn apart(setup: &Setup) -> Result<(), Failure> {
     let (Keys::Files { .. }, Some(signer)) = (&setup.keys, &setup.signer) else { return Ok(()) };
-    let real = |path: &Path| {
-        let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        // What is not there yet has no links: those above it count.
-        let there = absolute.ancestors().find(|it| it.exists()).unwrap_or(&absolute);
-        let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
-        there.canonicalize().unwrap_or_else(|_| there.to_owned()).join(rest)
-    };
-    if !real(&signer.directory).starts_with(real(&setup.data)) {
+    if !wiring::real(&signer.directory).starts_with(wiring::real(&setup.data)) {
         return Ok(());
     }
     Err(Failure::misused(format!(
@@ -334,6 +334,8 @@ impl fmt::Display for ServeFlags {
             self.witnesses.iter().map(|it| it.key().name().to_string()).collect();
         let witnesses = if witnesses.is_empty() { "none".to_owned() } else { witnesses.join(", ") };
         writeln!(f, "  witnesses        {witnesses}")?;
+        let within = || self.data.as_ref().map(|data| data.join(admin_socket::NAME));
+        writeln!(f, "  admin socket     {}", path(&self.admin_socket.clone().or_else(within)))?;
         writeln!(f, "  segments         {} MiB", self.segment_mib)?;
         writeln!(f, "  caches           {} MiB", self.cache_mib)?;
         writeln!(f, "  allowed origins  {origins}")?;
@@ -462,6 +464,7 @@ mod tests {
   signer           made to throw away
   origin           of the ledger's id
   witnesses        none
+  admin socket     made to throw away
   segments         64 MiB
   caches           256 MiB
   allowed origins  none

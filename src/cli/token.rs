@@ -58,7 +58,8 @@ fn organisation(given: &str) -> Result<OrganisationId, String> {
     OrganisationId::parse(given).map_err(|error| error.to_string())
 }
 
-fn valid(given: &str) -> Result<Duration, String> {
+/// Reads how long something may take, `8h`.
+pub(super) fn valid(given: &str) -> Result<Duration, String> {
     let duration = given.parse::<jiff::SignedDuration>().ok();
     let duration = duration.and_then(|it| Duration::try_from(it).ok());
     duration.filter(|it| !it.is_zero()).ok_or_else(|| "say how long, such as 8h or 30m".to_owned())

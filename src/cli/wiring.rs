@@ -3,9 +3,9 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
+    io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
+    admin_socket::AdminSocket,
     demo::DemonstrationClock,
     engine::{Engine, EngineError, EngineOptions},
     face::{self, Believed, Listen, Place},
@@ -26,10 +27,14 @@ use super::{
     signing::SignerOptions,
 };
 use crate::{
+    backup,
+    journal::file,
     judgement::{OrganisationId, Role, Text},
     ledger::{self, Reading, Stop, system_clock},
-    rpc::{self, Credentials, Identity, Limits, Listener, Reflection, ServeOptions, TlsFiles},
-    vault::system_entropy,
+    rpc::{
+        self, About, Credentials, Identity, Limits, Listener, Reflection, ServeOptions, TlsFiles,
+    },
+    vault::{self, system_entropy},
 };
 
 /// What a server is started with.
@@ -58,6 +63,8 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     /// What is told to whoever watches over it.
     pub(super) probes: Probes,
+    /// Where the operator's socket is to be; none where there is no operator.
+    pub(super) admin_socket: Option<PathBuf>,
 }
 
 /// What time it is.
@@ -148,12 +155,10 @@ pub(super) async fn ended(server: JoinHandle<Result<(), Failure>>) -> Result<(),
 /// If the ledger cannot be opened or the address not bound.
 pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let opening = |source: EngineError| Failure::start("open the ledger", source);
-    let binding = |source: io::Error| Failure::start("listen", source);
     let (clock, now) = clocks(&setup.clock);
     let credentials = Arc::new(credentials(&setup)?);
     let tls = setup.tls.map(face::speak).transpose()?;
-    let bound = face::bind(&setup.listen, tls.is_some()).await;
-    let (listener, place) = bound.map_err(binding)?;
+    let (listener, place) = face::bind(&setup.listen, tls.is_some()).await?;
     let options = EngineOptions {
         signer: setup.signer.unwrap_or_else(|| setup.keys.signer(&setup.data)),
         master_key: setup.keys.master(&setup.data),
@@ -183,15 +188,37 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         reflection: Reflection::Offered,
         limits: setup.limits,
     };
+    let admin = match operator(setup.admin_socket.as_deref(), &engine) {
+        Ok(admin) => admin,
+        Err(failure) => {
+            engine.close().await.map_err(opening)?;
+            return Err(failure);
+        }
+    };
     let stop = CancellationToken::new();
-    let ended = tokio::spawn(run(listener, engine, serving, stop.clone()));
+    let ended = tokio::spawn(run(listener, admin, engine, serving, stop.clone()));
     let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
     Ok(Running { place, mint, stop, ended })
+}
+
+/// The operator's socket, and what is told on it.
+type Operator = Option<(AdminSocket, About)>;
+
+fn operator(path: Option<&Path>, engine: &Engine) -> Result<Operator, Failure> {
+    let Some(path) = path else { return Ok(None) };
+    let formats = vec![
+        ("journal", file::FORMAT_VERSION),
+        ("keyring", vault::FORMAT_VERSION),
+        ("backup", backup::FORMAT_VERSION),
+    ];
+    let about = About { ledger_id: engine.ledger_id(), started_at: Timestamp::now(), formats };
+    Ok(Some((AdminSocket::bind(path)?, about)))
 }
 
 /// Serves until told to stop, or until the ledger stops by itself.
 async fn run(
     listener: Listener,
+    operator: Operator,
     engine: Engine,
     options: ServeOptions,
     stop: CancellationToken,
@@ -207,10 +234,21 @@ async fn run(
         }
     };
     let keeping_new = reload::keep_new(Arc::clone(&options.credentials), options.tls.clone());
-    let served = tokio::select! {
-        served = rpc::serve(listener, engine.ledger().clone(), options, told) => served,
-        never = keeping_new => match never {},
+    let over = CancellationToken::new();
+    let served = async {
+        let served = tokio::select! {
+            served = rpc::serve(listener, engine.ledger().clone(), options, told) => served,
+            never = keeping_new => match never {},
+        };
+        over.cancel();
+        served
     };
+    let operated = async {
+        if let Some((socket, about)) = operator {
+            socket.serve(engine.ledger().clone(), about, over.cancelled()).await;
+        }
+    };
+    let (served, ()) = tokio::join!(served, operated);
     stop.cancel();
     let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
     match why {
@@ -240,6 +278,15 @@ fn clocks(clock: &Clock) -> (ledger::Clock, rpc::Now) {
             (Arc::new(read), Arc::new(move || now.now()))
         }
     }
+}
+
+/// What a path names once its links are followed, as far as it is there.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // What is not there yet has no links: those above it count.
+    let there = absolute.ancestors().find(|it| it.exists()).unwrap_or(&absolute);
+    let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+    there.canonicalize().unwrap_or_else(|_| there.to_owned()).join(rest)
 }
 
 /// The credentials that are believed.

@@ -48,6 +48,7 @@ pub use directory::{Directory, Looked, verify_directory};
 pub use opened::OpenedText;
 pub use report::Report;
 pub use texts::TextCounts;
+pub(crate) use trust::Signed;
 pub use trust::{CheckedCheckpoint, Trust};
 pub use verify_case::verify_case;
 pub use whole::{

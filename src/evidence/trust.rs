@@ -27,7 +27,7 @@ pub struct CheckedCheckpoint {
 }
 
 /// A checkpoint as it was found, not believed yet.
-pub(super) struct Signed {
+pub(crate) struct Signed {
     found: String,
     note: SignedNote,
     checkpoint: Checkpoint,
@@ -38,7 +38,7 @@ impl Signed {
     ///
     /// # Errors
     /// [`Wrong`] if it is no checkpoint.
-    pub(super) fn read(found: &str, note: &[u8]) -> Result<Self, Wrong> {
+    pub(crate) fn read(found: &str, note: &[u8]) -> Result<Self, Wrong> {
         let wrong = |error: &dyn std::fmt::Display| Wrong::in_file(found, error.to_string());
         let note = SignedNote::parse(note).map_err(|error| wrong(&error))?;
         let checkpoint =
@@ -47,8 +47,13 @@ impl Signed {
     }
 
     /// The size and the root that it states.
-    pub(super) fn head(&self) -> &TreeHead {
+    pub(crate) fn head(&self) -> &TreeHead {
         self.checkpoint.head()
+    }
+
+    /// Where it was found.
+    pub(crate) fn found(&self) -> &str {
+        &self.found
     }
 
     /// Which log it is of.
@@ -68,7 +73,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Wrong`] if none of them has signed one, or a signature is not good.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         signed: &[Signed],
         named: &[String],

@@ -37,7 +37,8 @@ impl Summary {
     }
 
     /// version (1 byte) ‖ microseconds since 1970 (8 bytes, big-endian) ‖ frontier.
-    pub(super) fn to_bytes(&self) -> Bytes {
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
         let mut bytes = vec![VERSION];
         bytes.extend(self.recorded_at.as_microsecond().to_be_bytes());
         bytes.extend(self.frontier.to_bytes());

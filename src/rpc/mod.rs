@@ -10,6 +10,8 @@
 #![doc = include_str!("rights.md")]
 
 mod accesses;
+mod admin;
+mod admin_server;
 mod asked;
 mod assessments;
 mod audit;
@@ -41,6 +43,8 @@ mod tls;
 mod transparency;
 mod wire;
 
+pub use admin::About;
+pub use admin_server::serve_admin;
 pub(crate) use audit::{fuzzed_expression, fuzzed_filter};
 pub use caller::{Identity, Now};
 pub use credential::{BadKeys, CredentialError, Credentials, IssuersError, SourceError};

@@ -20,7 +20,7 @@ use super::{
     files,
     layout::{self, FILE_BYTES},
     master_key::MasterKey,
-    slot::BlockNumber,
+    slot::{BlockNumber, Slot},
 };
 
 /// Locked by the one process that may write the keyring.
@@ -54,6 +54,23 @@ impl Keyring {
         let newest = newest_in(&*self.disk)?.unwrap_or(BlockNumber::NONE);
         self.load(newest)?;
         Ok(newest)
+    }
+
+    /// The names of its files, the oldest block's first.
+    pub(super) fn files(&self) -> Result<Vec<String>, VaultError> {
+        let names = self.disk.list().map_err(|source| refused(&*self.disk, source))?;
+        let mut numbers: Vec<_> =
+            names.iter().filter_map(|name| BlockNumber::in_file_name(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers.into_iter().map(BlockNumber::file_name).collect())
+    }
+
+    /// The bytes of one of its files as it is on the disk now; none if there is no such file.
+    pub(super) fn file(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        if !is_block(name) {
+            return Ok(None);
+        }
+        files::read(&*self.disk, name, FILE_BYTES)
     }
 
     /// The name of a block's file for people.
@@ -117,6 +134,32 @@ pub fn inspect(
         }
     }
     Ok(remarks)
+}
+
+/// Whether this is the name of a file of a keyring.
+#[must_use]
+pub fn is_block(name: &str) -> bool {
+    BlockNumber::in_file_name(name).is_some()
+}
+
+/// Whether the keyring in `disk` has the block of each of these slots, which the journal names.
+///
+/// # Errors
+/// `OlderThanJournal` if it ends before one of them, `Missing` if a block of it is gone; `Io`.
+pub fn check_reached(disk: &dyn Disk, slots: &[Slot]) -> Result<(), VaultError> {
+    let names = disk.list().map_err(|source| refused(disk, source))?;
+    let newest = newest_in(disk)?.unwrap_or(BlockNumber::NONE);
+    for &slot in slots {
+        let name = slot.block().file_name();
+        if slot.block() > newest {
+            let file = disk.describe(&newest.file_name());
+            return Err(VaultError::OlderThanJournal { file, slot });
+        }
+        if !names.contains(&name) {
+            return Err(VaultError::Missing { file: disk.describe(&name), slot });
+        }
+    }
+    Ok(())
 }
 
 /// The highest number that any block has.

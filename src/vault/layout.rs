@@ -10,7 +10,8 @@ use super::{
 };
 
 const MAGIC: &[u8; 8] = b"jl-keys\n";
-const FORMAT: u32 = 1;
+/// The version of a keyring's files; a newer one is refused untouched.
+pub const FORMAT: u32 = 1;
 
 /// [`SLOTS_PER_BLOCK`] as it stands in the file.
 pub(super) const SLOTS: u32 = 1024;

@@ -109,7 +109,8 @@ use crate::{disk::Disk, record::Opening};
 
 pub use entropy::{Entropy, EntropyError, system_entropy};
 pub use error::{Damage, VaultError};
-pub use keyring::{check_newest, inspect, is_begun};
+pub use keyring::{check_newest, check_reached, inspect, is_begun, is_block};
+pub use layout::FORMAT as FORMAT_VERSION;
 pub use master_key::MasterKey;
 pub use reader::{Reader, Unsealed};
 pub use sealed::{Binding, Sealing, slots_of};
@@ -233,6 +234,24 @@ impl Vault {
         bindings: &[Binding<'_>],
     ) -> Result<Vec<Result<Unsealed, VaultError>>, VaultError> {
         self.reader.unseal_all(blob, bindings)
+    }
+
+    /// The names of the keyring's files, for a copy of it. What is destroyed while it is made may be
+    /// in it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn files(&self) -> Result<Vec<String>, VaultError> {
+        self.reader.keyring().files()
+    }
+
+    /// The bytes of one of the keyring's files as it is now, wrapped by the master key; none if there
+    /// is no such file.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn file(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        self.reader.keyring().file(name)
     }
 
     /// Destroys the keys of `slots`, for good on return: the texts sealed under them can never be

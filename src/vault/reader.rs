@@ -169,6 +169,11 @@ impl Reader {
         Ok(block)
     }
 
+    /// The keyring that it reads.
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Drops the block from memory, and keeps out what is being read from its old file. Its keys
     /// are zeroed once the calls that still use them end.
     pub(super) fn forget(&self, number: BlockNumber) {

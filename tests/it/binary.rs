@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Read as _},
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -79,7 +80,9 @@ pub fn digest(root: &Path) -> BTreeMap<PathBuf, String> {
         for entry in fs::read_dir(&directory).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_owned();
-            if path.is_dir() {
+            if is_socket(&path) {
+                found.insert(name, "socket".to_owned());
+            } else if path.is_dir() {
                 found.insert(name, "directory".to_owned());
                 directories.push(path);
             } else {
@@ -91,6 +94,11 @@ pub fn digest(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
+/// The operator's socket is no file: it has no bytes, and nobody copies it.
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).unwrap().file_type().is_socket()
+}
+
 /// Copies everything below `from` to `to`.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -99,7 +107,7 @@ pub fn copy(from: &Path, to: &Path) {
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
             copy(&path, &target);
-        } else {
+        } else if !is_socket(&path) {
             fs::copy(&path, &target).unwrap();
         }
     }

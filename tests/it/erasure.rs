@@ -40,7 +40,7 @@ const ENJOYING: &str = "enjoying-and-achieving";
 const SAFE: &str = "staying-safe";
 
 /// What must not be found anywhere any more.
-const CHILD: &str = "Tamsin Okonjo-Quill of 14 Mere Road";
+pub const CHILD: &str = "Tamsin Okonjo-Quill of 14 Mere Road";
 
 fn request_for(position: u64, field: &str) -> pb::RequestRedactionRequest {
     pb::RequestRedactionRequest {
@@ -132,7 +132,7 @@ pub async fn erase_wholly(clients: &Clients, position: u64, field: &str) -> u64 
     order
 }
 
-fn redacted(text: &Option<pb::Text>) -> &pb::text::Redacted {
+pub fn redacted(text: &Option<pb::Text>) -> &pb::text::Redacted {
     match text.as_ref().unwrap().state.as_ref().unwrap() {
         pb::text::State::Redacted(redacted) => redacted,
         other => panic!("{other:?} is not redacted"),
@@ -788,7 +788,7 @@ async fn what_stands_in_the_place_of_a_text_can_be_erased_as_well() {
 }
 
 /// A ledger in a home, with a rationale that names a child; its assessment and the grade's record.
-async fn with_a_child(clients: &Clients) -> (String, u64) {
+pub async fn with_a_child(clients: &Clients) -> (String, u64) {
     let name = format!("{SUBJECT}/assessments/apa-2006");
     let register = pb::RegisterSubjectRequest {
         act: Some(act()),
@@ -811,7 +811,7 @@ async fn with_a_child(clients: &Clients) -> (String, u64) {
 }
 
 /// A grade whose rationale names a child; its record.
-async fn graded(clients: &Clients, name: &str, area: &str) -> u64 {
+pub async fn graded(clients: &Clients, name: &str, area: &str) -> u64 {
     let why = pb::Act { rationale: CHILD.to_owned(), ..explained("INITIAL") };
     let award = pb::grade::Award::Word("good".to_owned());
     let set = pb::SetGradeRequest {
@@ -826,7 +826,7 @@ async fn graded(clients: &Clients, name: &str, area: &str) -> u64 {
 
 /// The first text of a record, read from the files of a ledger that was stopped, with its master key
 /// and one of its keyrings; `None` if its key was destroyed.
-async fn unsealed(home: &Home, keys: &str, position: u64) -> Option<String> {
+pub async fn unsealed(home: &Home, keys: &str, position: u64) -> Option<String> {
     let disk = |path: &Path| RealDisk::at(path).unwrap();
     let options = FileOptions { segment_bytes: 4 << 20, ..FileOptions::new([0; 16]) };
     let files = Arc::new(disk(&home.path("data/journal")));
@@ -850,7 +850,7 @@ async fn unsealed(home: &Home, keys: &str, position: u64) -> Option<String> {
 
 /// The rationale of the first grade. After a start its views may be folded yet: an answer that says so
 /// was waited for, by the server.
-async fn rationale(clients: &Clients, name: &str) -> Option<pb::Text> {
+pub async fn rationale(clients: &Clients, name: &str) -> Option<pb::Text> {
     let request = pb::GetGradeHistoryRequest { assessment: name.to_owned(), ..Default::default() };
     for _ in 0..12 {
         match clients.audits().get_grade_history(request.clone()).await {

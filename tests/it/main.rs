@@ -26,6 +26,7 @@
 
 mod account;
 mod answers;
+mod backup;
 mod binary;
 mod cases;
 mod clock;

@@ -121,6 +121,21 @@ const LAYERS: &[Room] = &[
         crates: &["bytes", "csv", "jiff", "serde", "serde_json", "thiserror", "uuid"],
     },
     Room {
+        path: "backup",
+        rooms: &[
+            "backup",
+            "evidence",
+            "ledger",
+            "journal",
+            "vault",
+            "disk",
+            "record",
+            "judgement",
+            "merkle",
+        ],
+        crates: &["bytes", "crc32c", "sha2", "thiserror", "tracing", "uuid"],
+    },
+    Room {
         path: "rpc",
         rooms: &[
             "rpc",

@@ -136,6 +136,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
         // Nor watches over it.
         probes: Probes::new()?,
+        admin_socket: None,
     })
 }
 

@@ -162,7 +162,7 @@ use super::{Answer, Damage, Filing, Group, Head, Journal, JournalError, Key, Pag
 use crate::{disk::Disk, judgement::Position};
 
 /// The version of all files; a newer one is refused untouched.
-const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 1;
 
 /// The smallest segment, in bytes: room for some small appends, for tests.
 pub const SEGMENT_BYTES_MIN: u64 = 4 << 10;

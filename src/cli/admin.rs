@@ -1,0 +1,151 @@
+//! The way to the operator's socket, and `info`: how a ledger stands.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use tonic::transport::{Channel, Endpoint};
+use uuid::Uuid;
+
+use super::{
+    admin_socket,
+    failure::Failure,
+    output::{Format, Output},
+    socket,
+};
+use crate::pb::{self, admin_service_client::AdminServiceClient};
+
+/// The largest message: a piece of a backup is about a mebibyte, and has an entry more at most.
+const MESSAGE_BYTES_MAX: usize = 32 << 20;
+
+/// Where the operator's socket is.
+#[derive(Debug, Clone, Args)]
+pub struct AdminFlags {
+    /// The operator's socket of the server.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "JUDGEMENT_LEDGER_ADMIN_SOCKET",
+        required_unless_present = "data"
+    )]
+    pub admin_socket: Option<PathBuf>,
+    /// The directory of the ledger that is served, in which the socket lies unless another was named.
+    #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_DATA")]
+    pub data: Option<PathBuf>,
+}
+
+impl AdminFlags {
+    fn path(&self) -> PathBuf {
+        let within = || self.data.as_ref().map(|data| data.join(admin_socket::NAME));
+        self.admin_socket.clone().or_else(within).unwrap_or_default()
+    }
+
+    /// A caller of the operator's service.
+    ///
+    /// # Errors
+    /// If nobody listens on the socket, or this account may not open it.
+    pub(super) async fn connect(&self) -> Result<AdminServiceClient<Channel>, Failure> {
+        let path = self.path();
+        socket::check(&path)?;
+        let odd = || Failure::misused(format!("{}: say it in UTF-8", path.display()));
+        let name = path.to_str().ok_or_else(odd)?;
+        let endpoint = Endpoint::from_shared(format!("unix://{name}")).map_err(|_| odd())?;
+        let channel = endpoint.connect().await.map_err(|error| {
+            let source = std::io::Error::other(error);
+            let doing = "reach a server on the operator's socket";
+            Failure::File { doing, path: path.clone(), source }
+        })?;
+        Ok(AdminServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+    }
+}
+
+/// What `info` is told.
+#[derive(Debug, Clone, Args)]
+pub struct InfoFlags {
+    /// Where to ask.
+    #[command(flatten)]
+    pub admin: AdminFlags,
+    /// How the answer is shown.
+    #[arg(long, env = "JUDGEMENT_LEDGER_FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// Shows how a ledger stands.
+pub(super) async fn run(flags: &InfoFlags, output: &mut Output) -> Result<(), Failure> {
+    let mut client = flags.admin.connect().await?;
+    let info = client.get_info(pb::GetInfoRequest {}).await;
+    let info = info.map_err(|status| Failure::refused("how the ledger stands", status))?;
+    let info = Shown::of(info.into_inner())?;
+    match flags.format {
+        Format::Json => output.line(&info.json().to_string()),
+        Format::Table => output.lines(&info.lines()),
+    }
+}
+
+/// What is shown of a ledger.
+struct Shown {
+    info: pb::Info,
+    ledger: Uuid,
+    started_at: Timestamp,
+    recorded_at: Option<Timestamp>,
+}
+
+impl Shown {
+    fn of(info: pb::Info) -> Result<Self, Failure> {
+        let ledger = ledger_id(&info.ledger_id)?;
+        let started_at = time(info.started_at);
+        let started_at = started_at.ok_or(Failure::Unexpected { what: "time of its start" })?;
+        let recorded_at = time(info.recorded_at).filter(|_| info.position > 0);
+        Ok(Self { info, ledger: Uuid::from_bytes(ledger), started_at, recorded_at })
+    }
+
+    fn formats(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.info.formats.iter().map(|it| (it.name.as_str(), it.version))
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let formats: serde_json::Map<_, _> =
+            self.formats().map(|(name, version)| (name.to_owned(), version.into())).collect();
+        serde_json::json!({
+            "version": self.info.version,
+            "ledger_id": self.ledger.to_string(),
+            "started_at": self.started_at.to_string(),
+            "position": self.info.position,
+            "recorded_at": self.recorded_at.map(|it| it.to_string()),
+            "covered": self.info.covered,
+            "reads_answered": self.info.reads_answered,
+            "read_only": self.info.read_only,
+            "formats": formats,
+        })
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let last = self.recorded_at.map(|it| format!(", recorded at {it}")).unwrap_or_default();
+        let reads = if self.info.reads_answered { "answered" } else { "the views are folded anew" };
+        let writes = match self.info.read_only.as_str() {
+            "" => "taken",
+            why => why,
+        };
+        let formats: Vec<_> =
+            self.formats().map(|(name, version)| format!("{name} {version}")).collect();
+        vec![
+            format!("program     judgement-ledger {}", self.info.version),
+            format!("ledger      {}", self.ledger),
+            format!("serves      since {}", self.started_at),
+            format!("records     {}{last}", self.info.position),
+            format!("checkpoint  over {} records", self.info.covered),
+            format!("readings    {reads}"),
+            format!("commands    {writes}"),
+            format!("formats     {}", formats.join(", ")),
+        ]
+    }
+}
+
+/// A ledger's id as it was sent.
+pub(super) fn ledger_id(sent: &[u8]) -> Result<[u8; 16], Failure> {
+    sent.try_into().map_err(|_| Failure::Unexpected { what: "id of the ledger" })
+}
+
+fn time(sent: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+    sent.and_then(|it| Timestamp::new(it.seconds, it.nanos).ok())
+}

@@ -1,0 +1,168 @@
+//! The operator's socket and verbs: who may ask there, and what they are told.
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
+
+use judgement_ledger::pb::{self, admin_service_client::AdminServiceClient};
+use tokio_stream::StreamExt as _;
+use tonic::{Code, transport::Channel};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+use super::{backup_words, kept, path, telling, verb};
+use crate::{
+    account::account,
+    binary::{Home, Running, ended},
+    served::Clients,
+    story::{assessment_of, tell},
+};
+
+/// The names of the services that a port tells of.
+async fn services(channel: &Channel) -> Vec<String> {
+    let asked = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..ServerReflectionRequest::default()
+    };
+    let mut client = ServerReflectionClient::new(channel.clone());
+    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
+    let answer = answers.into_inner().next().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(listed)) = answer.message_response else {
+        panic!("{answer:?}")
+    };
+    listed.service.into_iter().map(|it| it.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_asks_on_a_socket_and_nowhere_else() {
+    let home = Home::new();
+    let running = Running::start(home.serve());
+    let clients = running.clients();
+    let socket = home.path("data/admin.sock");
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let receipts = tell(&clients, 0, telling()).await;
+    let last = receipts.last().unwrap().position;
+    let request = pb::GetCheckpointRequest { min_size: last };
+    let signed = clients.transparency("auditor").get_checkpoint(request).await.unwrap();
+    let info = verb(&["info", "--admin-socket", socket.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(info.code, Some(0), "{}", info.stderr);
+    let told: serde_json::Value = serde_json::from_str(&info.stdout).unwrap();
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((told["position"].as_u64(), told["read_only"].as_str()), (Some(last), Some("")));
+    assert_eq!(told["covered"].as_u64(), Some(signed.into_inner().size));
+    assert_eq!(told["formats"], serde_json::json!({ "journal": 1, "keyring": 1, "backup": 1 }));
+    let table = verb(&["info", "--data", &path(&home, "data")]);
+    assert!(table.stdout.contains(&format!("records     {last}, recorded at")), "{}", table.stdout);
+
+    let found = services(&clients.channel).await;
+    assert!(found.iter().any(|it| it.ends_with("AuditService")), "{found:?}");
+    assert!(!found.iter().any(|it| it.contains("Admin")), "{found:?}");
+    let mut client = AdminServiceClient::new(clients.channel.clone());
+    let refused = client.get_info(pb::GetInfoRequest {}).await.unwrap_err();
+    assert!([Code::Unimplemented, Code::Unauthenticated].contains(&refused.code()), "{refused:?}");
+    assert!(running.stop().success());
+    assert!(!socket.exists(), "it goes with the server");
+    let gone = verb(&["info", "--data", &path(&home, "data")]);
+    assert_eq!(gone.code, Some(1), "{}", gone.stdout);
+    assert!(gone.stderr.contains("admin.sock"), "{}", gone.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_left_by_a_crash_is_replaced_and_one_in_use_is_not() {
+    let (home, other) = (Home::new(), Home::new());
+    let socket = path(&home, "data/admin.sock");
+    Running::start(home.serve()).kill();
+    assert!(home.path("data/admin.sock").exists(), "it was left");
+    let running = Running::start(home.serve());
+    assert_eq!(verb(&["info", "--admin-socket", &socket]).code, Some(0));
+
+    let mut second = other.serve();
+    second.args(["--admin-socket", &socket]);
+    let refused = ended(second);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("another process listens on it"), "{}", refused.stderr);
+    assert_eq!(verb(&["info", "--admin-socket", &socket]).code, Some(0), "the first one answers");
+    let mut long = other.serve();
+    long.args(["--admin-socket", &format!("/tmp/{}", "a".repeat(103))]);
+    let refused = ended(long);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("at most 107 bytes"), "{}", refused.stderr);
+    assert!(running.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keyring_is_never_put_where_the_records_are() {
+    let home = Home::new();
+    let (to, inside) = (path(&home, "backup"), path(&home, "backup/keyring"));
+    let words = backup_words(&home, &["--to", &to, "--keyring", &inside]);
+    let refused = verb(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("Keep the keyring elsewhere"), "{}", refused.stderr);
+    assert!(!home.path("backup").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_is_told_by_the_exit_code() {
+    let home = Home::new();
+    let running = Running::start(home.serve());
+    let check = |words: &[&str]| {
+        let all = [&["healthcheck", "--server", &running.address][..], words].concat();
+        verb(&all)
+    };
+    for words in [&[][..], &["--service", "judgement.ledger.v1.writes"]] {
+        let well = check(words);
+        assert_eq!((well.code, well.stdout.as_str()), (Some(0), "SERVING\n"), "{}", well.stderr);
+    }
+    let unknown = check(&["--service", "judgement.ledger.v1.Nothing"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+    assert!(running.stop().success());
+
+    // Somebody who takes the call and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let late = verb(&["healthcheck", "--server", &address, "--timeout", "300ms"]);
+    assert_eq!(late.code, Some(1), "{}", late.stdout);
+    assert!(late.stderr.contains("did not answer within 300ms"), "{}", late.stderr);
+    drop(silent);
+    let nobody = verb(&["healthcheck", "--server", &address]);
+    assert_eq!(nobody.code, Some(1), "{}", nobody.stdout);
+    assert!(nobody.stderr.contains("nothing listens"), "{}", nobody.stderr);
+}
+
+async fn said(clients: &Clients) -> Vec<crate::account::Said> {
+    let names: Vec<_> = (0..2).map(assessment_of).collect();
+    account(clients, &names, u64::MAX).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_are_folded_anew_while_no_server_has_them() {
+    let home = kept().await;
+    let rebuild = || {
+        let (data, master) = (path(&home, "data"), path(&home, "master.key"));
+        verb(&["rebuild", "--data", &data, "--master-key-file", &master])
+    };
+    let running = Running::start(home.serve());
+    said(&running.clients()).await;
+    let before = said(&running.clients()).await;
+    let refused = rebuild();
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("another process has the journal open"), "{}", refused.stderr);
+    assert!(home.path("data/views").exists(), "the views of the server are left alone");
+    assert!(running.stop().success());
+
+    // What breaks them is mended by it.
+    fs::write(home.path("data/views/known"), "no note").unwrap();
+    let folded = rebuild();
+    assert_eq!(folded.code, Some(0), "{}", folded.stderr);
+    assert!(folded.stdout.contains("views of"), "{}", folded.stdout);
+    assert_ne!(fs::read(home.path("data/views/known")).unwrap(), b"no note");
+    let running = Running::start(home.serve());
+    let clients = running.clients();
+    for (found, before) in said(&clients).await.into_iter().zip(&before) {
+        assert_eq!(&found, before);
+    }
+    assert!(running.stop().success());
+    let nowhere = verb(&["rebuild", "--data", "/nowhere", "--master-key-file", "m"]);
+    assert_eq!(nowhere.code, Some(2), "{}", nowhere.stderr);
+}
