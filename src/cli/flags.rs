@@ -227,9 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_plain_http_with_a_host() {
-        assert!(server("http://127.0.0.1:50051").is_ok());
-        assert!(server("https://example.org").is_err());
-        assert!(server("127.0.0.1:50051").is_err());
+    fn a_server_has_a_scheme_and_a_host_or_a_path() {
+        assert_eq!(server("http://127.0.0.1:50051/").unwrap(), "http://127.0.0.1:50051");
+        assert!(server("https://example.org").is_ok());
+        assert!(server("unix:/run/ledger.sock").is_ok());
+        for bad in ["127.0.0.1:50051", "ftp://example.org", "unix:", "https://"] {
+            assert!(server(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     View, filing, fold,
 };
 use crate::{
-    judgement::{self, Assessment, AssessmentId, Current, Event, StreamId, SubjectId},
+    judgement::{self, Assessment, AssessmentId, Current, Event, Framework, StreamId, SubjectId},
     record::Record,
 };
 
@@ -40,7 +40,8 @@ impl Ledger {
     }
 
     /// What holds of a subject at a moment, for each framework id under which it was assessed, in
-    /// the order in which it first was. (Spec §5)
+    /// the order in which it first was. (Spec §5) Of assessments that were never published those count
+    /// alone whose framework `sees` lets be seen.
     ///
     /// # Errors
     /// [`ReadError`] if the views or the journal cannot be read.
@@ -48,13 +49,16 @@ impl Ledger {
         &self,
         subject: &SubjectId,
         moment: Moment,
+        sees: impl Fn(&Framework) -> bool,
     ) -> Result<Vec<(String, Current)>, ReadError> {
         let mut assessments: Vec<Arc<Assessment>> = Vec::new();
         for id in self.opened_of(subject, moment).await? {
             let known = KnownAt::Position(moment.position);
             let as_of = AsOf { view: View::Working, known, effective: None, stated: None };
             let read = Box::pin(self.assessment(&id, as_of)).await?;
-            assessments.extend(read.map(|read| read.known));
+            let told = read
+                .filter(|read| !read.known.published.is_empty() || sees(&read.framework.framework));
+            assessments.extend(told.map(|read| read.known));
         }
         let mut families: Vec<&str> = Vec::new();
         for assessment in &assessments {

@@ -26,8 +26,10 @@
 
 mod account;
 mod answers;
+mod apart;
 mod backup;
 mod binary;
+mod calls;
 mod cases;
 mod clock;
 mod counted;
@@ -62,6 +64,7 @@ mod publication;
 mod refusals;
 mod refused;
 mod reports;
+mod rights;
 mod rules;
 mod rules_of_editions;
 mod rules_of_marks;

@@ -43,22 +43,47 @@ pub(crate) async fn list_assessments(
     let reach = Reach::of(who);
     let tests = [Some(Test::Event("AssessmentOpened")), subject.clone().map(Test::Subject)];
     let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
-    let (found, moment) = find(ledger, &condition, &paging).await?;
-    let mut page = Page::new(found.next);
-    for opening in found.records {
-        let at = opening.record.position;
-        if let Some(assessment) = listed_assessment(ledger, opening, &reach, moment).await?
-            && page.take(at, assessment).is_break()
-        {
-            break;
-        }
-    }
+    let moment = moment(ledger, paging.known(KnownAt::Now)).await?;
+    let page = listed_page(ledger, &condition, &reach, (&paging, moment)).await?;
     let next_page_token = paging.next(page.next, moment.position);
     let current = match &subject {
-        Some(subject) => Box::pin(current(ledger, subject, moment)).await?,
+        Some(subject) => Box::pin(current(ledger, &reach, subject, moment)).await?,
         None => Vec::new(),
     };
     Ok(pb::ListAssessmentsResponse { assessments: page.rows, next_page_token, current })
+}
+
+/// How often one page looks further where what it found is not for its caller.
+const LOOKS_MAX: usize = 20;
+
+/// A page of the assessments that a caller may see. What lies between them and is not to be seen makes
+/// no page shorter, unless there is very much of it.
+async fn listed_page(
+    ledger: &Ledger,
+    condition: &Condition,
+    reach: &Reach,
+    (paging, moment): (&Paging, Moment),
+) -> Result<Page<pb::Assessment>, Status> {
+    let (mut from, mut page) = (paging.from(), Page::new(None));
+    for _ in 0..LOOKS_MAX {
+        let left = paging.limit.saturating_sub(page.rows.len());
+        let found = ledger.find(condition, Order::OldestFirst, moment, from, left).await;
+        let found = found.map_err(|error| status::of_read(&error))?;
+        page.next = found.next;
+        for opening in found.records {
+            let at = opening.record.position;
+            if let Some(assessment) = listed_assessment(ledger, opening, reach, moment).await?
+                && page.take(at, assessment).is_break()
+            {
+                return Ok(page);
+            }
+        }
+        from = page.next;
+        if from.is_none() || page.rows.len() >= paging.limit {
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// The assessment that a record opened, as the caller may see it at a moment; `None` if not at

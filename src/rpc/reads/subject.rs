@@ -11,6 +11,7 @@ use crate::{
         asked::Asked,
         caller::Identity,
         show,
+        sight::{Reach, Sight},
         status::{self, Reason},
     },
 };
@@ -22,7 +23,7 @@ use crate::{
 /// `BadRequest`, `SUBJECT_NOT_FOUND`, or why the ledger cannot be read.
 pub(crate) async fn get_subject(
     ledger: &Ledger,
-    _who: &Identity,
+    who: &Identity,
     request: pb::GetSubjectRequest,
 ) -> Result<pb::Subject, Status> {
     let mut asked = Asked::default();
@@ -38,17 +39,19 @@ pub(crate) async fn get_subject(
     let stream = StreamId::Subject(id.clone());
     let unknown = || unknown(Reason::SubjectNotFound, "subject", &stream, "is not registered");
     let read = read.ok_or_else(unknown)?;
-    let current = Box::pin(current(ledger, &id, moment)).await?;
+    let current = Box::pin(current(ledger, &Reach::of(who), &id, moment)).await?;
     Ok(pb::Subject { current, names: show::names(&read), ..show::subject(&read, day) })
 }
 
-/// What holds of a subject at a moment.
+/// What holds of a subject at a moment, as far as the caller may know that there is something.
 pub(super) async fn current(
     ledger: &Ledger,
+    reach: &Reach,
     subject: &SubjectId,
     moment: Moment,
 ) -> Result<Vec<pb::CurrentAssessment>, Status> {
-    let current = ledger.current_of(subject, moment).await;
+    let current =
+        ledger.current_of(subject, moment, |framework| reach.on(framework) == Sight::All).await;
     let current = current.map_err(|error| status::of_read(&error))?;
     Ok(current.into_iter().map(|(family, it)| show::current(family, &it)).collect())
 }

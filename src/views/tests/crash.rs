@@ -241,6 +241,7 @@ fn a_power_cut_while_a_part_is_written_changes_no_answer() {
 
 /// When a file below `path` was last written.
 fn changed_last(path: &Path) -> Option<SystemTime> {
-    let changed = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
-    files_below(path).into_iter().map(changed).max()
+    // One that is written whole goes by another name until it is there.
+    let changed = |path: PathBuf| fs::metadata(path).ok().map(|it| it.modified().unwrap());
+    files_below(path).into_iter().filter_map(changed).max()
 }

@@ -1,0 +1,379 @@
+//! Who may do what, tried cell by cell: each call in each of its cases, by each role, of an
+//! organisation that judges and of one that does not, on the real server. The table that is tried is
+//! [`RIGHTS`], from which the docs are printed, too.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use judgement_ledger::{
+    judgement::{Deed, OrganisationId, RIGHTS, Role, Text, When, Whose, rights},
+    rpc::{Credentials, Identity},
+};
+use serde_json::{Value, json};
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::{
+    calls::call,
+    editions::Editing,
+    served::{KEY, SUBJECT, Served, date, explained, reason_of},
+};
+
+/// Of nothing that is there.
+const DIGEST: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It is done, or refused for what it says.
+    Allowed,
+    /// The caller may not, whatever it says.
+    Denied,
+    /// There is nothing of the kind.
+    Hidden,
+}
+
+fn outcome(answer: &Result<Vec<Value>, Status>) -> Outcome {
+    let Err(status) = answer else { return Outcome::Allowed };
+    // To whom a letter goes is no matter of rights, but of what is shown to whom.
+    if status.message().contains("goes to others") {
+        return Outcome::Allowed;
+    }
+    match reason_of(status).0.as_str() {
+        "NOT_PERMITTED" | "WRONG_ORGANISATION" => Outcome::Denied,
+        "ASSESSMENT_NOT_FOUND" | "RECORD_NOT_FOUND" | "REDACTION_NOT_FOUND" => Outcome::Hidden,
+        "CREDENTIAL_MISSING" | "CREDENTIAL_INVALID" | "" => panic!("{status:?}"),
+        _ => Outcome::Allowed,
+    }
+}
+
+/// What the table says of a call in a case.
+fn expected(case: &Case, role: Role, judges: bool) -> Outcome {
+    let (deed, when) = (case.deed, case.when);
+    let has = |when| rights::roles(deed, when).contains(&role);
+    if !rights::roles_in_any_case(deed).contains(&role) {
+        return Outcome::Denied;
+    }
+    let whose = RIGHTS.iter().find(|it| it.deed == deed && it.when == when).unwrap().whose;
+    let not_there = rights::roles(deed, When::NotThere);
+    let inside = judges || whose == Whose::Any || role == Role::Auditor;
+    let may = if inside || not_there.is_empty() || when == When::Transcribed {
+        has(when)
+    } else {
+        has(When::NotThere)
+    };
+    match (may, inside, whose) {
+        (false, _, _) => Outcome::Denied,
+        (true, true, _) | (true, false, Whose::Shown) => Outcome::Allowed,
+        // What is asked about is a framework, which everybody sees.
+        (true, false, _) if matches!(deed, Deed::OpenAssessment | Deed::SummarizeGrades) => {
+            Outcome::Denied
+        }
+        (true, false, _) => Outcome::Hidden,
+    }
+}
+
+/// A call in one of its cases.
+struct Case {
+    deed: Deed,
+    when: When,
+    message: Value,
+}
+
+fn login(role: Role, organisation: &str) -> String {
+    let identity = Identity {
+        login: Text::parse(format!("{}@{organisation}", role.as_str())).unwrap(),
+        organisation: OrganisationId::parse(organisation).unwrap(),
+        roles: vec![role],
+    };
+    let now = "2006-10-01T08:00:00Z".parse().unwrap();
+    Credentials::new(&KEY).unwrap().mint(&identity, now, Duration::from_hours(9_000)).unwrap()
+}
+
+/// Assessments in each state, and a request for a redaction.
+struct World {
+    open: String,
+    published: String,
+    amending: String,
+    /// A record with a text, and the request to erase that.
+    record: u64,
+    request: u64,
+    /// A framework that is registered.
+    framework: Value,
+}
+
+async fn world(served: &Served) -> World {
+    let open = served.open("apa-2006").await;
+    let reasoned = explained("INITIAL");
+    let set = served.set_as("inspector", &open, "staying-safe", "good", reasoned, None).await;
+    let record = set.unwrap().position;
+    let mut request = order(Deed::RequestRedaction, &open, (record, 0)).unwrap();
+    request["act"] = act(false);
+    let officer = login(Role::RecordsOfficer, "ofsted");
+    let asked = call(&served.channel, &officer, "RequestRedaction", &request).await.unwrap();
+    let request = asked[0]["position"].as_str().unwrap().parse().unwrap();
+    let published = Editing::published_2005(served).await.name;
+    let framework = "frameworks/apa/versions/2005";
+    let amending = served.open_under("apa-2004", framework, "2004").await;
+    let editing = Editing::of(served, &amending);
+    editing.award_demanded().await;
+    editing.published(1, date(2004, 12, 1)).await;
+    editing.reopen("publisher", "REPRESENTATION_UPHELD").await.unwrap();
+    let question = question(Deed::GetFramework, When::Always, "");
+    let framework = call(&served.channel, &officer, "GetFramework", &question).await.unwrap();
+    World { open, published, amending, record, request, framework: framework[0].clone() }
+}
+
+/// The circumstances of a command, recorded as it happens or from a source.
+fn act(transcribed: bool) -> Value {
+    let mut act = json!({"requestId": Uuid::new_v4().to_string(), "rationale": "a reason",
+        "reason": "INITIAL"});
+    if transcribed {
+        act["transcription"] = json!({"source": "a file"});
+        act["decidedOn"] = json!({"year": 2004, "month": 1, "day": 1});
+    }
+    act
+}
+
+/// What a command says beside its circumstances, on this assessment: enough to be looked at.
+fn order(deed: Deed, name: &str, (record, request): (u64, u64)) -> Option<Value> {
+    let any = json!({"any": true});
+    Some(match deed {
+        Deed::OpenAssessment => json!({"assessment": format!("{SUBJECT}/assessments/new"),
+            "framework": "frameworks/apa/versions/2006", "cycle": "2007"}),
+        Deed::SetAddressee => json!({"assessment": name, "expected": any,
+            "addressee": {"name": {"present": "Ms S Lock"}}}),
+        Deed::SetGrade => json!({"assessment": name, "area": "staying-safe",
+            "grade": {"word": "adequate"}, "expected": any}),
+        Deed::RecordEntry => json!({"assessment": name, "entryId": "a", "content": {
+            "kind": "ENTRY_KIND_NARRATIVE", "section": "staying-safe", "order": 1,
+            "text": {"present": "a"}}}),
+        Deed::ReviseEntry => json!({"assessment": name, "entryId": "a", "expected": any,
+            "strike": true}),
+        Deed::LockAssessment => json!({"assessment": name, "expected": any, "digest": DIGEST}),
+        Deed::SignOffAssessment => json!({"assessment": name, "organisation": "ofsted",
+            "edition": 9, "digest": DIGEST, "signature": {"name": {"present": "a"}}}),
+        Deed::RefuseSignOff => json!({"assessment": name, "organisation": "ofsted", "edition": 9,
+            "digest": DIGEST, "objection": "a"}),
+        Deed::PublishAssessment => json!({"assessment": name, "edition": 9, "expected": any,
+            "letterDate": {"year": 2006, "month": 11, "day": 1}}),
+        Deed::ReopenAssessment => {
+            json!({"assessment": name, "expected": any, "authority": "a"})
+        }
+        Deed::WithdrawAssessment => json!({"assessment": name, "edition": 9, "expected": any}),
+        Deed::PlaceHold => json!({"assessment": name, "holdId": "h", "kind": "HOLD_KIND_COURT",
+            "stops": "HOLD_STOPS_ERASURE"}),
+        Deed::ReleaseHold => json!({"assessment": name, "holdId": "h", "expected": any}),
+        Deed::ReceiveChallenge => json!({"assessment": name, "challengeId": "c",
+            "kind": "CHALLENGE_KIND_ACCURACY", "receivedFrom": "a",
+            "points": [{"text": "a", "area": "staying-safe"}]}),
+        Deed::DecideChallenge => json!({"assessment": name, "challengeId": "c", "point": 1,
+            "outcome": "POINT_OUTCOME_UPHELD", "why": "a", "expected": any}),
+        Deed::ShareDraft => json!({"assessment": name, "recipient": "a", "audience": "addressee",
+            "knownAtPosition": record.to_string()}),
+        Deed::CorrectRecord => json!({"assessment": name, "position": record.to_string(),
+            "expected": any, "to": {"effectiveOn": {"year": 2006, "month": 1, "day": 1}}}),
+        Deed::RequestRedaction => json!({"position": record.to_string(), "field": "rationale",
+            "legalBasis": "LEGAL_BASIS_ERASURE_REQUEST", "replacement": "a"}),
+        Deed::ApproveRedaction => json!({"requestPosition": request.to_string()}),
+        Deed::RefuseRedaction => {
+            json!({"requestPosition": request.to_string(), "ground": "a"})
+        }
+        Deed::RegisterSubject => json!({"subject": "subjects/leicester-city",
+            "displayName": "a", "kind": "a"}),
+        Deed::RenameSubject => json!({"subject": "subjects/leicester-city", "displayName": "a",
+            "expected": any}),
+        _ => return None,
+    })
+}
+
+/// The wrapping of a command in a batch or a stream.
+fn wrapped(deed: Deed, command: &Value) -> Option<Value> {
+    match deed {
+        Deed::ApplyBatch => Some(json!({"commands": [{"setGrade": command}]})),
+        Deed::ApplyStream => Some(json!({"command": {"setGrade": command}})),
+        _ => None,
+    }
+}
+
+impl World {
+    /// The cases of a call in which it is tried.
+    fn cases(&self, deed: Deed) -> Vec<Case> {
+        let rows = RIGHTS.iter().filter(|it| it.deed == deed && it.when != When::NotThere);
+        rows.map(|row| Case { deed, when: row.when, message: self.message(deed, row.when) })
+            .collect()
+    }
+
+    fn message(&self, deed: Deed, when: When) -> Value {
+        let name = match when {
+            When::Published | When::Outside | When::ForAnother => &self.published,
+            When::Amending => &self.amending,
+            _ => &self.open,
+        };
+        if let Some(mut order) = order(deed, name, (self.record, self.request)) {
+            order["act"] = act(when == When::Transcribed);
+            order["validateOnly"] = true.into();
+            if when == When::Moderating {
+                order["act"]["reason"] = "MODERATION".into();
+            }
+            return order;
+        }
+        if deed == Deed::RegisterFramework {
+            let act = act(when == When::Transcribed);
+            return json!({"framework": self.framework, "act": act, "validateOnly": true});
+        }
+        if deed == Deed::PublishAssessments {
+            let mut publication =
+                order(Deed::PublishAssessment, name, (self.record, self.request)).unwrap();
+            publication["act"] = act(when == When::Transcribed);
+            return json!({"publications": [publication], "validateOnly": true});
+        }
+        question(deed, when, name)
+    }
+}
+
+/// What a question asks.
+fn question(deed: Deed, when: When, name: &str) -> Value {
+    let recipient = if when == When::ForAnother { "csci" } else { "" };
+    let outside = when != When::Inside;
+    let state = if outside { "published" } else { "working" };
+    let side = json!({"assessment": name, "state": state});
+    match deed {
+        Deed::GetAssessment => {
+            let view =
+                if outside { "ASSESSMENT_VIEW_PUBLISHED" } else { "ASSESSMENT_VIEW_WORKING" };
+            json!({"name": name, "view": view})
+        }
+        Deed::RenderLetter if !outside => json!({"name": name, "draft": 1}),
+        Deed::RenderLetter | Deed::GetDisclosure => json!({"name": name, "recipient": recipient}),
+        Deed::GetFeed => json!({"scheme": "CPA", "recipient": recipient, "catchUpOnly": true}),
+        Deed::GetGradeHistory | Deed::GetTrail | Deed::GetRecipients => {
+            json!({"assessment": name})
+        }
+        Deed::StreamRecords => json!({"catchUpOnly": true}),
+        Deed::ExportEvidence => json!({}),
+        Deed::ExportCase => {
+            json!({"assessment": name, "caseKind": "CASE_KIND_COURT", "purpose": "a"})
+        }
+        Deed::CompareAssessments => json!({"before": side, "after": side}),
+        Deed::SummarizeGrades => {
+            json!({"framework": "frameworks/apa/versions/2006", "published": outside})
+        }
+        Deed::GetSubjectTimeline => json!({"subject": SUBJECT}),
+        Deed::GetFramework => json!({"name": "frameworks/apa/versions/2006"}),
+        Deed::GetSubject => json!({"name": SUBJECT}),
+        Deed::GetInclusionProof => json!({"position": "1"}),
+        Deed::GetConsistencyProof => json!({"fromSize": "1", "toSize": "2"}),
+        Deed::GetTile | Deed::GetEntryBundle => json!({"width": 1}),
+        _ => json!({}),
+    }
+}
+
+/// Calls that answer everybody with what each may see: nothing of them is denied, and what they show
+/// to whom is tried elsewhere (`apart`).
+fn shows_each_what_it_may(deed: Deed) -> bool {
+    matches!(
+        deed,
+        Deed::ListAssessments
+            | Deed::GetSubjectTimeline
+            | Deed::QueryAudit
+            | Deed::StreamRecords
+            | Deed::GetFeed
+    )
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table_of_rights_is_as_it_says() {
+    let served = Served::start().await;
+    let world = world(&served).await;
+    let logins = Role::ALL.into_iter().filter(|role| *role != Role::Service);
+    let logins: Vec<_> = logins
+        .flat_map(|role| [("ofsted", true), ("estyn", false)].map(|it| (role, it.0, it.1)))
+        .map(|(role, organisation, judges)| (role, judges, login(role, organisation)))
+        .collect();
+    let (mut cells, mut wrong, mut kinds) = (0, Vec::new(), BTreeSet::new());
+    for deed in Deed::ALL.iter().copied().filter(|deed| deed.call().0 != "Itself") {
+        for mut case in world.cases(deed) {
+            for (role, judges, token) in &logins {
+                if let Some(act) = case.message.get_mut("act") {
+                    act["requestId"] = Uuid::new_v4().to_string().into();
+                }
+                if let Some(wrapped) = wrapped(deed, &world.message(Deed::SetGrade, When::Grading))
+                {
+                    case.message = wrapped;
+                }
+                let answer = call(&served.channel, token, deed.call().1, &case.message).await;
+                let (found, mut told) = (outcome(&answer), expected(&case, *role, *judges));
+                if shows_each_what_it_may(deed) && told == Outcome::Hidden {
+                    told = Outcome::Allowed;
+                }
+                if case.when != When::ForAnother
+                    && shows_each_what_it_may(deed)
+                    && rights::roles_in_any_case(deed).contains(role)
+                {
+                    told = Outcome::Allowed;
+                }
+                if matches!(deed, Deed::ApplyBatch | Deed::ApplyStream) && told != Outcome::Denied {
+                    // Each command in it is decided by itself.
+                    told = found;
+                }
+                if found != told {
+                    let (when, status) =
+                        (case.when, answer.err().map(|it| it.message().to_owned()));
+                    wrong.push(format!(
+                        "{deed:?} {when:?} {role:?} {judges}: {found:?}, not {told:?}: {status:?}"
+                    ));
+                }
+                kinds.insert(format!("{found:?}"));
+                cells += 1;
+            }
+        }
+    }
+    println!("{cells} cells");
+    assert!(wrong.is_empty(), "{} of {cells}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cells > 1_000 && kinds.len() == 3, "{kinds:?}");
+    served.stop().await;
+}
+
+/// Spec §5.3, AIP-211: who may not is told so before anything else, whatever is asked about.
+#[tokio::test]
+async fn a_denial_tells_nothing_of_what_was_asked_about() {
+    let served = Served::start().await;
+    let open = served.open("apa-2006").await;
+    let consumer = login(Role::Consumer, "audit-commission");
+    let inspector = login(Role::Inspector, "estyn");
+    let never = format!("{SUBJECT}/assessments/never");
+    let told = async |token: &str, name: &str, message: Value| {
+        let status = call(&served.channel, token, name, &message).await.unwrap_err();
+        (status.code(), status.message().to_owned(), status.details().to_vec())
+    };
+    // A command that is there, not there, and no command at all.
+    let mut of_consumers = Vec::new();
+    for message in [json!({"assessment": open}), json!({"assessment": never}), json!({})] {
+        of_consumers.push(told(&consumer, "SetGrade", message).await);
+    }
+    assert!(of_consumers.windows(2).all(|two| two[0] == two[1]), "{of_consumers:?}");
+    // An insider of another organisation hears of what is there what it hears of what is not.
+    let without_name = |(code, message, _): (tonic::Code, String, Vec<u8>), name: &str| {
+        (code, message.replace(name, "NAME"))
+    };
+    for (method, body) in [
+        ("GetAssessment", json!({"name": "NAME"})),
+        ("GetGradeHistory", json!({"assessment": "NAME"})),
+        ("GetTrail", json!({"assessment": "NAME"})),
+        ("GetRecipients", json!({"assessment": "NAME"})),
+        ("GetDisclosure", json!({"name": "NAME"})),
+        ("RenderLetter", json!({"name": "NAME"})),
+        (
+            "CompareAssessments",
+            json!({"before": {"assessment": "NAME"}, "after": {"assessment": "NAME"}}),
+        ),
+    ] {
+        let named = |name: &str| -> Value {
+            serde_json::from_str(&body.to_string().replace("NAME", name)).unwrap()
+        };
+        let there = without_name(told(&inspector, method, named(&open)).await, &open);
+        let nowhere = without_name(told(&inspector, method, named(&never)).await, &never);
+        assert_eq!(there, nowhere, "{method}");
+    }
+    served.stop().await;
+}
