@@ -114,6 +114,7 @@ pub enum Verb {
     /// Show the ledger at work: a letter of 2006, and how a grade in it came about.
     Demo(DemoFlags),
     /// Make a credential for development.
+    #[command(after_help = token::AFTER_HELP)]
     Token(TokenFlags),
     /// Send a file of frameworks, subjects and commands to a server.
     Import(ImportFlags),

@@ -12,6 +12,25 @@ use super::{
 };
 use crate::judgement::{OrganisationId, Role, Text};
 
+/// Where real credentials come from.
+pub(super) const AFTER_HELP: &str = r#"The key is 32 bytes, for example of `head -c 32 /dev/urandom`; whoever has it can be anybody, and a server
+that is started with it believes that. Where judgements matter let an identity provider say who is who:
+`serve --issuers FILE`, with a FILE such as
+
+  {"issuers": [{
+    "issuer": "https://id.ofsted.example/realms/staff",
+    "keys": "https://id.ofsted.example/realms/staff/certs",
+    "organisations": ["ofsted"],
+    "audience": "judgement-ledger",
+    "claims": {"login": "sub", "organisation": "org", "roles": "roles"},
+    "roles": {"their-name-of-it": "inspector"},
+    "leewaySeconds": 30
+  }]}
+
+`keys` is a JWK set (a file or an HTTPS address) or a file of one public key in PEM; a claim that lies
+deeper is named by a JSON pointer, such as /realm_access/roles. What follows `organisations` may be left
+out. Paths are relative to the file."#;
+
 /// What `token` is told.
 #[derive(Debug, Clone, Args)]
 pub struct TokenFlags {

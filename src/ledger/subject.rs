@@ -58,7 +58,7 @@ impl Ledger {
             let read = Box::pin(self.assessment(&id, as_of)).await?;
             let told = read
                 .filter(|read| !read.known.published.is_empty() || sees(&read.framework.framework));
-            assessments.extend(told.map(|read| read.known));
+            assessments.extend(told.map(|told| told.known));
         }
         let mut families: Vec<&str> = Vec::new();
         for assessment in &assessments {

@@ -250,7 +250,6 @@ fn question(deed: Deed, when: When, name: &str) -> Value {
             json!({"assessment": name})
         }
         Deed::StreamRecords => json!({"catchUpOnly": true}),
-        Deed::ExportEvidence => json!({}),
         Deed::ExportCase => {
             json!({"assessment": name, "caseKind": "CASE_KIND_COURT", "purpose": "a"})
         }
