@@ -47,9 +47,9 @@ pub(super) fn details(status: &Status) -> Vec<String> {
 /// What a caller can do about an answer of this code.
 fn next_step(code: Code) -> Option<&'static str> {
     match code {
-        Code::Unauthenticated => {
-            Some("give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN")
-        }
+        Code::Unauthenticated => Some(
+            "give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN, or a certificate with --certificate",
+        ),
         Code::PermissionDenied => Some("use the credential of somebody who may"),
         Code::NotFound => {
             Some("check the name or the position; with --known-at, whether it was known by then")
@@ -123,7 +123,7 @@ mod tests {
             denied.lines(),
             [
                 "error: reading was refused: no credential",
-                "  next: give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN",
+                "  next: give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN, or a certificate with --certificate",
             ]
         );
         let pause = ErrorDetails::with_retry_info(Some(Duration::from_millis(250)));
