@@ -62,7 +62,7 @@ def main():
         expect(run(server, ["healthcheck"], at), found, "SERVING" if found == 0 else "error")
     say("found by the file of hosts, by a server of names, and not where there is no such name")
 
-    expect(run(server, ["summary", "--format", "json"], asks), 1, "CREDENTIAL_MISSING")
+    expect(run(server, ["summary", "apa/2006"], asks), 1, "CREDENTIAL_MISSING")
     for name, path in probes_of_pod(documents).items():
         status, body = get(path)
         assert status == 200, f"{name}: {path} answered {status} {body}"
@@ -100,7 +100,7 @@ def main():
     # What must be seen: a binary that needs a loader and libraries does not even begin.
     needy = place("needy", (os.path.dirname(dynamic), "/needy", "ro"))
     try:
-        run(needy, ["version"], {}, binary=f"/needy/{os.path.basename(dynamic)}")
+        run(needy, ["--version"], {}, binary=f"/needy/{os.path.basename(dynamic)}")
     except FileNotFoundError:
         say("a binary that is not static is found out")
     else:
