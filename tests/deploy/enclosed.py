@@ -4,7 +4,8 @@ Run as root in mount and network namespaces of its own:
 
     unshare --mount --net python enclosed.py LAID-OUT-IMAGE DYNAMIC-BINARY WORK-DIRECTORY
 
-The root is read-only and holds the image and no more; the account has no name and no rights. The
+The root is read-only and holds the image, what engines put into every container (devices, the files of
+hosts and of servers of names), and no more; the account has no name and no rights. The
 settings are those of deploy/container/Containerfile and deploy/kubernetes/, and so are the probes, the
 backup and the restoring: they are run as they stand there. Writes the page of metrics of the real
 server to WORK-DIRECTORY/metrics.txt.
@@ -163,16 +164,23 @@ def volume(path):
 
 
 def enclose(image, at, mounts):
-    """The image's root, read-only, with volumes and the files that engines write into containers."""
+    """The image's root, read-only, with volumes and what engines put into every container."""
     shutil.copytree(image, at, copy_function=os.link)
     with open(f"{at}/etc/hosts", "w", encoding="utf-8") as file:
         file.write(f"127.0.0.1 localhost {BY_FILE}\n")
     with open(f"{at}/etc/resolv.conf", "w", encoding="utf-8") as file:
         file.write("nameserver 127.0.0.1\noptions timeout:1 attempts:2\n")
+    devices = [f"/dev/{name}" for name in ("null", "random", "urandom")]
+    os.makedirs(f"{at}/dev")
+    for device in devices:
+        with open(at + device, "w", encoding="utf-8"):
+            pass
     for _, where, _ in mounts:
         os.makedirs(at + where)
     mount("--bind", at, at)
     mount("-o", "remount,bind,ro,nosuid,nodev", at)
+    for device in devices:
+        mount("--bind", device, at + device)
     for what, where, how in mounts:
         mount("--bind", what, at + where)
         mount("-o", f"remount,bind,{how},nosuid,nodev", at + where)
