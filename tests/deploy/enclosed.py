@@ -282,4 +282,5 @@ def answer_names():
     threading.Thread(target=answer, daemon=True).start()
 
 
-main()
+if __name__ == "__main__":
+    main()
