@@ -26,12 +26,14 @@
 
 mod account;
 mod answers;
+mod attacks;
 mod backup;
 mod binary;
 mod cases;
 mod clock;
 mod counted;
 mod differential;
+mod doors;
 mod drafts;
 mod editions;
 mod engine_faults;
