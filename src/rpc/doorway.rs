@@ -180,9 +180,9 @@ impl Admission {
         let unfinished = room(&self.unfinished);
         let (unfinished_of_one, of_one) = match &raw {
             Raw::Tcp(_, from) => {
-                (self.unfinished_of_one.one_more(from.ip()).map(Some), self.of_one(from.ip()))
+                (self.unfinished_of_one.one_more(from.ip()), self.of_one(from.ip()))
             }
-            Raw::Unix(_) => (Some(None), Some(None)),
+            Raw::Unix(_) => (Some(OneOf::uncounted()), Some(OneOf::uncounted())),
         };
         let (Some(counted), Some(unfinished), Some(unfinished_of_one), Some(of_one)) =
             (counted, unfinished, unfinished_of_one, of_one)
@@ -203,11 +203,11 @@ impl Admission {
 
     /// A connection of those that one address may have: half of all, so that there is always room for
     /// somebody else. Whatever comes from this machine may have come through a proxy, from anywhere.
-    fn of_one(&self, from: IpAddr) -> Option<Option<OneOf>> {
+    fn of_one(&self, from: IpAddr) -> Option<OneOf> {
         if from.to_canonical().is_loopback() {
-            return Some(None);
+            return Some(OneOf::uncounted());
         }
-        self.of_one.one_more(from).map(Some)
+        self.of_one.one_more(from)
     }
 
     /// Shakes hands, and waits for the first words.

@@ -74,7 +74,7 @@ pub(crate) struct Connection {
 }
 
 /// What a connection takes up: one of all, and one of its address's.
-pub(super) type Counted = (OwnedSemaphorePermit, Option<OneOf>);
+pub(super) type Counted = (OwnedSemaphorePermit, OneOf);
 
 /// What a peer speaks, and how much of it.
 enum Spoken {
@@ -205,7 +205,7 @@ mod tests {
         let (ours, theirs) = duplex(1 << 20);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let said = Bytes::from_static(said);
-        (Connection::new(Box::new(ours), said, Peer::local(), (permit, None)), theirs)
+        (Connection::new(Box::new(ours), said, Peer::local(), (permit, OneOf::uncounted())), theirs)
     }
 
     /// Reads until nothing comes for a moment; how much that was, or why there is no more.
@@ -223,19 +223,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_without_end_is_closed_in_http_1_1() {
         let (mut connection, mut peer) = connection(b"P");
-        peer.write_all(&[b'x'; 32 * 1024 - 1]).await.unwrap();
+        peer.write_all(&vec![b'x'; 32 * 1024 - 1]).await.unwrap();
         assert_eq!(read(&mut connection).await.unwrap(), 32 * 1024);
         // Between two answers there is as much again.
         connection.write_all(b"HTTP/1.1 200 OK").await.unwrap();
-        peer.write_all(&[b'x'; 32 * 1024 - 1]).await.unwrap();
+        peer.write_all(&vec![b'x'; 32 * 1024 - 1]).await.unwrap();
         assert_eq!(read(&mut connection).await.unwrap(), 32 * 1024 - 1);
         // What a call takes is not counted.
         let call = Arc::clone(&connection.peer.calls).try_acquire_owned().unwrap();
-        peer.write_all(&[b'x'; 500_000]).await.unwrap();
+        peer.write_all(&vec![b'x'; 500_000]).await.unwrap();
         assert_eq!(read(&mut connection).await.unwrap(), 500_000);
         drop(call);
         connection.write_all(b"HTTP/1.1 200 OK").await.unwrap();
-        peer.write_all(&[b'x'; 400_000]).await.unwrap();
+        peer.write_all(&vec![b'x'; 400_000]).await.unwrap();
         let told = read(&mut connection).await.unwrap_err();
         assert_eq!(told.to_string(), "a request without end");
     }

@@ -14,11 +14,15 @@ pub(super) struct ByAddress {
     counts: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// One of the connections of an address, until this is dropped.
+/// One of the connections of an address, until this is dropped; or one that is not counted.
 #[derive(Debug)]
-pub(super) struct OneOf {
-    all: Arc<ByAddress>,
-    address: IpAddr,
+pub(super) struct OneOf(Option<(Arc<ByAddress>, IpAddr)>);
+
+impl OneOf {
+    /// Comes from where nobody counts.
+    pub(super) fn uncounted() -> Self {
+        Self(None)
+    }
 }
 
 impl ByAddress {
@@ -34,17 +38,18 @@ impl ByAddress {
             return None;
         }
         *count = count.saturating_add(1);
-        Some(OneOf { all: Arc::clone(self), address })
+        Some(OneOf(Some((Arc::clone(self), address))))
     }
 }
 
 impl Drop for OneOf {
     fn drop(&mut self) {
-        let mut counts = self.all.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
+        let Some((all, address)) = &self.0 else { return };
+        let mut counts = all.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(address) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                counts.remove(&self.address);
+                counts.remove(address);
             }
         }
     }

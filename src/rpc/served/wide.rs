@@ -114,9 +114,9 @@ mod tests {
         let told = check(&pb::RegisterFrameworkRequest::full_name(), &wide.encode_to_vec());
         assert_eq!(told, Err(TooWide));
         let exemptions = vec![pb::Exemption::default(); 20_000];
-        let wide = pb::ExportCaseRequest { exemptions, ..Default::default() };
-        let told = check(&pb::ExportCaseRequest::full_name(), &wide.encode_to_vec());
-        assert_eq!(told, Err(TooWide));
+        let case = pb::ExportCaseRequest { exemptions, ..Default::default() };
+        let told_of_case = check(&pb::ExportCaseRequest::full_name(), &case.encode_to_vec());
+        assert_eq!(told_of_case, Err(TooWide));
     }
 
     #[test]

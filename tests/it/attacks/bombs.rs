@@ -20,7 +20,7 @@ use super::{
     line::Target,
 };
 
-const QUERY: &str = "/judgement.ledger.v1.AuditService/QueryAudit";
+const RECORDS: &str = "/judgement.ledger.v1.AuditService/StreamRecords";
 const FRAMEWORK: &str = "/judgement.ledger.v1.FrameworkService/RegisterFramework";
 const SUBJECT: &str = "/judgement.ledger.v1.FrameworkService/GetSubject";
 const PUBLISH: &str = "/judgement.ledger.v1.AssessmentService/PublishAssessments";
@@ -107,7 +107,7 @@ pub fn no_text() -> Bomb {
 /// Empty commands, two bytes each, as many as fit.
 pub fn empty_commands() -> Bomb {
     let said = [0x0a, 0].repeat((1 << 19) - 8);
-    Bomb::new(BATCH, message(false, &said), &[Code::InvalidArgument, Code::ResourceExhausted])
+    Bomb::new(BATCH, message(false, &said), TOO_LARGE)
 }
 
 /// 4 MiB of them.
@@ -119,23 +119,21 @@ pub fn more_empty_commands() -> Bomb {
 pub fn packed_empty_commands() -> Bomb {
     let mut packing = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packing.write_all(&[0x0a, 0].repeat((1 << 19) - 8)).unwrap();
-    let answers = &[Code::InvalidArgument, Code::ResourceExhausted];
     let packed = message(true, &packing.finish().unwrap());
-    Bomb { packed: Some("gzip"), ..Bomb::new(BATCH, packed, answers) }
+    Bomb { packed: Some("gzip"), ..Bomb::new(BATCH, packed, TOO_LARGE) }
 }
 
 /// Empty publications, two bytes each, as many as fit.
 pub fn empty_publications() -> Bomb {
     let said = [0x0a, 0].repeat((1 << 19) - 8);
-    let answers = &[Code::InvalidArgument, Code::ResourceExhausted, Code::PermissionDenied];
-    Bomb::new(PUBLISH, message(false, &said), answers)
+    Bomb::new(PUBLISH, message(false, &said), TOO_LARGE)
 }
 
 /// Empty areas of a framework, as many as fit.
 pub fn empty_areas() -> Bomb {
     // `framework`, and in it `areas`.
     let areas = [0x2a, 0].repeat(100_000);
-    let mut said = vec![0x12];
+    let mut said = vec![0x1a];
     let mut length = areas.len();
     while length >= 128 {
         said.push((length % 128) as u8 | 128);
@@ -143,16 +141,12 @@ pub fn empty_areas() -> Bomb {
     }
     said.push(length as u8);
     said.extend(areas);
-    let answers = &[Code::InvalidArgument, Code::ResourceExhausted];
-    Bomb::new(FRAMEWORK, message(false, &said), answers)
+    Bomb::new(FRAMEWORK, message(false, &said), TOO_LARGE)
 }
 
-/// A filter of empty texts, as many as fit.
-pub fn empty_texts() -> Bomb {
-    // `filter`, and in it `streams`.
-    let streams = [0x12, 0].repeat(30_000);
-    let said = [&[0x0a, 0xe0, 0xd4, 0x03][..], &streams].concat();
-    Bomb::new(QUERY, message(false, &said), &[Code::InvalidArgument, Code::ResourceExhausted])
+/// The names of streams, all of them empty, as many as fit.
+pub fn empty_names() -> Bomb {
+    Bomb::new(RECORDS, message(false, &[0x12, 0].repeat(32_000)), TOO_LARGE)
 }
 
 /// Bytes that are no message where many are awaited.

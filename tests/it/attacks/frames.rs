@@ -143,15 +143,20 @@ pub fn streams() -> impl Iterator<Item = u32> {
     (1..1 << 31).step_by(2)
 }
 
-/// The frames in bytes that came, each with its kind, flags, stream and content, and how many bytes
-/// they are; what is there of another frame is left.
-pub fn frames(bytes: &[u8]) -> (Vec<(u8, u8, u32, &[u8])>, usize) {
+/// A frame that came.
+pub struct Came<'b> {
+    pub kind: u8,
+    pub flags: u8,
+    pub content: &'b [u8],
+}
+
+/// The frames in bytes that came, and how many bytes they are; what is there of another is left.
+pub fn frames(bytes: &[u8]) -> (Vec<Came<'_>>, usize) {
     let (mut found, mut at) = (Vec::new(), 0);
     while let Some(head) = bytes.get(at..at + 9) {
         let length = usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap();
         let Some(content) = bytes.get(at + 9..at + 9 + length) else { break };
-        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        found.push((head[3], head[4], stream, content));
+        found.push(Came { kind: head[3], flags: head[4], content });
         at += 9 + length;
     }
     (found, at)

@@ -15,7 +15,6 @@ use super::{
 
 const RECORDS: &str = "/judgement.ledger.v1.AuditService/StreamRecords";
 const QUERY: &str = "/judgement.ledger.v1.AuditService/QueryAudit";
-const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 /// How many connections an attacker has that are not begun.
@@ -54,9 +53,11 @@ pub async fn request_begun(target: Target) -> io::Result<()> {
 
 async fn begun(target: &Target, said: &[u8]) -> io::Result<()> {
     for _ in 0..UNFINISHED / 4 {
-        let line = target.line(Manner::Deaf).await?;
-        drop(line.say(said).await);
-        keep(line);
+        // Where there are too many from here already, another is not let in.
+        if let Ok(line) = target.line(Manner::Deaf).await {
+            drop(line.say(said).await);
+            keep(line);
+        }
     }
     Ok(())
 }
@@ -118,7 +119,9 @@ async fn unfinished(
             drop(line.say(&some.collect::<Vec<_>>()).await);
         }
     }
-    lines.into_iter().for_each(|(line, _)| keep(line));
+    for (line, _) in lines {
+        keep(line);
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Buf as _;
 use tokio::{
     io::{
         AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split,
@@ -154,14 +155,15 @@ async fn answer(
     let mut said = bytes::BytesMut::new();
     while reading.read_buf(&mut said).await.is_ok_and(|read| read > 0) {
         let (found, taken) = frames::frames(&said);
-        let answers: Vec<_> = found
-            .iter()
-            .filter(|(kind, flags, _, _)| [PING, SETTINGS].contains(kind) && flags & ACK == 0)
-            .flat_map(|(kind, _, _, content)| {
-                frame(*kind, ACK, 0, if *kind == PING { *content } else { &[] })
+        let asked = found.iter().filter(|it| it.flags & ACK == 0);
+        let answers: Vec<_> = asked
+            .flat_map(|it| match it.kind {
+                PING => frame(PING, ACK, 0, it.content),
+                SETTINGS => frame(SETTINGS, ACK, 0, b""),
+                _ => Vec::new(),
             })
             .collect();
-        let _ = said.split_to(taken);
+        said.advance(taken);
         let mut writing = writing.lock().await;
         if writing.write_all(&answers).await.is_err() || writing.flush().await.is_err() {
             return;

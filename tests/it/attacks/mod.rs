@@ -93,8 +93,8 @@ fn hoards() -> Vec<Attack> {
         Attack::new("answers not read", |it| hoards::unread_answers(it, Hears)),
         Attack::new("files and health not read", |it| hoards::unread_files(it, Hears)),
         Attack::new("descriptors not read", |it| hoards::unread_descriptors(it, Hears)),
-        Attack::new("a byte a second", hoards::slow_writers),
         // HTTP/1.1 knows no pings: there is a time for each request.
+        Attack::new("a byte a second", hoards::slow_writers).polite(),
         Attack::new("half a request of HTTP/1.1", hoards::request_begun).polite(),
         Attack::new("requests of HTTP/1.1 without end", hoards::endless_requests).polite(),
     ];
@@ -135,7 +135,7 @@ fn bombs() -> Vec<Attack> {
         sent("the same in gzip, by sixteen", bombs::packed_empty_commands, 16),
         sent("1 MiB of empty publications, by sixteen", bombs::empty_publications, 16),
         sent("200 KiB of empty areas, by sixteen", bombs::empty_areas, 16),
-        sent("60 KiB of empty texts, by sixteen", bombs::empty_texts, 16),
+        sent("62 KiB of empty names, by sixteen", bombs::empty_names, 16),
         sent("no command in a stream of them", bombs::no_commands, 2),
     ]
 }

@@ -104,7 +104,7 @@ fn registration() -> pb::RegisterSubjectRequest {
 
 /// Lets callers send at this pace for so long, whatever becomes of it; how many calls a second were
 /// accepted.
-async fn send(siege: &Siege, callers: usize, pace: Duration, long: Duration) -> (Arc<Told>, f64) {
+async fn send(siege: &Siege, callers: usize, pace: Duration, long: Duration) -> (Arc<Told>, u32) {
     let told = Arc::<Told>::default();
     let begun = Instant::now();
     let mut sending = JoinSet::new();
@@ -133,7 +133,8 @@ async fn send(siege: &Siege, callers: usize, pace: Duration, long: Duration) -> 
     while let Some(sent) = sending.join_next().await {
         sent.unwrap();
     }
-    let a_second = told.accepted() as f64 / begun.elapsed().as_secs_f64();
+    let took = begun.elapsed().as_millis() as usize;
+    let a_second = (told.accepted() * 1_000 / took.max(1)) as u32;
     (told, a_second)
 }
 
@@ -152,11 +153,11 @@ async fn more_work_than_can_be_done_is_refused_in_time_and_the_rest_is_done() {
     let before = memory(running.id());
 
     let (_, peak) = send(&siege, 4, Duration::from_micros(100), Duration::from_secs(3)).await;
-    let pace = Duration::from_secs_f64(CALLERS as f64 / (peak * f64::from(TIMES)));
+    let pace = Duration::from_secs(1) * CALLERS as u32 / (peak.max(1) * TIMES);
     let (told, goodput) = send(&siege, CALLERS, pace, long).await;
     let grown = memory(running.id()).saturating_sub(before);
     println!(
-        "{peak:.0} a second at the peak; of {TIMES} times as many {goodput:.0} a second were done, \
+        "{peak} a second at the peak; of {TIMES} times as many {goodput} a second were done, \
          {} in all, {} refused, {} not sent; {} MiB more",
         told.accepted(),
         told.refused.load(Ordering::Relaxed),
@@ -258,7 +259,7 @@ fn entry(name: &str) -> pb::ApplyStreamRequest {
         ..pb::RecordEntryRequest::default()
     };
     let command = pb::Command { order: Some(Order::RecordEntry(request)) };
-    pb::ApplyStreamRequest { command: Some(command), ..pb::ApplyStreamRequest::default() }
+    pb::ApplyStreamRequest { command: Some(command) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -273,7 +274,7 @@ async fn two_hundred_subscribers_who_read_nothing_stop_no_writer() {
     let (told, beside) = send(&siege, 4, Duration::from_micros(200), long).await;
     let grown = memory(running.id()).saturating_sub(before);
     println!(
-        "{alone:.0} commands a second alone, {beside:.0} beside subscribers; {} KiB more for each",
+        "{alone} commands a second alone, {beside} beside subscribers; {} KiB more for each",
         grown / 1_024 / 200
     );
     assert_eq!(told.refused.load(Ordering::Relaxed), 0, "{:?}", told.unclear.lock().unwrap());
