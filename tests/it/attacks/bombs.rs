@@ -11,11 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, header};
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{sync::Mutex, task::JoinSet, time::sleep};
 use tonic::{Code, Status, body::Body, client::GrpcService as _};
 
 use super::{
-    floods::{BATCH, STREAM},
+    floods::{BACK_AFTER, BATCH, STREAM},
     frames::{declared, message},
     line::Target,
 };
@@ -163,12 +163,10 @@ pub async fn sent(target: Target, bomb: Bomb, connections: usize) -> io::Result<
         senders.spawn(async move {
             let mut channel = target.channel();
             loop {
-                let code = match send(&target, &mut channel, &bomb).await {
-                    Ok(code) => code,
-                    Err(error) => {
-                        target.note(format!("{}: {error}", bomb.path));
-                        continue;
-                    }
+                // Where too many come from here, another is not let in.
+                let Ok(code) = send(&target, &mut channel, &bomb).await else {
+                    sleep(BACK_AFTER).await;
+                    continue;
                 };
                 let mut answers = answers.lock().await;
                 *answers.entry(format!("{code:?}")).or_insert(0_u64) += 1;

@@ -19,7 +19,7 @@ pub const STREAM: &str = "/judgement.ledger.v1.AssessmentService/ApplyStream";
 pub const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 /// How soon who was thrown out comes back.
-const BACK_AFTER: Duration = Duration::from_millis(20);
+pub const BACK_AFTER: Duration = Duration::from_millis(20);
 
 /// Says the same again and again, and comes back when it is thrown out.
 async fn again_and_again(

@@ -137,7 +137,7 @@ pub async fn unread_answers(target: Target, manner: Manner) -> io::Result<()> {
     let token = target.token(QUERY);
     let asked = Asked::call(QUERY, Some(&token));
     // `page_size` 1000.
-    ask(&target, manner, asked, &message(false, &[0x10, 0xe8, 0x07]), 1_000).await
+    ask(&target, manner, asked, &message(false, &[0x18, 0xe8, 0x07]), 1_000).await
 }
 
 /// The same of what anybody may ask.
