@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 
-use super::{Answer, Around, Inner, Method, Shape, poll_frame};
+use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame};
 use crate::rpc::{caller::is_open, doorway::Peer, status};
 
 /// Always answered: who watches over the server must not take it for dead because it is busy.
@@ -76,9 +76,7 @@ impl Around for Limit {
         let shape = Method::of(&request);
         let peer = request.extensions().get::<Peer>().cloned();
         let Some(room) = self.room(&request, shape, peer.as_ref()) else {
-            // Over plain HTTP a refusal has a body, too, which a peer may leave unread.
-            let unread = peer.map(|peer| peer.unread.answer());
-            return Box::pin(async move { Ok(hold(status::too_many_calls().into_http(), unread)) });
+            return answered(status::too_many_calls());
         };
         let answer = inner.call(request);
         Box::pin(async move {

@@ -8,7 +8,7 @@ use tonic::{Code, Status, body::Body};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
 
-use super::{Answer, Inner, limit::hold};
+use super::{Answer, Inner};
 
 /// The paths that are no methods: a file, and a folder of files.
 const FILE: &str = "/checkpoint";
@@ -64,10 +64,7 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
         Box::pin(async move {
             let answer = answer.await?;
             Ok(match Status::from_header_map(answer.headers()) {
-                // Whoever takes neither a file nor its refusal is known by what the first body holds.
-                Some(status) if status.code() != Code::Ok => {
-                    hold(refused(&status), answer.into_body())
-                }
+                Some(status) if status.code() != Code::Ok => refused(&status),
                 Some(_) | None => answer,
             })
         })
