@@ -31,9 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let of_operator = PathBuf::from(env::var("OUT_DIR")?).join("admin_descriptors.binpb");
     fs::write(of_operator, compiler.encode_file_descriptor_set())?;
 
+    // Messages know their names: what is counted of them before they are read goes by these.
+    let mut named = tonic_prost_build::Config::new();
+    named.enable_type_names();
     tonic_prost_build::configure()
         .bytes(".judgement.ledger.v1")
-        .compile_fds(compiler.file_descriptor_set())?;
+        .compile_fds_with_config(compiler.file_descriptor_set(), named)?;
 
     // The servers once more, as `rpc::served` has them: with answers that are encoded already in
     // the place of some messages.

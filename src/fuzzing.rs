@@ -32,6 +32,12 @@ pub fn expression(text: &str) -> bool {
     rpc::fuzzed_expression(text)
 }
 
+/// Whether a document has the form of a file of issuers, and whether it is a set of keys.
+#[must_use]
+pub fn issuers(document: &[u8]) -> (bool, bool) {
+    rpc::fuzzed_issuers(document)
+}
+
 /// The steps of an import file, with the ids that they are given.
 #[must_use]
 pub fn import_file(text: &str) -> Option<Vec<pb::ImportStep>> {

@@ -83,7 +83,8 @@ pub struct FaceFlags {
         required_unless_present_any = ["dev", "issuers", "client_ca"]
     )]
     pub token_key_file: Option<PathBuf>,
-    /// Calls that one caller may make in a second, with as many saved up; 0 means no limit.
+    /// Calls that one caller may make in a second, with as many saved up; 0 means no limit. With a limit
+    /// it also has no more than half of all calls, and of all streams, under way.
     #[arg(
         long,
         value_name = "CALLS",
@@ -91,7 +92,8 @@ pub struct FaceFlags {
         default_value_t = Limits::STANDARD.caller_calls_per_second.map_or(0, NonZeroU32::get)
     )]
     pub caller_rate: u32,
-    /// Connections at once. Fewer, where the process may not have so many descriptors.
+    /// Connections at once, of which one address may have half, unless it is this machine's. Fewer, where
+    /// the process may not have so many descriptors.
     #[arg(
         long,
         value_name = "CONNECTIONS",

@@ -283,5 +283,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// See [`crate::fuzzing::issuers`].
+pub(crate) fn fuzzed_issuers(document: &[u8]) -> (bool, bool) {
+    (issuer::has_its_form(document), KeySet::read(document).is_ok())
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,19 +3,20 @@
 //! Who connects has not shown anything yet, and costs a descriptor and some memory. So each gets a
 //! short time to shake hands and to begin to speak, there may be only so many, and of those that have
 //! not begun only so many from one address: with one number for all, a single machine that connects
-//! and says nothing would keep everybody else out. What is within the limits is handed on with the
-//! bytes that were read ahead.
+//! and says nothing would keep everybody else out. For the same reason one address has at most half of all
+//! connections. What is within the limits is handed on with the bytes that were read ahead.
 
+mod asked;
 mod budget;
 mod connection;
+mod counted;
 mod unread;
 
 use std::{
-    collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,7 +26,7 @@ use futures_util::Stream;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Semaphore, mpsc},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -33,8 +34,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{certificate::ClientCertificate, tls::Tls};
 
+use connection::Counted;
+use counted::{ByAddress, OneOf};
+
 pub(crate) use connection::{Connection, Peer};
-pub(crate) use unread::UnreadAnswer;
 
 /// How long TLS may take to be agreed on: some round trips.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -112,7 +115,8 @@ impl Doorway {
             handing,
             connections: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),
             unfinished: Arc::new(Semaphore::new(UNFINISHED_MAX)),
-            by_address: Arc::default(),
+            unfinished_of_one: ByAddress::at_most(UNFINISHED_PER_ADDRESS),
+            of_one: ByAddress::at_most(connections_max.div_ceil(2)),
         };
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, admission));
@@ -164,40 +168,8 @@ struct Admission {
     handing: mpsc::Sender<Connection>,
     connections: Arc<Semaphore>,
     unfinished: Arc<Semaphore>,
-    by_address: ByAddress,
-}
-
-/// Unfinished connections by where they come from. Held for a count.
-type ByAddress = Arc<Mutex<HashMap<IpAddr, usize>>>;
-
-/// One of the unfinished connections of an address.
-struct OneOf {
-    by_address: ByAddress,
-    address: IpAddr,
-}
-
-impl OneOf {
-    fn another(by_address: &ByAddress, address: IpAddr) -> Option<Self> {
-        let mut counts = by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= UNFINISHED_PER_ADDRESS {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Self { by_address: Arc::clone(by_address), address })
-    }
-}
-
-impl Drop for OneOf {
-    fn drop(&mut self) {
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
+    unfinished_of_one: Arc<ByAddress>,
+    of_one: Arc<ByAddress>,
 }
 
 impl Admission {
@@ -206,17 +178,21 @@ impl Admission {
         let room = |counter: &Arc<Semaphore>| Arc::clone(counter).try_acquire_owned().ok();
         let counted = room(&self.connections);
         let unfinished = room(&self.unfinished);
-        let one_of = match &raw {
-            Raw::Tcp(_, from) => OneOf::another(&self.by_address, from.ip()).map(Some),
-            Raw::Unix(_) => Some(None),
+        let (unfinished_of_one, of_one) = match &raw {
+            Raw::Tcp(_, from) => {
+                (self.unfinished_of_one.one_more(from.ip()), self.of_one(from.ip()))
+            }
+            Raw::Unix(_) => (Some(OneOf::uncounted()), Some(OneOf::uncounted())),
         };
-        let (Some(counted), Some(unfinished), Some(one_of)) = (counted, unfinished, one_of) else {
+        let (Some(counted), Some(unfinished), Some(unfinished_of_one), Some(of_one)) =
+            (counted, unfinished, unfinished_of_one, of_one)
+        else {
             tracing::debug!("a connection is closed: there are too many");
             return None;
         };
         Some(async move {
-            let begun = self.begin(raw, counted).await;
-            drop((unfinished, one_of));
+            let begun = self.begin(raw, (counted, of_one)).await;
+            drop((unfinished, unfinished_of_one));
             match begun {
                 // Nobody takes it any more when the server goes down.
                 Ok(connection) => drop(self.handing.send(connection).await),
@@ -225,8 +201,17 @@ impl Admission {
         })
     }
 
+    /// A connection of those that one address may have: half of all, so that there is always room for
+    /// somebody else. Whatever comes from this machine may have come through a proxy, from anywhere.
+    fn of_one(&self, from: IpAddr) -> Option<OneOf> {
+        if from.to_canonical().is_loopback() {
+            return Some(OneOf::uncounted());
+        }
+        self.of_one.one_more(from)
+    }
+
     /// Shakes hands, and waits for the first words.
-    async fn begin(&self, raw: Raw, counted: OwnedSemaphorePermit) -> io::Result<Connection> {
+    async fn begin(&self, raw: Raw, counted: Counted) -> io::Result<Connection> {
         match raw {
             Raw::Unix(stream) => first_words(stream, Peer::local(), counted).await,
             Raw::Tcp(stream, from) => {
@@ -253,11 +238,7 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 
 /// Waits until a connection has said so much that HTTP goes on from there: the preface of HTTP/2, or
 /// something else, which can only be a request of HTTP/1.1.
-async fn first_words<S>(
-    mut stream: S,
-    peer: Peer,
-    counted: OwnedSemaphorePermit,
-) -> io::Result<Connection>
+async fn first_words<S>(mut stream: S, peer: Peer, counted: Counted) -> io::Result<Connection>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -273,4 +254,32 @@ where
     timeout(FIRST_WORDS_MAX, listen).await??;
     let said: Bytes = said.freeze();
     Ok(Connection::new(Box::new(stream), said, peer, counted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_at_most_half_of_all_connections_unless_it_is_this_machine() {
+        let (handing, _ready) = mpsc::channel(1);
+        let admission = Admission {
+            tls: None,
+            handing,
+            connections: Arc::new(Semaphore::new(4)),
+            unfinished: Arc::new(Semaphore::new(UNFINISHED_MAX)),
+            unfinished_of_one: ByAddress::at_most(UNFINISHED_PER_ADDRESS),
+            of_one: ByAddress::at_most(2),
+        };
+        let from = |address: &str| admission.of_one(address.parse().unwrap());
+        let (first, _second) = (from("192.0.2.1"), from("192.0.2.1"));
+        assert!(first.is_some() && from("192.0.2.1").is_none());
+        assert!(from("192.0.2.2").is_some(), "there is room for another");
+        drop(first);
+        assert!(from("192.0.2.1").is_some(), "what came free is given again");
+        for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            let all: Vec<_> = (0..9).map(|_| from(here)).collect();
+            assert!(all.iter().all(Option::is_some));
+        }
+    }
 }

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     judgement::{AccessRecorded, AssessmentId, Deed, Position, Text, When},
     ledger::{Ledger, Receipt, Taker},
-    pb::{self, evidence_service_server::EvidenceService},
+    pb,
+    rpc::served::EvidenceService,
 };
 
 /// The largest part of a file that is sent at once, in bytes.

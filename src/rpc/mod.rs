@@ -47,6 +47,7 @@ pub use admin::About;
 pub use admin_server::serve_admin;
 pub(crate) use audit::{fuzzed_expression, fuzzed_filter};
 pub use caller::{Identity, Now};
+pub(crate) use credential::fuzzed_issuers;
 pub use credential::{BadKeys, CredentialError, Credentials, IssuersError, SourceError};
 pub use doorway::Listener;
 pub use options::{Limits, Reflection, ServeOptions};

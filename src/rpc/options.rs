@@ -51,10 +51,12 @@ pub enum Reflection {
 /// How much the server takes at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once, and those that have not said anything yet; the next is closed.
+    /// Connections at once, and those that have not said anything yet; the next is closed. One address
+    /// may have half of them, unless it is this machine's.
     pub connections_max: usize,
     /// Calls of one caller in a second, and as many again saved up; none means no limit. The next is
-    /// answered `RESOURCE_EXHAUSTED`.
+    /// answered `RESOURCE_EXHAUSTED`. With a limit, a caller also has at most half of all calls, and half
+    /// of all streams, under way.
     pub caller_calls_per_second: Option<NonZeroU32>,
     /// Unary calls at once, over all connections; the next is answered `RESOURCE_EXHAUSTED`.
     pub calls_max: usize,

@@ -11,10 +11,7 @@ mod timeline;
 use tonic::{Request, Response, Status};
 
 use super::{Identity, sight::Reach};
-use crate::{
-    ledger::Ledger,
-    pb::{self, report_service_server::ReportService},
-};
+use crate::{ledger::Ledger, pb, rpc::served::ReportService};
 
 /// Answers who compares, counts and lines up.
 pub(super) struct ReportApi {

@@ -3,11 +3,12 @@
 //! The servers in [`crate::pb`] answer with messages, which prost makes and encodes field by field.
 //! These are generated from the same protos, but for some answers they take what is on the wire
 //! already: the bytes of a record as it is stored, or an answer that was given before. A client
-//! sees no difference, to the byte.
+//! sees no difference, to the byte. And they count the parts of a request before they read it.
 
 mod answer;
 mod codec;
 mod spliced;
+mod wide;
 
 use crate::pb;
 
@@ -16,7 +17,10 @@ pub(crate) use codec::Codec;
 pub(crate) use generated::{
     assessment_service_server::{AssessmentService, AssessmentServiceServer},
     audit_service_server::{AuditService, AuditServiceServer},
+    evidence_service_server::{EvidenceService, EvidenceServiceServer},
     framework_service_server::{FrameworkService, FrameworkServiceServer},
+    report_service_server::{ReportService, ReportServiceServer},
+    transparency_service_server::{TransparencyService, TransparencyServiceServer},
 };
 pub(crate) use spliced::{SplicedMessage, SplicedRecord, StreamRecordsAnswer};
 

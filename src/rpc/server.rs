@@ -32,21 +32,20 @@ use super::{
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
-    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Rate, Surround, Web},
+    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Rate, Share, Surround, Web},
     reads::KeptGrades,
     reports::ReportApi,
-    served::{AssessmentServiceServer, AuditServiceServer, FrameworkServiceServer},
+    served::{
+        AssessmentServiceServer, AuditServiceServer, EvidenceServiceServer, FrameworkServiceServer,
+        ReportServiceServer, TransparencyServiceServer,
+    },
     submit::COMMAND_BYTES_MAX,
     transparency::TransparencyApi,
 };
 use crate::{
     ledger::{Ledger, ReadOnly, Reads},
     metrics::Metrics,
-    pb::{
-        DESCRIPTORS, evidence_service_server::EvidenceServiceServer,
-        report_service_server::ReportServiceServer,
-        transparency_service_server::TransparencyServiceServer,
-    },
+    pb::DESCRIPTORS,
 };
 
 /// The largest message that brings commands: a batch has 1 MiB, each command of it 256 KiB.
@@ -299,6 +298,7 @@ impl Serving<'_> {
             .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
             .layer(Surround(authenticate))
             .layer(Surround(Rate::new(limits.caller_calls_per_second)))
+            .layer(Surround(Share::new(&limits)))
             .layer(Surround(Authorise::new()));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {

@@ -160,6 +160,13 @@ pub(crate) fn too_many_calls() -> Status {
     Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
 }
 
+/// More calls of one caller at once than leave room for others.
+pub(crate) fn too_many_of_one() -> Status {
+    let message =
+        "half of all calls that the server answers at once are yours: wait for some of them";
+    Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
+}
+
 /// One caller calls too often; when it may again.
 pub(crate) fn too_frequent(again_in: Duration) -> Status {
     let message = "you call more often than one caller may: slow down, or send many commands in one \
@@ -177,6 +184,12 @@ pub(crate) fn deadline_exceeded() -> Status {
 /// A defect of the server; what it was stands in the log.
 pub(crate) fn defect() -> Status {
     Problem::new(Reason::Internal, "a defect of the server: its log says more").status()
+}
+
+/// A message of more parts than are read.
+pub(crate) fn message_too_wide() -> Status {
+    let message = "the message has more parts than are taken: send fewer at once";
+    Problem::new(Reason::MessageTooLarge, message).status()
 }
 
 /// A command of more bytes than a command may have. (Spec §4.10)

@@ -20,7 +20,8 @@ use crate::{
     judgement::{AccessKind, AssessmentId, Deed, Position, Revision, StreamId, When},
     ledger::{Included, Ledger, Published, ReadError},
     merkle::{self, Hash, TlogProof},
-    pb::{self, transparency_service_server::TransparencyService},
+    pb,
+    rpc::served::TransparencyService,
 };
 
 /// How many records a page of a trail has where nothing is said, and at most: with a proof each of

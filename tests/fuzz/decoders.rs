@@ -31,7 +31,7 @@ use super::sim_disk::SimDisk;
 pub type Decoder = fn(&[u8]);
 
 /// All decoders, by the names of their corpora.
-pub const DECODERS: [(&str, Decoder); 10] = [
+pub const DECODERS: [(&str, Decoder); 11] = [
     ("record", record),
     ("frame", frame),
     ("segment", segment),
@@ -41,6 +41,7 @@ pub const DECODERS: [(&str, Decoder); 10] = [
     ("filter", filter),
     ("expression", expression),
     ("credential", credential),
+    ("issuers", issuers),
     ("evidence", evidence),
 ];
 
@@ -205,6 +206,13 @@ pub fn credential(bytes: &[u8]) {
     let credentials = Credentials::new(b"thirty-two bytes nobody may know").unwrap();
     let at = jiff::Timestamp::from_second(1_162_339_200).unwrap();
     assert!(credentials.verify(token, at).is_err(), "{token}");
+}
+
+/// A document is the same each time that it is read, and never both a file of issuers and their keys.
+pub fn issuers(bytes: &[u8]) {
+    let read = fuzzing::issuers(bytes);
+    assert_eq!(fuzzing::issuers(bytes), read);
+    assert_ne!(read, (true, true));
 }
 
 /// Keys of a log and of a witness, both of which have signed one checkpoint, and nothing else.

@@ -50,11 +50,16 @@ impl Home {
 
     /// `serve`, run by another program, which is given the binary and its arguments.
     pub fn serve_under(&self, wrapper: &[&str]) -> Command {
+        self.serve_at(wrapper, "127.0.0.1:0")
+    }
+
+    /// `serve` in a place of the caller's.
+    pub fn serve_at(&self, wrapper: &[&str], listen: &str) -> Command {
         let binary = env!("CARGO_BIN_EXE_judgement-ledger");
         let mut words = wrapper.iter().copied().chain([binary]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4"]);
+        command.args(["serve", "--listen", listen, "--segment-mib", "4"]);
         command.args(["--admin-listen", "127.0.0.1:0"]).env("JUDGEMENT_LEDGER_LOG", "warn");
         for (flag, name) in [
             ("--data", "data"),

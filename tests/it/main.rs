@@ -27,6 +27,7 @@
 mod account;
 mod answers;
 mod apart;
+mod attacks;
 mod backup;
 mod binary;
 mod calls;
@@ -34,6 +35,7 @@ mod cases;
 mod clock;
 mod counted;
 mod differential;
+mod doors;
 mod drafts;
 mod editions;
 mod engine_faults;

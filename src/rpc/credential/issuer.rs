@@ -137,6 +137,11 @@ struct StatedClaims {
     roles: Option<String>,
 }
 
+/// Whether a document has the form of such a file, whatever it names.
+pub(super) fn has_its_form(document: &[u8]) -> bool {
+    serde_json::from_slice::<File>(document).is_ok()
+}
+
 /// The issuers that a file names. Paths in it are relative to `folder`.
 ///
 /// # Errors

@@ -3,7 +3,8 @@
 //! The library counts resets, empty DATA and CONTINUATION frames by itself. What it answers without
 //! end are pings, settings, priorities and frames of unknown kinds; here each connection gets so many a
 //! second. Window updates count, too, with more room: a reader at full speed sends one for each piece
-//! that it has taken.
+//! that it has taken. So do resets of streams, of which the library counts only those of calls that it
+//! has not passed on yet.
 //!
 //! Only the heads of frames are looked at (RFC 9113 §4.1): nine bytes, of which three say how much
 //! follows and one of which kind it is.
@@ -33,6 +34,9 @@ const IDLE_TALK: u32 = 100;
 /// Window updates in a second: a reader that takes a gigabyte in pieces of 32 KiB sends as many.
 const WINDOW_UPDATES: u32 = 50_000;
 
+/// Streams given up in a second: a client that gives up all that one connection may have, four times.
+const RESETS: u32 = 2_048;
+
 /// What a peer has left.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -43,6 +47,7 @@ pub(super) struct Budget {
     content_left: usize,
     idle_talk: Allowance,
     window_updates: Allowance,
+    resets: Allowance,
 }
 
 /// So many, and more with time.
@@ -87,6 +92,7 @@ impl Budget {
             content_left: 0,
             idle_talk: Allowance::of(IDLE_TALK),
             window_updates: Allowance::of(WINDOW_UPDATES),
+            resets: Allowance::of(RESETS),
         }
     }
 
@@ -124,7 +130,8 @@ impl Budget {
         self.content_left = usize::try_from(length).unwrap_or(usize::MAX);
         let within = match kind {
             // What carries something, and what the library counts.
-            DATA | HEADERS | RST_STREAM | GOAWAY | CONTINUATION => true,
+            DATA | HEADERS | GOAWAY | CONTINUATION => true,
+            RST_STREAM => self.resets.take(),
             WINDOW_UPDATE => self.window_updates.take(),
             _ => self.idle_talk.take(),
         };

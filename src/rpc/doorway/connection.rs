@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use super::{PREFACE, budget::Budget, unread::Unread};
+use super::{PREFACE, asked::Asked, budget::Budget, counted::OneOf, unread::Unread};
 use crate::rpc::certificate::ClientCertificate;
 
 /// How many calls may be under way on one connection, streams among them: as many callers share one
@@ -66,12 +66,22 @@ pub(crate) struct Connection {
     stream: Box<dyn Bytestream>,
     /// What was read ahead.
     said: Bytes,
-    /// What of HTTP/2 costs work and carries nothing.
-    budget: Option<Budget>,
+    spoken: Spoken,
     peer: Peer,
     /// Until unread answers are looked at again.
     look: Pin<Box<Sleep>>,
-    _counted: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+/// What a connection takes up: one of all, and one of its address's.
+pub(super) type Counted = (OwnedSemaphorePermit, OneOf);
+
+/// What a peer speaks, and how much of it.
+enum Spoken {
+    /// HTTP/2, of which some costs work and carries nothing.
+    Http2(Budget),
+    /// HTTP/1.1, in which a request may have no end.
+    Http1(Asked),
 }
 
 impl Connection {
@@ -79,15 +89,17 @@ impl Connection {
         stream: Box<dyn Bytestream>,
         said: Bytes,
         peer: Peer,
-        counted: OwnedSemaphorePermit,
+        counted: Counted,
     ) -> Self {
-        let budget = said.starts_with(PREFACE).then(Budget::new);
+        let spoken = if said.starts_with(PREFACE) {
+            Spoken::Http2(Budget::new())
+        } else {
+            Spoken::Http1(Asked::default())
+        };
         let look = Box::pin(sleep(LOOK_EVERY));
-        Self { stream, said, budget, peer, look, _counted: counted }
+        Self { stream, said, spoken, peer, look, _counted: counted }
     }
-}
 
-impl Connection {
     /// Closes it where an answer waits for too long. The transport always waits to read, and so comes
     /// by here.
     fn look(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -99,6 +111,15 @@ impl Connection {
             self.look = Box::pin(sleep(LOOK_EVERY));
         }
         Ok(())
+    }
+}
+
+impl Connection {
+    fn answers(&mut self) {
+        match &mut self.spoken {
+            Spoken::Http2(_) => {}
+            Spoken::Http1(asked) => asked.answered(),
+        }
     }
 }
 
@@ -122,13 +143,23 @@ impl AsyncRead for Connection {
             buffer.put_slice(&self.said.split_to(some));
             return Poll::Ready(Ok(()));
         }
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let (Poll::Ready(Ok(())), Some(budget)) = (&polled, &mut self.budget) {
-            let read = buffer.filled().get(before..).unwrap_or_default();
-            budget.charge(read)?;
+        let Self { stream, spoken, peer, .. } = &mut *self;
+        match spoken {
+            Spoken::Http2(budget) => {
+                let before = buffer.filled().len();
+                ready!(Pin::new(stream).poll_read(cx, buffer))?;
+                budget.charge(buffer.filled().get(before..).unwrap_or_default())?;
+            }
+            Spoken::Http1(asked) => {
+                asked.listen(peer.calls.available_permits() < CALLS_PER_CONNECTION)?;
+                let mut room = Asked::room(buffer);
+                ready!(Pin::new(stream).poll_read(cx, &mut room))?;
+                let read = room.filled().len();
+                asked.heard(read);
+                buffer.advance(read);
+            }
         }
-        polled
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -138,6 +169,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.answers();
         Pin::new(&mut self.stream).poll_write(cx, buffer)
     }
 
@@ -146,6 +178,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.answers();
         Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
     }
 
@@ -159,5 +192,51 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    fn connection(said: &'static [u8]) -> (Connection, tokio::io::DuplexStream) {
+        let (ours, theirs) = duplex(1 << 20);
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let said = Bytes::from_static(said);
+        (Connection::new(Box::new(ours), said, Peer::local(), (permit, OneOf::uncounted())), theirs)
+    }
+
+    /// Reads until nothing comes for a moment; how much that was, or why there is no more.
+    async fn read(connection: &mut Connection) -> io::Result<usize> {
+        let (mut all, mut some) = (0_usize, vec![0; 1 << 19]);
+        loop {
+            let reading = connection.read(&mut some);
+            match tokio::time::timeout(Duration::from_millis(1), reading).await {
+                Ok(read) => all = all.saturating_add(read?),
+                Err(_) => return Ok(all),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_end_is_closed_in_http_1_1() {
+        let (mut connection, mut peer) = connection(b"P");
+        peer.write_all(&vec![b'x'; 32 * 1024 - 1]).await.unwrap();
+        assert_eq!(read(&mut connection).await.unwrap(), 32 * 1024);
+        // Between two answers there is as much again.
+        connection.write_all(b"HTTP/1.1 200 OK").await.unwrap();
+        peer.write_all(&vec![b'x'; 32 * 1024 - 1]).await.unwrap();
+        assert_eq!(read(&mut connection).await.unwrap(), 32 * 1024 - 1);
+        // What a call takes is not counted.
+        let call = Arc::clone(&connection.peer.calls).try_acquire_owned().unwrap();
+        peer.write_all(&vec![b'x'; 500_000]).await.unwrap();
+        assert_eq!(read(&mut connection).await.unwrap(), 500_000);
+        drop(call);
+        connection.write_all(b"HTTP/1.1 200 OK").await.unwrap();
+        peer.write_all(&vec![b'x'; 400_000]).await.unwrap();
+        let told = read(&mut connection).await.unwrap_err();
+        assert_eq!(told.to_string(), "a request without end");
     }
 }

@@ -13,11 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 
 use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame};
-use crate::rpc::{
-    caller::is_open,
-    doorway::{Peer, UnreadAnswer},
-    status,
-};
+use crate::rpc::{caller::is_open, doorway::Peer, status};
 
 /// Always answered: who watches over the server must not take it for dead because it is busy.
 const EXEMPT: &str = "/grpc.health.v1.Health/Check";
@@ -96,17 +92,17 @@ impl Around for Limit {
 }
 
 /// A call counts until the body of its answer is dropped.
-fn hold(answer: Response<Body>, held: (Room, Option<UnreadAnswer>)) -> Response<Body> {
+pub(super) fn hold<H: Send + Unpin + 'static>(answer: Response<Body>, held: H) -> Response<Body> {
     answer.map(|body| Body::new(Held { body, _held: held }))
 }
 
 /// The body of an answer, with what its call takes up.
-struct Held {
+struct Held<H> {
     body: Body,
-    _held: (Room, Option<UnreadAnswer>),
+    _held: H,
 }
 
-impl http_body::Body for Held {
+impl<H: Send + Unpin> http_body::Body for Held<H> {
     type Data = Bytes;
     type Error = Status;
 

@@ -1,6 +1,6 @@
 //! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
-//! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], [`Rate`], then
-//! [`super::authorise::Authorise`].
+//! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], [`Rate`],
+//! [`Share`], then [`super::authorise::Authorise`].
 //!
 //! Requests for [files](super::files) take the same way, but for gRPC-Web.
 //!
@@ -18,6 +18,7 @@ mod otel;
 mod panic;
 mod plain;
 mod rate;
+mod share;
 #[cfg(not(feature = "otel"))]
 mod trace;
 
@@ -45,6 +46,7 @@ pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
+pub(super) use share::Share;
 
 /// The answer to a call: never an error, since whatever fails is a status.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

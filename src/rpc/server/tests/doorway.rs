@@ -140,3 +140,20 @@ async fn who_calls_too_often_is_told_when_to_come_back() {
     let another = Running { token, ..server };
     assert_eq!(another.get("").await.unwrap(), "a.jones");
 }
+
+#[tokio::test]
+async fn one_caller_has_at_most_half_of_all_streams_and_another_has_the_rest() {
+    let often = NonZeroU32::new(1_000);
+    let limits = Limits { streams_max: 2, caller_calls_per_second: often, ..LIMITS };
+    let server = running(limits).await;
+    let first = open_stream(&server, None).await.unwrap();
+    let second = open_stream(&server, None).await.map(drop);
+    assert_eq!(told(second), is(Code::ResourceExhausted, "BUSY"));
+    let other = Identity { login: Text::parse("a.jones").unwrap(), ..running::caller() };
+    let credentials = Credentials::new(&running::SEED).unwrap();
+    let token =
+        credentials.mint(&other, jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    let another = Running { token, ..server };
+    let _theirs = open_stream(&another, None).await.unwrap();
+    drop(first);
+}
