@@ -59,6 +59,7 @@ impl Within {
     /// # Errors
     /// [`ReadError`] if the views cannot be read.
     pub(super) async fn learn(&self, page: &[Streamed]) -> Result<(), ReadError> {
+        make_room(&mut self.judged.lock().unwrap_or_else(PoisonError::into_inner), page.len());
         for streamed in page {
             let Some(StreamId::Assessment(id)) = stream(streamed) else { continue };
             if self.is_judged(&id).is_some() {
@@ -73,11 +74,7 @@ impl Within {
                 let signers = &read.framework.framework.signed_by;
                 self.organisation.as_ref().is_some_and(|own| signers.contains(own))
             });
-            let mut known = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= KNOWN_MAX {
-                known.clear();
-            }
-            known.insert(id, judged);
+            self.judged.lock().unwrap_or_else(PoisonError::into_inner).insert(id, judged);
         }
         Ok(())
     }
@@ -97,9 +94,35 @@ impl Within {
     }
 }
 
+/// Forgets what was known where so much more does not fit. Before a page, never within one: what was
+/// learnt of its first record must be known when that is told.
+fn make_room<K, V>(known: &mut HashMap<K, V>, coming: usize) {
+    if known.len().saturating_add(coming) > KNOWN_MAX {
+        known.clear();
+    }
+}
+
 fn stream(streamed: &Streamed) -> Option<StreamId> {
     match streamed {
         Streamed::Record(passed_on) => StreamId::parse(passed_on.stream()).ok(),
         Streamed::Newer(_, bytes) => newer_stream(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::audit::STREAM_PAGE;
+
+    #[test]
+    fn what_a_page_taught_is_known_until_the_page_is_told() {
+        let (page, mut known) = (STREAM_PAGE.entries_max, HashMap::new());
+        for first in (0..3 * KNOWN_MAX).step_by(page) {
+            make_room(&mut known, page);
+            let learnt = first..first + page;
+            known.extend(learnt.clone().map(|assessment| (assessment, true)));
+            assert!(learnt.clone().all(|assessment| known.contains_key(&assessment)));
+            assert!(known.len() <= KNOWN_MAX);
+        }
     }
 }

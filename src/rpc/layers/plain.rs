@@ -8,7 +8,8 @@ use tonic::{Code, Status, body::Body};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
 
-use super::{Answer, Inner};
+use super::{Answer, Inner, limit::hold};
+use crate::rpc::doorway::Peer;
 
 /// The paths that are no methods: a file, and a folder of files.
 const FILE: &str = "/checkpoint";
@@ -60,11 +61,15 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
         if !is_plain(request.uri().path()) {
             return Box::pin(self.calls.call(request));
         }
+        let peer = request.extensions().get::<Peer>().cloned();
         let answer = self.files.call(request);
         Box::pin(async move {
             let answer = answer.await?;
             Ok(match Status::from_header_map(answer.headers()) {
-                Some(status) if status.code() != Code::Ok => refused(&status),
+                // Another body, which its peer may not take either.
+                Some(status) if status.code() != Code::Ok => {
+                    hold(refused(&status), peer.map(|peer| peer.unread.answer()))
+                }
                 Some(_) | None => answer,
             })
         })
