@@ -203,8 +203,7 @@ pub(super) fn credentials(believed: &Believed) -> Result<Credentials, Failure> {
         fs::read(path).map(zeroize::Zeroizing::new).map_err(failed)
     };
     let misused = |path: &Path, error: &dyn std::error::Error| {
-        let why = error.source().map_or_else(String::new, |source| format!(": {source}"));
-        Failure::misused(format!("{}: {error}{why}", path.display()))
+        Failure::misused(format!("{}: {error}", path.display()))
     };
     match believed {
         Believed::Development(path) => {

@@ -61,7 +61,7 @@ pub(super) struct Issuer {
 #[derive(Debug, thiserror::Error)]
 pub enum IssuersError {
     /// It has another form.
-    #[error("the file of issuers cannot be read")]
+    #[error("the file of issuers cannot be read: {0}")]
     Form(#[from] serde_json::Error),
     /// There is none in it.
     #[error("the file names no issuer")]

@@ -112,9 +112,7 @@ impl Connection {
         }
         Ok(())
     }
-}
 
-impl Connection {
     fn answers(&mut self) {
         match &mut self.spoken {
             Spoken::Http2(_) => {}
