@@ -213,11 +213,11 @@ impl<'s> Editing<'s> {
     }
 }
 
-/// What holds of the subject of the tests under apa.
+/// What holds of the subject of the tests under apa, as those are told who may see all.
 pub async fn current(served: &Served) -> pb::CurrentAssessment {
     let name = SUBJECT.to_owned();
     let request = pb::GetSubjectRequest { name, ..pb::GetSubjectRequest::default() };
-    let subject = served.frameworks("consumer").get_subject(request).await.unwrap().into_inner();
+    let subject = served.frameworks("auditor").get_subject(request).await.unwrap().into_inner();
     let list = pb::ListAssessmentsRequest { parent: SUBJECT.to_owned(), ..Default::default() };
     let listed = served.assessments("auditor").list_assessments(list).await.unwrap().into_inner();
     assert_eq!(listed.current, subject.current, "told alike wherever it is asked");
@@ -453,6 +453,12 @@ async fn the_first_assessment_ever_withdrawn_is_not_rated_and_not_not_found() {
     let served = Served::start().await;
     let editing = Editing::graded(&served).await;
     assert_eq!(current(&served).await, not_rated(""));
+    let subject = pb::GetSubjectRequest { name: SUBJECT.to_owned(), ..Default::default() };
+    let told = async || {
+        let told = served.frameworks("consumer").get_subject(subject.clone()).await;
+        told.unwrap().into_inner().current
+    };
+    assert_eq!(told().await, [], "nobody outside learns that an assessment was begun");
     let status = editing.withdraw(1).await.unwrap_err();
     assert_eq!(
         (status.code(), reason_of(&status).0.as_str()),
@@ -465,6 +471,7 @@ async fn the_first_assessment_ever_withdrawn_is_not_rated_and_not_not_found() {
     editing.withdraw(1).await.unwrap();
 
     assert_eq!(current(&served).await, not_rated(&editing.name));
+    assert_eq!(told().await, [not_rated(&editing.name)]);
     let first = pb::GetAssessmentRequest { edition: 1, ..assessment(&editing.name) };
     let full = pb::AssessmentContent::Full.into();
     for request in [editing.public(), first.clone()] {
