@@ -51,10 +51,6 @@ pub(super) use pump::Until;
 pub(super) use readout::Readout;
 pub(super) use wanted::Wanted;
 
-/// What one read of a stream takes from the journal. Entries: no more than may be filtered out
-/// between two checkpoints. Bytes: what a reader that stalls may keep in memory.
-const STREAM_PAGE: Page = Page { entries_max: feed::CHECKPOINT_EVERY, bytes_max: 256 * 1024 };
-
 /// Answers auditors.
 pub(super) struct AuditApi {
     /// What it answers from.
@@ -90,7 +86,7 @@ pub(super) struct Ends {
 /// takes.
 pub(super) fn begin<R, F>(ledger: &Ledger, reader: Reader, read: R) -> Readout
 where
-    R: Fn(Position) -> F + Send + 'static,
+    R: Fn(Position, Page) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
     let Reader { feed, until, ends: Ends { patience, cancel, peer } } = reader;
@@ -164,10 +160,10 @@ impl AuditService for AuditApi {
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
         let ends = Ends { patience: self.patience, cancel: self.cancel.clone(), peer };
         let ledger = self.ledger.clone();
-        let read = move |after| {
+        let read = move |after, page| {
             let (ledger, within) = (ledger.clone(), within.clone());
             async move {
-                let page = ledger.records(after, STREAM_PAGE).await?;
+                let page = ledger.records(after, page).await?;
                 if let Some(within) = within {
                     within.learn(&page).await?;
                 }

@@ -15,8 +15,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::feed::{Feed, Told};
+use super::feed::{self, Feed, Told};
 use crate::{
+    journal::Page,
     judgement::Position,
     ledger::{Moment, ReadError, Streamed},
     metrics::Reader,
@@ -32,13 +33,25 @@ use crate::{
 /// read.
 pub(super) const QUEUE: usize = 64;
 
-/// How many bytes wait for a reader, if it is not one message alone: of usual records some
-/// hundreds, and of the largest (megabytes with their texts) only one. So readers who take nothing
-/// cost little until they are cut off.
+/// How many bytes wait for a reader who takes much, if it is not one message alone: of usual records
+/// some hundreds, and of the largest (megabytes with their texts) only one.
 const QUEUE_BYTES: u32 = 256 * 1024;
+
+/// The same for a reader who has taken nothing yet: so a thousand who never do cost some megabytes
+/// until they are cut off.
+const FIRST_BYTES: u32 = 16 * 1024;
+
+/// What may wait is this part of what was taken: a second's reading for who reads for seconds.
+const PART: u64 = 8;
+
+/// Where a reader is told this part of a page or less, it wants little.
+const LITTLE: usize = 8;
 
 /// How many bytes of messages are bundled: as many as the transport writes at once.
 const BUNDLE_BYTES: u32 = 32 * 1024;
+
+/// How many records are read at once: no more than may be filtered out between two checkpoints.
+pub(super) const ENTRIES_MAX: usize = feed::CHECKPOINT_EVERY;
 
 /// After how long without a message a reader is told where it stands: so it knows that the
 /// connection lives, and never has an old checkpoint.
@@ -79,11 +92,11 @@ enum Cut {
 }
 
 impl Pump {
-    /// Runs until the stream ends; answers how. `read` reads the page after a position, `open`
-    /// opens the texts of a record.
+    /// Runs until the stream ends; answers how. `read` reads the page after a position of at most so
+    /// many bytes, `open` opens the texts of a record.
     pub(super) async fn run<R, F>(mut self, read: R, open: Open<'_>) -> Result<(), Status>
     where
-        R: Fn(Position) -> F,
+        R: Fn(Position, Page) -> F,
         F: Future<Output = Result<Vec<Streamed>, ReadError>>,
     {
         let outcome = self.pump(read, open).await;
@@ -92,15 +105,21 @@ impl Pump {
 
     async fn pump<R, F>(&mut self, read: R, open: Open<'_>) -> Result<(), Cut>
     where
-        R: Fn(Position) -> F,
+        R: Fn(Position, Page) -> F,
         F: Future<Output = Result<Vec<Streamed>, ReadError>>,
     {
         loop {
             // Marked as seen before it is read up to: see the module.
             let head = self.heads.borrow_and_update().position;
             loop {
-                let page = read(self.feed.after()).await.map_err(Cut::Unreadable)?;
-                self.outlet.tell(self.feed.take(page, head), open).await?;
+                let asked = self.outlet.page().await?;
+                let page = read(self.feed.after(), asked).await.map_err(Cut::Unreadable)?;
+                let (found, told) = (page.len(), self.feed.take(page, head));
+                // Who wants little is looked for in large pages, and little is kept of them.
+                if found > 0 && told.len() <= found / LITTLE {
+                    self.outlet.passed_over(asked);
+                }
+                self.outlet.tell(told, open).await?;
                 if self.feed.is_live() {
                     break;
                 }
@@ -162,6 +181,8 @@ pub(super) struct Outlet {
     bundles: mpsc::Sender<Queued>,
     /// A permit for each byte that may wait.
     room: Arc<Semaphore>,
+    /// How many bytes were queued, or read and not wanted, since the stream began.
+    offered: u64,
     patience: Duration,
     cancel: CancellationToken,
     /// What the reader has been told of, once it has taken what is queued: where it goes on.
@@ -181,7 +202,50 @@ impl Outlet {
     ) -> Self {
         let bytes = usize::try_from(QUEUE_BYTES).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        Self { bundles, room, patience, cancel, resume_after, reader }
+        Self { bundles, room, offered: 0, patience, cancel, resume_after, reader }
+    }
+
+    /// What may be read for a reader now, once there is room for it: so what was read and finds no
+    /// room is at most what opened texts and provenance add to it.
+    async fn page(&self) -> Result<Page, Cut> {
+        let half = self.may_wait() / 2;
+        if self.waiting() > half {
+            let room = self.room.acquire_many(QUEUE_BYTES.saturating_sub(half));
+            drop(self.in_time(async { room.await.ok() }).await?);
+        }
+        let bytes_max = usize::try_from(half).unwrap_or(usize::MAX);
+        Ok(Page { entries_max: ENTRIES_MAX, bytes_max })
+    }
+
+    /// Of a page that was read, little was wanted.
+    fn passed_over(&mut self, page: Page) {
+        let bytes = u64::try_from(page.bytes_max).unwrap_or(u64::MAX);
+        self.offered = self.offered.saturating_add(bytes);
+    }
+
+    /// How many bytes wait for the reader.
+    fn waiting(&self) -> u32 {
+        let free = u32::try_from(self.room.available_permits()).unwrap_or(u32::MAX);
+        QUEUE_BYTES.saturating_sub(free)
+    }
+
+    /// How many may, after what it has taken so far.
+    fn may_wait(&self) -> u32 {
+        let taken = self.offered.saturating_sub(self.waiting().into());
+        let part = u32::try_from(taken / PART).unwrap_or(u32::MAX);
+        part.clamp(FIRST_BYTES, QUEUE_BYTES)
+    }
+
+    /// What a reader lets come about, if it does so in time.
+    async fn in_time<T>(&self, comes: impl Future<Output = Option<T>>) -> Result<T, Cut> {
+        // A server that stops does not wait until everybody has caught up.
+        let come = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Cut::Stopping),
+            () = self.bundles.closed() => return Err(Cut::Gone),
+            come = timeout(self.patience, comes) => come,
+        };
+        come.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)
     }
 
     /// Queues what the reader is told, in bundles: what is told together is queued without delay.
@@ -198,25 +262,14 @@ impl Outlet {
 
     /// Queues a bundle, waiting for room as long as patience lasts.
     async fn send(&mut self, bundle: Bundle) -> Result<(), Cut> {
-        let last = bundle.last;
-        let Some(bundle) = self.queue_at_once(bundle)? else {
-            self.queued_up_to(last);
-            return Ok(());
-        };
-        // A server that stops does not wait until everybody has caught up.
-        let queued = tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => return Err(Cut::Stopping),
-            queued = timeout(self.patience, self.queue(bundle)) => queued,
-        };
-        queued.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)?;
-        self.queued_up_to(last);
-        Ok(())
-    }
-
-    fn queued_up_to(&mut self, last: Position) {
+        let (last, bytes) = (bundle.last, bundle.bytes);
+        if let Some(bundle) = self.queue_at_once(bundle)? {
+            self.in_time(self.queue(bundle)).await?;
+        }
+        self.offered = self.offered.saturating_add(bytes.min(QUEUE_BYTES).into());
         self.resume_after = last;
         self.reader.told(last.get());
+        Ok(())
     }
 
     /// Queues a bundle if there is room for it right now, as there mostly is; else gives it back.

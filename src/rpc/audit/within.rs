@@ -112,11 +112,11 @@ fn stream(streamed: &Streamed) -> Option<StreamId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::audit::STREAM_PAGE;
+    use crate::rpc::audit::pump::ENTRIES_MAX;
 
     #[test]
     fn what_a_page_taught_is_known_until_the_page_is_told() {
-        let (page, mut known) = (STREAM_PAGE.entries_max, HashMap::new());
+        let (page, mut known) = (ENTRIES_MAX, HashMap::new());
         for first in (0..3 * KNOWN_MAX).step_by(page) {
             make_room(&mut known, page);
             let learnt = first..first + page;

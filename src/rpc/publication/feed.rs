@@ -86,7 +86,7 @@ pub(in crate::rpc) async fn get_feed(
     let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
     let looked_in = ledger.clone();
     let reader = Reader { feed, until, ends };
-    let records = begin(ledger, reader, move |after| publications(looked_in.clone(), after));
+    let records = begin(ledger, reader, move |after, _| publications(looked_in.clone(), after));
     let scores = Arc::new(scores);
     let answers = records.filter_map(move |recorded| {
         let scores = Arc::clone(&scores);

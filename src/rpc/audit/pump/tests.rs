@@ -12,9 +12,15 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{super::readout::Readout, *};
-use crate::metrics::Metrics;
-use crate::rpc::{
-    audit::wanted::Wanted, served::SplicedMessage as Message, show::fixture::recorded_at,
+use crate::{
+    judgement::{AssessmentLocked, Event},
+    merkle::Hash,
+    metrics::Metrics,
+    rpc::{
+        audit::wanted::Wanted,
+        served::SplicedMessage as Message,
+        show::fixture::{ASSESSMENT, act, passed_on, record_of, recorded_at},
+    },
 };
 
 /// How many records one read of the test's ledger answers.
@@ -29,6 +35,10 @@ struct Source {
     during_reads: Arc<Mutex<Vec<u64>>>,
     /// How many bytes each record has.
     record_bytes: usize,
+    /// How many records one read answers at most.
+    page: usize,
+    /// Whether its records are of a kind that can be told.
+    known: bool,
 }
 
 impl Source {
@@ -39,6 +49,8 @@ impl Source {
             reads: Arc::default(),
             during_reads: Arc::default(),
             record_bytes: 1,
+            page: usize::try_from(PAGE).unwrap(),
+            known: false,
         }
     }
 
@@ -47,20 +59,36 @@ impl Source {
     }
 
     /// The page after a position, as of the beginning of the read.
-    fn read(&self, after: Position) -> Vec<Streamed> {
+    fn read(&self, after: Position, page: Page) -> Vec<Streamed> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let head = self.head.borrow().position.get();
         let meanwhile = self.during_reads.lock().unwrap().pop();
         if let Some(position) = meanwhile {
             self.record_up_to(position);
         }
-        let page = (after.next().get()..=head).take(usize::try_from(PAGE).unwrap());
+        let fit = (page.bytes_max / self.record_bytes).clamp(1, self.page);
+        let page = (after.next().get()..=head).take(fit);
         let record = Bytes::from(vec![0xff; self.record_bytes]);
-        page.map(|at| Streamed::Newer(Position::new(at), record.clone())).collect()
+        page.map(|at| match self.known {
+            true => locked(at),
+            false => Streamed::Newer(Position::new(at), record.clone()),
+        })
+        .collect()
     }
 
     /// Begins a stream with a queue of `queue` bundles. A page of small records is one bundle.
     fn stream(&self, after: u64, until: Until, queue: usize) -> (Readout, CancellationToken) {
+        self.stream_of(Wanted::default(), after, until, queue)
+    }
+
+    /// The same of what is wanted.
+    fn stream_of(
+        &self,
+        wanted: Wanted,
+        after: u64,
+        until: Until,
+        queue: usize,
+    ) -> (Readout, CancellationToken) {
         let (messages, queued) = mpsc::channel(queue);
         let (end, ended) = oneshot::channel();
         let cancel = CancellationToken::new();
@@ -68,19 +96,26 @@ impl Source {
         let patience = Duration::from_secs(10);
         let reader = Metrics::new(0).unwrap().readers.begin(after.get());
         let pump = Pump {
-            feed: Feed::new(Wanted::default(), after),
+            feed: Feed::new(wanted, after),
             heads: self.head.subscribe(),
             outlet: Outlet::new(messages, patience, cancel.clone(), after, reader),
             until,
         };
         let source = self.clone();
         tokio::spawn(async move {
-            let read = |from| std::future::ready(Ok(source.read(from)));
+            let read = |from, page| std::future::ready(Ok(source.read(from, page)));
             let outcome = pump.run(read, &|_| Vec::new()).await;
             end.send(outcome)
         });
         (Readout::new(queued, ended, CancellationToken::new().drop_guard()), cancel)
     }
+}
+
+/// A record of a kind that can be told.
+fn locked(position: u64) -> Streamed {
+    let locked = AssessmentLocked { edition: 1, digest: Hash::new([7; 32]) };
+    let event = Event::AssessmentLocked(locked);
+    passed_on(&record_of(position, ASSESSMENT, act(), event))
 }
 
 fn moment(position: u64) -> Moment {
@@ -202,12 +237,46 @@ async fn of_large_records_few_wait_for_a_reader_that_takes_nothing() {
     sleep(Duration::from_secs(11)).await;
     let slow =
         |after: &str| Cut(Code::ResourceExhausted, "SLOW_READER".to_owned(), after.to_owned());
-    assert_eq!(take(&mut stream, 4).await, [Record, Record, slow("2"), End]);
+    assert_eq!(take(&mut stream, 3).await, [Record, slow("1"), End]);
 
     // One that is larger than all that may wait goes alone.
     let huge = Source { record_bytes: 1024 * 1024, ..Source::new(3) };
     let (mut alone, _owner) = huge.stream(0, Until::CaughtUp, 64);
     assert_eq!(take(&mut alone, 5).await, [Record, Record, Record, CaughtUp(3), End]);
+}
+
+/// How many records wait for a reader who has taken so many and then takes nothing more.
+async fn waiting_after(taken: usize) -> usize {
+    let source = Source { record_bytes: 4 * 1024, ..Source::new(4_000) };
+    let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
+    assert!(take(&mut stream, taken).await.iter().all(|it| *it == Record));
+    sleep(Duration::from_secs(31)).await;
+    let mut waited = 0;
+    while next(&mut stream).await == Record {
+        waited += 1;
+    }
+    waited
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_more_a_reader_has_taken_the_more_waits_for_it() {
+    let first = waiting_after(0).await;
+    assert!((2..=4).contains(&first), "{first}: 16 KiB at most");
+    let some = waiting_after(100).await;
+    assert!((5..=20).contains(&some), "{some}: an eighth of 400 KiB at most, and a page");
+    let many = waiting_after(1_000).await;
+    assert!((32..=64).contains(&many), "{many}: 256 KiB at most");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_little_is_looked_for_in_large_pages() {
+    let source = Source { record_bytes: 1024, page: 1_000, ..Source::new(10_000) };
+    let source = Source { known: true, ..source };
+    let nothing = Wanted { events: ["AssessmentPublished"].into(), ..Wanted::default() };
+    let (mut stream, _cancel) = source.stream_of(nothing, 0, Until::CaughtUp, 64);
+    while next(&mut stream).await != End {}
+    let reads = source.reads.load(Ordering::Relaxed);
+    assert!(reads < 250, "{reads} pages: of 8 KiB each they were 1,250");
 }
 
 #[tokio::test(start_paused = true)]
