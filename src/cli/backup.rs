@@ -1,6 +1,7 @@
 //! `backup`: what a running ledger holds, as files to keep elsewhere.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -60,8 +61,13 @@ pub struct BackupFlags {
 pub(super) async fn run(flags: &BackupFlags, output: &mut Output) -> Result<(), Failure> {
     apart(flags)?;
     if let Some(to) = &flags.to {
-        let made = records(flags, to).await?;
-        tell(flags, &made, to, output)?;
+        let is_new = !to.exists();
+        let made = records(flags, to).await;
+        if made.is_err() && is_new {
+            // Goes only if it is empty: who looks for a backup must not find a folder without one.
+            drop(fs::remove_dir(to));
+        }
+        tell(flags, &made?, to, output)?;
     }
     // After the records: so there is a key for every text among them.
     if let Some(file) = &flags.keyring {

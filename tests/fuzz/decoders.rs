@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use judgement_ledger::{
+    backup::{PartReader, read_keyring},
     fuzzing,
     journal::{
         Entry, Group, Journal as _, Key, Page, Stored,
@@ -19,7 +20,7 @@ use judgement_ledger::{
     judgement::Position,
     merkle::{
         AddCheckpoint, Checkpoint, Cosignatures, CosignedSize, EntryBundle, Policy, Signature,
-        SignedNote, Tile, TilePath, TlogProof, Verifier,
+        SignedNote, Tile, TilePath, TlogProof, Verifier, sha256,
     },
     record::{Outline, Record, Unreadable, framework_from_json, framework_of, framework_to_json},
     rpc::Credentials,
@@ -31,7 +32,7 @@ use super::sim_disk::SimDisk;
 pub type Decoder = fn(&[u8]);
 
 /// All decoders, by the names of their corpora.
-pub const DECODERS: [(&str, Decoder); 11] = [
+pub const DECODERS: [(&str, Decoder); 12] = [
     ("record", record),
     ("frame", frame),
     ("segment", segment),
@@ -43,6 +44,7 @@ pub const DECODERS: [(&str, Decoder); 11] = [
     ("credential", credential),
     ("issuers", issuers),
     ("evidence", evidence),
+    ("backup", backup),
 ];
 
 /// No two byte strings are the same record, and what is passed on undecoded is what is decoded.
@@ -155,6 +157,65 @@ fn now<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("the journal waits outside of a runtime"),
     }
+}
+
+/// What a part of a backup and the file of a keyring are read as, with and without checksums that fit,
+/// is read again; entries come by rising position, and where the end is reached all are there.
+pub fn backup(bytes: &[u8]) {
+    for bytes in [bytes.to_vec(), with_fitting_frames(bytes)] {
+        let name = "part-0001.backup";
+        let disk = SimDisk::holding(&[(name.to_owned(), bytes)].into()).shared();
+        let into = SimDisk::new().shared();
+        let ring = read_keyring(&*disk, name, [7; 16], &*into);
+        assert_eq!(ring.is_ok(), read_keyring(&*disk, name, [7; 16], &*into).is_ok());
+        let Ok(mut part) = PartReader::open(&*disk, name) else { continue };
+        assert!(ring.is_err(), "a part is no keyring");
+        let (mut after, until) = (part.head().from(), part.head().tree().size);
+        loop {
+            match part.next_entry() {
+                Ok(Some(stored)) => {
+                    after += 1;
+                    assert_eq!(stored.position.get(), after);
+                }
+                Ok(None) => break assert_eq!(after, until),
+                Err(_) => break assert!(after <= until),
+            }
+        }
+    }
+}
+
+/// The bytes as a file of a backup whose version, lengths, checksums and end are right.
+fn with_fitting_frames(bytes: &[u8]) -> Vec<u8> {
+    let magic: &[u8] = if bytes.first() == Some(&b'r') { b"jl-ring\n" } else { b"jl-bkup\n" };
+    let mut file = [magic, &[0, 0, 0, 1]].concat();
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    let (mut frames, mut edge) = (0_u64, &[][..]);
+    while let Some(([kind, length @ ..], after)) = rest.split_first_chunk::<5>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap().min(after.len());
+        let payload = &after[..length];
+        if *kind == b'T' {
+            edge = payload.get(48..).unwrap_or_default();
+            break;
+        }
+        frames += u64::from(matches!(kind, b'E' | b'K'));
+        frame_of_backup(*kind, payload, &mut file);
+        rest = after.get(length + 4..).unwrap_or_default();
+    }
+    let at = u64::try_from(file.len()).unwrap();
+    let digest = sha256(&[&file]);
+    let end = [&frames.to_be_bytes()[..], &at.to_be_bytes(), digest.as_bytes(), edge].concat();
+    frame_of_backup(b'T', &end, &mut file);
+    let last = u32::try_from(file.len()).unwrap() - u32::try_from(at).unwrap();
+    [file, last.to_be_bytes().to_vec()].concat()
+}
+
+fn frame_of_backup(kind: u8, payload: &[u8], file: &mut Vec<u8>) {
+    let begins = file.len();
+    file.push(kind);
+    file.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
+    file.extend(payload);
+    let checksum = crc32c::crc32c(&file[begins..]);
+    file.extend(checksum.to_be_bytes());
 }
 
 /// A framework file that is taken is the same framework when it is written and read again.

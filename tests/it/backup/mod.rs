@@ -4,6 +4,7 @@
 
 mod broken;
 mod drill;
+mod golden;
 mod interrupted;
 mod operator;
 

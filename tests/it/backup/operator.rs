@@ -66,6 +66,11 @@ async fn the_operator_asks_on_a_socket_and_nowhere_else() {
     let gone = verb(&["info", "--data", &path(&home, "data")]);
     assert_eq!(gone.code, Some(1), "{}", gone.stdout);
     assert!(gone.stderr.contains("admin.sock"), "{}", gone.stderr);
+    let to = path(&home, "backup");
+    let words = backup_words(&home, &["--to", &to]);
+    let refused = verb(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(!home.path("backup").exists(), "no folder is left that looks like a backup");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
