@@ -11,7 +11,6 @@ use super::{
     audit::Ends,
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
-    doorway::Peer,
     publication::{self, Scores},
     reads::{self, KeptGrades},
     redactions,
@@ -271,8 +270,7 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::GetFeedRequest>,
     ) -> Result<Response<Scores>, Status> {
         let identity = Identity::of(&request)?;
-        let peer = request.extensions().get::<Peer>().cloned();
-        let ends = Ends { patience: self.patience, cancel: self.draining.clone(), peer };
+        let ends = Ends { patience: self.patience, cancel: self.draining.clone() };
         let asked = request.into_inner();
         publication::get_feed(&self.ledger, &identity, asked, ends).await.map(Response::new)
     }

@@ -24,7 +24,6 @@ use super::{
     accesses,
     asked::Asked,
     caller::Identity,
-    doorway::Peer,
     page_token::Paging,
     reads::{self, known_at},
     served::AuditService,
@@ -77,9 +76,6 @@ pub(super) struct Ends {
     pub(super) patience: Duration,
     /// Cancelled when the server goes down.
     pub(super) cancel: CancellationToken,
-    /// What the reader's connection is told of, if it can be: who does not even take the end of its
-    /// stream is cut off from there.
-    pub(super) peer: Option<Peer>,
 }
 
 /// Begins a stream: a task that reads pages by `read`, and what it fills, from which the transport
@@ -89,7 +85,7 @@ where
     R: Fn(Position, Page) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
-    let Reader { feed, until, ends: Ends { patience, cancel, peer } } = reader;
+    let Reader { feed, until, ends: Ends { patience, cancel } } = reader;
     let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
     let after = feed.after();
@@ -97,8 +93,7 @@ where
     let outlet = Outlet::new(bundles, patience, cancel, after, counted);
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
     let opener = ledger.clone();
-    let gone = CancellationToken::new();
-    let readout = Readout::new(queue, ended, gone.clone().drop_guard());
+    let readout = Readout::new(queue, ended);
     // The task belongs to the readout: when the transport drops that, the queue is closed and the
     // task ends.
     let filling = async move {
@@ -106,8 +101,6 @@ where
         let outcome = pump.run(read, &open).await;
         // Where nobody is left to hear it, the outcome does not matter.
         drop(end.send(outcome));
-        let _unread = peer.map(|peer| peer.unread.answer());
-        gone.cancelled().await;
     };
     tokio::spawn(filling.in_current_span());
     readout
@@ -144,7 +137,6 @@ impl AuditService for AuditApi {
         let who = Identity::of(&request)?;
         let reach = Reach::of(&who);
         reach.must_go_inside("record streams")?;
-        let peer = request.extensions().get::<Peer>().cloned();
         let request = request.into_inner();
         let mut asked = Asked::default();
         let named = |name: &str| self.ledger.persons_named(name);
@@ -158,7 +150,7 @@ impl AuditService for AuditApi {
         let within = Within::of(&self.ledger, &reach).map(Arc::new);
         let feed = Feed::new(wanted, begin_after).within(within.clone());
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
-        let ends = Ends { patience: self.patience, cancel: self.cancel.clone(), peer };
+        let ends = Ends { patience: self.patience, cancel: self.cancel.clone() };
         let ledger = self.ledger.clone();
         let read = move |after, page| {
             let (ledger, within) = (ledger.clone(), within.clone());

@@ -35,9 +35,9 @@ use tokio_rustls::TlsAcceptor;
 use super::{certificate::ClientCertificate, tls::Tls};
 
 use connection::Counted;
-use counted::{ByAddress, OneOf};
-
 pub(crate) use connection::{Connection, Peer};
+pub(crate) use counted::{ByAddress, OneOf};
+pub(crate) use unread::{Unread, UnreadAnswer};
 
 /// How long TLS may take to be agreed on: some round trips.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -202,12 +202,9 @@ impl Admission {
     }
 
     /// A connection of those that one address may have: half of all, so that there is always room for
-    /// somebody else. Whatever comes from this machine may have come through a proxy, from anywhere.
+    /// somebody else.
     fn of_one(&self, from: IpAddr) -> Option<OneOf> {
-        if from.to_canonical().is_loopback() {
-            return Some(OneOf::uncounted());
-        }
-        self.of_one.one_more(from)
+        self.of_one.one_more_from_elsewhere(from)
     }
 
     /// Shakes hands, and waits for the first words.

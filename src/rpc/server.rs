@@ -295,7 +295,7 @@ impl Serving<'_> {
             .layer(Surround(Log::new(methods, self.metrics, (self.options.now)())))
             .layer(Surround(Clarify))
             .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
-            .layer(Surround(Limit::new(limits.calls_max, limits.streams_max)))
+            .layer(Surround(Limit::new(&limits)))
             .layer(Surround(authenticate))
             .layer(Surround(Rate::new(limits.caller_calls_per_second)))
             .layer(Surround(Share::new(&limits)))

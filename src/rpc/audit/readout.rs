@@ -8,7 +8,6 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
-use tokio_util::sync::DropGuard;
 use tonic::Status;
 
 use super::{
@@ -26,18 +25,15 @@ pub(in crate::rpc) struct Readout {
     /// The bundle that was taken from the queue last: what is left of it.
     taken: Bundle,
     end: Option<oneshot::Receiver<Result<(), Status>>>,
-    /// Tells the task behind it when nobody reads any more.
-    _gone: DropGuard,
 }
 
 impl Readout {
-    /// What is read from this queue, and how it ended. The guard goes when nobody reads any more.
+    /// What is read from this queue, and how it ended.
     pub(super) fn new(
         bundles: mpsc::Receiver<Queued>,
         end: oneshot::Receiver<Result<(), Status>>,
-        gone: DropGuard,
     ) -> Self {
-        Self { bundles, taken: Bundle::EMPTY, end: Some(end), _gone: gone }
+        Self { bundles, taken: Bundle::EMPTY, end: Some(end) }
     }
 }
 

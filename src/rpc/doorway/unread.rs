@@ -28,18 +28,28 @@ pub(crate) struct UnreadAnswer {
 impl Unread {
     /// An answer is ready.
     pub(crate) fn answer(self: &Arc<Self>) -> UnreadAnswer {
+        self.answer_after(Duration::ZERO)
+    }
+
+    /// An answer is ready that may be taken in this time: it waits from then on.
+    pub(crate) fn answer_after(self: &Arc<Self>, patience: Duration) -> UnreadAnswer {
+        let now = Instant::now();
+        let since = now.checked_add(patience).unwrap_or(now);
         let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let number = ready.next;
         ready.next = number.wrapping_add(1);
-        ready.since.insert(number, Instant::now());
+        ready.since.insert(number, since);
         UnreadAnswer { of: Arc::clone(self), number }
     }
 
-    /// Whether the oldest has waited for so long.
-    pub(super) fn waits_for(&self, long: Duration) -> bool {
+    /// Whether one of them has waited for so long.
+    pub(crate) fn waits_for(&self, long: Duration) -> bool {
         let ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // They come in the order of their numbers.
-        ready.since.first_key_value().is_some_and(|(_, since)| since.elapsed() >= long)
+        let now = Instant::now();
+        ready
+            .since
+            .values()
+            .any(|since| now.checked_duration_since(*since).is_some_and(|waited| waited >= long))
     }
 }
 
@@ -65,7 +75,11 @@ mod tests {
         let younger = unread.answer();
         drop(answer);
         assert!(!unread.waits_for(long), "the younger one has not waited so long");
+        let patient = unread.answer_after(long);
         drop(younger);
+        tokio::time::advance(long * 2).await;
+        assert!(unread.waits_for(long), "this one waits since its time was up");
+        drop(patient);
         tokio::time::advance(Duration::from_hours(1)).await;
         assert!(!unread.waits_for(long));
     }

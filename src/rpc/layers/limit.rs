@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -12,14 +13,19 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 
-use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame};
-use crate::rpc::{caller::is_open, doorway::Peer, status};
+use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame, taking::Taking};
+use crate::rpc::{
+    caller::is_open,
+    doorway::{ByAddress, OneOf, Peer},
+    options::Limits,
+    status,
+};
 
 /// Always answered: who watches over the server must not take it for dead because it is busy.
 const EXEMPT: &str = "/grpc.health.v1.Health/Check";
 
 /// How many calls and files at once, and how many streams, are for who shows no credential. Those who
-/// do keep their own: nobody unknown takes their places.
+/// do keep their own: nobody unknown takes their places. One address has at most half of these streams.
 const OPEN_CALLS_MAX: usize = 256;
 const OPEN_STREAMS_MAX: usize = 128;
 
@@ -32,23 +38,29 @@ pub(in crate::rpc) struct Limit {
     streams: Arc<Semaphore>,
     open_calls: Arc<Semaphore>,
     open_streams: Arc<Semaphore>,
+    open_streams_of_one: Arc<ByAddress>,
+    /// How long who reads a stream may take nothing.
+    patience: Duration,
 }
 
 /// What a call takes up.
 struct Room {
     _everywhere: Option<OwnedSemaphorePermit>,
     _on_its_connection: Option<OwnedSemaphorePermit>,
+    _of_its_address: OneOf,
 }
 
 impl Limit {
-    /// At most `calls_max` unary calls and `streams_max` streams.
-    pub(in crate::rpc) fn new(calls_max: usize, streams_max: usize) -> Self {
+    /// At most as many unary calls and streams as there may be.
+    pub(in crate::rpc) fn new(limits: &Limits) -> Self {
         let counter = |max: usize| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         Self {
-            calls: counter(calls_max),
-            streams: counter(streams_max),
+            calls: counter(limits.calls_max),
+            streams: counter(limits.streams_max),
             open_calls: counter(OPEN_CALLS_MAX),
             open_streams: counter(OPEN_STREAMS_MAX),
+            open_streams_of_one: ByAddress::at_most(OPEN_STREAMS_MAX.div_ceil(2)),
+            patience: limits.reader_patience,
         }
     }
 
@@ -67,7 +79,17 @@ impl Limit {
             Some(peer) => Some(taken(&peer.calls)?),
             None => None,
         };
-        Some(Room { _everywhere: everywhere, _on_its_connection: on_its_connection })
+        let of_its_address = match (is_open(path), shape, peer.and_then(|it| it.address)) {
+            (true, Shape::Streaming, Some(from)) => {
+                self.open_streams_of_one.one_more_from_elsewhere(from.ip())?
+            }
+            _ => OneOf::uncounted(),
+        };
+        Some(Room {
+            _everywhere: everywhere,
+            _on_its_connection: on_its_connection,
+            _of_its_address: of_its_address,
+        })
     }
 }
 
@@ -79,14 +101,17 @@ impl Around for Limit {
             return answered(status::too_many_calls());
         };
         let answer = inner.call(request);
+        let patience = self.patience;
         Box::pin(async move {
             let answer = answer.await?;
-            let unread = match shape {
-                Shape::Unary => peer.map(|peer| peer.unread.answer()),
-                // Whoever fills it knows best whether its reader takes something.
-                Shape::Streaming => None,
-            };
-            Ok(hold(answer, (room, unread)))
+            Ok(match (shape, peer) {
+                (_, None) => hold(answer, room),
+                (Shape::Unary, Some(peer)) => hold(answer, (room, peer.unread.answer())),
+                (Shape::Streaming, Some(peer)) => {
+                    let taking = |body| Body::new(Taking::new(body, peer.unread, patience));
+                    hold(answer.map(taking), room)
+                }
+            })
         })
     }
 }

@@ -19,6 +19,7 @@ mod panic;
 mod plain;
 mod rate;
 mod share;
+mod taking;
 #[cfg(not(feature = "otel"))]
 mod trace;
 

@@ -66,14 +66,13 @@ impl Source {
         if let Some(position) = meanwhile {
             self.record_up_to(position);
         }
-        let fit = (page.bytes_max / self.record_bytes).clamp(1, self.page);
-        let page = (after.next().get()..=head).take(fit);
+        let fit = page.bytes_max.checked_div(self.record_bytes).unwrap().clamp(1, self.page);
+        let found = (after.next().get()..=head).take(fit);
         let record = Bytes::from(vec![0xff; self.record_bytes]);
-        page.map(|at| match self.known {
-            true => locked(at),
-            false => Streamed::Newer(Position::new(at), record.clone()),
-        })
-        .collect()
+        let streamed = |at| {
+            if self.known { locked(at) } else { Streamed::Newer(Position::new(at), record.clone()) }
+        };
+        found.map(streamed).collect()
     }
 
     /// Begins a stream with a queue of `queue` bundles. A page of small records is one bundle.
@@ -107,7 +106,7 @@ impl Source {
             let outcome = pump.run(read, &|_| Vec::new()).await;
             end.send(outcome)
         });
-        (Readout::new(queued, ended, CancellationToken::new().drop_guard()), cancel)
+        (Readout::new(queued, ended), cancel)
     }
 }
 
@@ -251,11 +250,8 @@ async fn waiting_after(taken: usize) -> usize {
     let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
     assert!(take(&mut stream, taken).await.iter().all(|it| *it == Record));
     sleep(Duration::from_secs(31)).await;
-    let mut waited = 0;
-    while next(&mut stream).await == Record {
-        waited += 1;
-    }
-    waited
+    let waiting = take(&mut stream, 100).await;
+    waiting.iter().position(|it| *it != Record).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,7 +317,7 @@ async fn a_task_that_breaks_off_does_not_look_complete() {
     let (messages, queued) = mpsc::channel(1);
     let (end, ended) = oneshot::channel();
     drop((messages, end));
-    let mut stream = Readout::new(queued, ended, CancellationToken::new().drop_guard());
+    let mut stream = Readout::new(queued, ended);
     let broken = Cut(Code::Internal, "INTERNAL".to_owned(), String::new());
     assert_eq!(take(&mut stream, 2).await, [broken, End]);
 }
