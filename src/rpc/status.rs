@@ -167,6 +167,13 @@ pub(crate) fn too_many_of_one() -> Status {
     Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
 }
 
+/// More bytes of answers wait for their readers than memory is there for.
+pub(crate) fn too_much_unread() -> Status {
+    let message = "too many bytes of answers wait to be taken, on your connection or on all: take them, \
+                   or ask for fewer rows, and try again";
+    Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
+}
+
 /// One caller calls too often; when it may again.
 pub(crate) fn too_frequent(again_in: Duration) -> Status {
     let message = "you call more often than one caller may: slow down, or send many commands in one \

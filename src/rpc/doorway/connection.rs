@@ -19,7 +19,10 @@ use tokio::{
 use tonic::transport::server::Connected;
 
 use super::{PREFACE, asked::Asked, budget::Budget, counted::OneOf, unread::Unread};
-use crate::rpc::certificate::ClientCertificate;
+use crate::rpc::{
+    certificate::ClientCertificate,
+    layers::{OF_ONE_BYTES, permits},
+};
 
 /// How many calls may be under way on one connection, streams among them: as many callers share one
 /// at most, and one connection alone must not take all that a server answers at once.
@@ -41,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) certificate: Option<Arc<ClientCertificate>>,
     /// Room for calls.
     pub(crate) calls: Arc<Semaphore>,
+    /// Room for bytes of answers.
+    pub(crate) answers: Arc<Semaphore>,
     /// Answers that it has not taken yet.
     pub(crate) unread: Arc<Unread>,
 }
@@ -52,7 +57,8 @@ impl Peer {
 
     pub(super) fn local() -> Self {
         let calls = Arc::new(Semaphore::new(CALLS_PER_CONNECTION));
-        Self { address: None, certificate: None, calls, unread: Arc::default() }
+        let answers = permits(OF_ONE_BYTES);
+        Self { address: None, certificate: None, calls, answers, unread: Arc::default() }
     }
 }
 

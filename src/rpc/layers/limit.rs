@@ -13,7 +13,11 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 
-use super::{Answer, Around, Inner, Method, Shape, answered, poll_frame, taking::Taking};
+use super::{
+    Answer, Around, Inner, Method, Shape, answered, poll_frame,
+    taking::Taking,
+    weighed::{Scales, encoded},
+};
 use crate::rpc::{
     caller::is_open,
     doorway::{ByAddress, OneOf, Peer},
@@ -27,7 +31,7 @@ const EXEMPT: &str = "/grpc.health.v1.Health/Check";
 /// How many calls and files at once, and how many streams, are for who shows no credential. Those who
 /// do keep their own: nobody unknown takes their places. One address has at most half of these streams.
 const OPEN_CALLS_MAX: usize = 256;
-const OPEN_STREAMS_MAX: usize = 128;
+const OPEN_STREAMS_MAX: usize = 64;
 
 /// Answers `RESOURCE_EXHAUSTED` at once where there are too many calls: a queue here would only
 /// hide behind the deadline. Streams are counted by themselves, since they last. A call counts until
@@ -39,6 +43,7 @@ pub(in crate::rpc) struct Limit {
     open_calls: Arc<Semaphore>,
     open_streams: Arc<Semaphore>,
     open_streams_of_one: Arc<ByAddress>,
+    scales: Scales,
     /// How long who reads a stream may take nothing.
     patience: Duration,
 }
@@ -60,6 +65,7 @@ impl Limit {
             open_calls: counter(OPEN_CALLS_MAX),
             open_streams: counter(OPEN_STREAMS_MAX),
             open_streams_of_one: ByAddress::at_most(OPEN_STREAMS_MAX.div_ceil(2)),
+            scales: Scales::new(),
             patience: limits.reader_patience,
         }
     }
@@ -101,17 +107,22 @@ impl Around for Limit {
             return answered(status::too_many_calls());
         };
         let answer = inner.call(request);
-        let patience = self.patience;
+        let (scales, patience) = (self.scales.clone(), self.patience);
         Box::pin(async move {
             let answer = answer.await?;
-            Ok(match (shape, peer) {
-                (_, None) => hold(answer, room),
-                (Shape::Unary, Some(peer)) => hold(answer, (room, peer.unread.answer())),
-                (Shape::Streaming, Some(peer)) => {
-                    let taking = |body| Body::new(Taking::new(body, peer.unread, patience));
-                    hold(answer.map(taking), room)
-                }
-            })
+            if shape == Shape::Streaming {
+                let taking = |body| match peer {
+                    Some(peer) => Body::new(Taking::new(body, peer.unread, patience)),
+                    None => body,
+                };
+                return Ok(hold(answer.map(taking), room));
+            }
+            let (encoded, bytes) = encoded(answer).await;
+            let Some(weight) = scales.weigh(bytes, peer.as_ref().map(|it| &it.answers)) else {
+                return Ok(status::too_much_unread().into_http());
+            };
+            let unread = peer.map(|it| it.unread.answer());
+            Ok(hold(encoded, (room, weight, unread)))
         })
     }
 }

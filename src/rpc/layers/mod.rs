@@ -22,6 +22,7 @@ mod share;
 mod taking;
 #[cfg(not(feature = "otel"))]
 mod trace;
+mod weighed;
 
 use std::{
     convert::Infallible,
@@ -48,6 +49,7 @@ pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
 pub(super) use share::Share;
+pub(super) use weighed::{OF_ONE_BYTES, permits};
 
 /// The answer to a call: never an error, since whatever fails is a status.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

@@ -101,7 +101,7 @@ fn hoards() -> Vec<Attack> {
     if long().is_some() {
         all.extend([
             Attack::new("subscribers who say they are there", |it| hoards::subscribers(it, Polite))
-                .polite(),
+                .on_streams(),
             Attack::new("answers not read by who says so", |it| hoards::unread_answers(it, Polite))
                 .polite(),
             Attack::new("files not read by who says so", |it| hoards::unread_files(it, Polite))
@@ -109,7 +109,7 @@ fn hoards() -> Vec<Attack> {
             Attack::new("descriptors not read by who says so", |it| {
                 hoards::unread_descriptors(it, Polite)
             })
-            .polite(),
+            .on_streams(),
         ]);
     }
     all

@@ -36,6 +36,9 @@ pub const DROPPED_WITHIN: Duration = Duration::from_secs(20);
 /// five.
 pub const UNREAD_DROPPED_WITHIN: Duration = Duration::from_secs(40);
 
+/// The same of streams, whose readers may take their time before that.
+pub const STREAM_DROPPED_WITHIN: Duration = Duration::from_secs(75);
+
 /// An attack that is under way.
 pub type UnderWay = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -59,6 +62,11 @@ impl Attack {
     /// By peers who say that they are there.
     pub fn polite(self) -> Self {
         Self { dropped_within: UNREAD_DROPPED_WITHIN, ..self }
+    }
+
+    /// By such peers, on streams.
+    pub fn on_streams(self) -> Self {
+        Self { dropped_within: STREAM_DROPPED_WITHIN, ..self }
     }
 }
 
