@@ -58,6 +58,7 @@ mod told;
 mod topics;
 mod trail;
 mod tree;
+mod turns;
 mod vitals;
 mod witnessing;
 
@@ -106,6 +107,7 @@ pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
 pub use trail::TrailRecord;
 pub use tree::{Grown, Included};
+pub use turns::Turn;
 #[cfg(test)]
 pub(crate) use vitals::Shown as ShownVitals;
 pub use vitals::Vitals;
@@ -140,6 +142,7 @@ struct Shared {
     standing: Arc<Standing>,
     /// Where is counted and measured what the ledger does.
     metrics: Arc<Metrics>,
+    turns: turns::Turns,
 }
 
 /// A record, decoded, with its hash and its bytes as stored.

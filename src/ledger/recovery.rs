@@ -26,6 +26,7 @@ use super::{
     standing::Standing,
     texts::Opener,
     tree::KeptLeaves,
+    turns::Turns,
 };
 use crate::{
     journal::{Head, Journal, JournalError},
@@ -180,6 +181,7 @@ impl Ledger {
             vault: Arc::clone(&vault),
             standing: Arc::clone(&standing),
             metrics,
+            turns: Turns::new(),
         });
         let follower = Follower { shared: Arc::clone(&shared), open_views };
         if known.is_none() {

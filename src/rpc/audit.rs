@@ -202,6 +202,7 @@ async fn grade_history(
     let tests = [Some(Test::Event("GradeSet")), Some(Test::Assessment(name)), area.map(Test::Area)];
     let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
     let (from, order) = (paging.from(), Order::OldestFirst);
+    let _turn = ledger.turn().await;
     let found = ledger.find(&condition, order, moment, from, paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let mut rows = Rows::new(ledger, moment);
@@ -264,6 +265,7 @@ async fn query(
 
     reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, paging.known(known)).await?;
+    let _turn = ledger.turn().await;
     let found = ledger.find(&condition, order, moment, paging.from(), paging.limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let page = Rows::new(ledger, moment).page(found).await?;

@@ -85,6 +85,9 @@ impl Limits {
     /// - 10 s a call: a read may wait 5 s for a position, and should then say so itself.
     /// - 5 s until connections are refused: two probes of a load balancer.
     /// - 25 s to drain: less than the 30 s after which process managers kill.
+    ///
+    /// Beside these, 64 MiB of answers may wait to be taken, 8 MiB on one connection, and only a few
+    /// pages are gathered at once: who asks for more waits for a turn.
     pub const STANDARD: Self = Self {
         connections_max: 10_000,
         caller_calls_per_second: NonZeroU32::new(1_000),

@@ -168,6 +168,7 @@ impl TransparencyApi {
         })?;
         let of = Some(StreamId::Assessment(id.clone()));
         accesses::note(&self.ledger, who, (AccessKind::Trail, of), Position::START).await;
+        let _turn = self.ledger.turn().await;
         let after = Revision::new(request.after_revision);
         let found = self.ledger.trail_after(&id, after, until, limit).await.map_err(read)?;
         let mut records = Vec::with_capacity(found.len());

@@ -94,6 +94,7 @@ pub(in crate::rpc) async fn render_letter(
 
     reads::reached(ledger, request.min_position).await?;
     let moment = reads::moment(ledger, known).await?;
+    let _turn = ledger.turn().await;
     let issue = match which {
         Which::Edition(edition) => {
             let at = (edition, KnownAt::Position(moment.position));

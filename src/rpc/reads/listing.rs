@@ -44,6 +44,7 @@ pub(crate) async fn list_assessments(
     let tests = [Some(Test::Event("AssessmentOpened")), subject.clone().map(Test::Subject)];
     let condition = Condition::All(tests.into_iter().flatten().map(Condition::Test).collect());
     let moment = moment(ledger, paging.known(KnownAt::Now)).await?;
+    let _turn = ledger.turn().await;
     let page = listed_page(ledger, &condition, &reach, (&paging, moment)).await?;
     let next_page_token = paging.next(page.next, moment.position);
     let current = match &subject {

@@ -49,6 +49,7 @@ pub(super) async fn compare(
 
     reads::reached(ledger, request.min_position).await?;
     let now = reads::moment(ledger, paging.known(KnownAt::Now)).await?;
+    let _turn = ledger.turn().await;
     let compared = Compared {
         one_assessment: before.assessment == after.assessment,
         before: Shown::read(ledger, &before, reach, now).await?,

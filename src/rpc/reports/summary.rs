@@ -72,6 +72,7 @@ pub(super) async fn summarize(
     let tests = [Test::Framework(id), Test::Event("AssessmentOpened")];
     let condition = Condition::All(tests.map(Condition::Test).to_vec());
     let (from, limit) = (paging.from(), paging.limit.min(ASSESSMENTS_MAX));
+    let _turn = ledger.turn().await;
     let found = ledger.find(&condition, Order::OldestFirst, moment, from, limit).await;
     let found = found.map_err(|error| status::of_read(&error))?;
     let view = if request.published { View::Published } else { View::Working };

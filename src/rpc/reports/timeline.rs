@@ -46,6 +46,7 @@ pub(super) async fn timeline(
         let name = StreamId::Subject(subject);
         return Err(reads::unknown(Reason::SubjectNotFound, "subject", &name, "is not registered"));
     }
+    let _turn = ledger.turn().await;
     let mut assessments = of_subject(ledger, reach, &subject, None, moment).await?;
     assessments.sort_by_cached_key(|(read, _)| age(&read.assessment));
     let (held, gap_years) = (holding(&assessments), gaps(&assessments));

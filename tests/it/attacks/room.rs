@@ -10,7 +10,7 @@ use super::siege::{Siege, within};
 use crate::served::Clients;
 
 /// How many streams anybody may have, and how many calls there may be on one connection.
-const OPEN_STREAMS: usize = 128;
+const OPEN_STREAMS: usize = 64;
 const ON_ONE_CONNECTION: usize = 256;
 
 /// How soon all room must be free: calls under way end within ten seconds.
