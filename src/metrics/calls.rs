@@ -1,7 +1,10 @@
 //! Calls by method and code, under the names that dashboards for gRPC know: those of
 //! `go-grpc-middleware`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts};
 
@@ -73,6 +76,7 @@ impl Calls {
             method: method.to_owned(),
             started: self.started.with_label_values(&labels),
             handled: self.handled.clone(),
+            handled_well: OnceLock::new(),
             handling: self.handling.with_label_values(&labels),
         })
     }
@@ -86,6 +90,8 @@ pub struct MethodCalls {
     method: String,
     started: IntCounter,
     handled: IntCounterVec,
+    /// The one of `handled` that counts most calls: looked up once.
+    handled_well: OnceLock<IntCounter>,
     handling: Histogram,
 }
 
@@ -97,8 +103,14 @@ impl MethodCalls {
 
     /// A call ended after `took` with `code`, as Go names it: for example `OK`, `Canceled`.
     pub fn handled(&self, code: &'static str, took: Duration) {
-        let labels = [self.kind.as_str(), &self.service, &self.method, code];
-        self.handled.with_label_values(&labels).inc();
+        let of_code = || {
+            let labels = [self.kind.as_str(), &self.service, &self.method, code];
+            self.handled.with_label_values(&labels)
+        };
+        match code {
+            "OK" => self.handled_well.get_or_init(of_code).inc(),
+            _ => of_code().inc(),
+        }
         self.handling.observe(seconds(took));
     }
 }

@@ -28,6 +28,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -84,14 +85,15 @@ impl<A: Around, S> Layer<S> for Surround<A> {
     type Service = Surrounded<A, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Surrounded { around: self.0.clone(), inner }
+        Surrounded { around: Arc::new(self.0.clone()), inner }
     }
 }
 
 /// A service with `A` around it.
 #[derive(Debug, Clone)]
 pub(super) struct Surrounded<A, S> {
-    around: A,
+    /// The transport clones the whole service for each call.
+    around: Arc<A>,
     inner: S,
 }
 
