@@ -220,9 +220,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<Streaming<pb::ApplyStreamRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let identity = Identity::of(&request)?;
-        let (ledger, draining) = (self.ledger.clone(), self.draining.clone());
-        let bulk = Bulk::new(ledger, identity, request.into_inner(), draining);
+        let bulk = Bulk::new(self.ledger.clone(), request, self.draining.clone())?;
         Ok(Response::new(bulk.answers()))
     }
 

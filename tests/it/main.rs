@@ -83,6 +83,7 @@ mod slow_reader;
 mod story;
 mod tidy;
 mod traced;
+mod turned_away;
 mod walks;
 mod watched;
 mod witnessed;

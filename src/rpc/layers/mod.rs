@@ -8,6 +8,7 @@
 //! stands outside whatever may answer in a service's stead, so that no call goes unlogged.
 
 mod call_id;
+mod called;
 mod clarify;
 mod deadline;
 mod limit;
@@ -38,10 +39,11 @@ use tower::{Layer, Service};
 #[cfg(feature = "otel")]
 use otel as trace;
 
+pub(super) use called::Called;
 pub(super) use clarify::Clarify;
 pub(super) use deadline::Deadline;
 pub(super) use limit::Limit;
-pub(super) use log::{CalledBy, Log};
+pub(super) use log::Log;
 pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
