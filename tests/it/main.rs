@@ -63,6 +63,7 @@ mod otel;
 mod power;
 mod process;
 mod publication;
+mod recorder;
 mod refusals;
 mod refused;
 mod reports;
