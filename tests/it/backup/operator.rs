@@ -77,6 +77,40 @@ async fn the_operator_asks_on_a_socket_and_nowhere_else() {
     assert!(!home.path("backup").exists(), "no folder is left that looks like a backup");
 }
 
+/// Whether a port tells of its services, or what it says instead.
+async fn tells(home: &Home, words: &[&str], environment: Option<&str>) -> Result<(), Code> {
+    let mut command = home.serve();
+    command.args(words);
+    if let Some(said) = environment {
+        command.env("JUDGEMENT_LEDGER_REFLECTION", said);
+    }
+    let running = Running::start(command);
+    let channel = running.clients().channel;
+    let asked = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..ServerReflectionRequest::default()
+    };
+    let mut newer = ServerReflectionClient::new(channel.clone());
+    let told = newer.server_reflection_info(tokio_stream::once(asked)).await;
+    // Health is told whether reflection is or not.
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+    health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+    assert!(running.stop().success());
+    told.map(drop).map_err(|status| status.code())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_tells_of_its_services_unless_that_is_switched_off() {
+    let home = Home::new();
+    assert_eq!(tells(&home, &[], None).await, Ok(()));
+    assert_eq!(tells(&home, &["--reflection", "on"], Some("off")).await, Ok(()));
+    assert_eq!(tells(&home, &["--reflection", "off"], None).await, Err(Code::Unimplemented));
+    assert_eq!(tells(&home, &[], Some("off")).await, Err(Code::Unimplemented));
+    let mut command = home.serve();
+    command.args(["--reflection", "maybe"]);
+    assert_eq!(ended(command).code, Some(2));
+}
+
 /// What a server that was stopped said of backups, at the level that is usual.
 fn of_backups(said: &str) -> Vec<serde_json::Value> {
     let lines = said.lines().filter(|line| line.starts_with('{'));
