@@ -12,6 +12,7 @@ use super::{
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
     doorway::Peer,
+    layers::Waiting,
     publication::{self, Scores},
     reads::{self, KeptGrades},
     redactions,
@@ -118,6 +119,7 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::PublishAssessmentsRequest>,
     ) -> Result<Response<pb::PublishAssessmentsResponse>, Status> {
         let identity = Identity::of(&request)?;
+        let _room = Waiting::of(&request)?.room(request.get_ref().publications.len())?;
         publish_assessments(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
     }
 
@@ -213,6 +215,7 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::ApplyBatchRequest>,
     ) -> Result<Response<pb::ApplyBatchResponse>, Status> {
         let identity = Identity::of(&request)?;
+        let _room = Waiting::of(&request)?.room(request.get_ref().commands.len())?;
         apply_batch(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
     }
 

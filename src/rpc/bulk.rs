@@ -16,7 +16,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::{
     Identity,
-    layers::Called,
+    layers::{Called, Room, Waiting},
     status,
     submit::{check_size, hand_in, one, only, prepare},
     wire::{At, Names, Read, any_order, assessment_of, receipt},
@@ -43,6 +43,8 @@ pub(super) struct Bulk {
     identity: Arc<Identity>,
     /// Told of each command that is refused.
     called: Called,
+    /// How many of its caller's commands may wait.
+    waiting: Waiting,
     commands: Streaming<pb::ApplyStreamRequest>,
     draining: CancellationToken,
     in_flight: FuturesOrdered<Becoming>,
@@ -68,6 +70,7 @@ impl Bulk {
             ledger,
             identity: Identity::of(&request)?,
             called: Called::of(&request)?,
+            waiting: Waiting::of(&request)?,
             commands: request.into_inner(),
             draining,
             in_flight: FuturesOrdered::new(),
@@ -111,12 +114,16 @@ impl Bulk {
 
     fn begin(&mut self, request: pb::ApplyStreamRequest) {
         match self.prepared(&request) {
-            Ok(submission) => {
+            Ok((submission, room)) => {
                 self.introducing = !submission.introductions.is_empty();
                 let (ledger, identity) = (self.ledger.clone(), Arc::clone(&self.identity));
                 let recorded = record(ledger, identity, request, submission);
                 let called = self.called.clone();
-                let becoming = async move { outcome(&called, recorded.await) };
+                let becoming = async move {
+                    let recorded = recorded.await;
+                    drop(room);
+                    outcome(&called, recorded)
+                };
                 self.in_flight.push_back(Box::pin(becoming));
             }
             Err(refusal) => {
@@ -126,11 +133,12 @@ impl Bulk {
         }
     }
 
-    /// What a command is read as.
-    fn prepared(&self, request: &pb::ApplyStreamRequest) -> Result<Submission, Status> {
+    /// What a command is read as, and room for it to wait.
+    fn prepared(&self, request: &pb::ApplyStreamRequest) -> Result<(Submission, Room), Status> {
         check_size(request.encoded_len(), None)?;
+        let room = self.waiting.room(1)?;
         let read = |at: &At<'_>, names: &mut Names<'_>| one_command(at, request, names);
-        prepare(&self.ledger, &self.identity, read)
+        Ok((prepare(&self.ledger, &self.identity, read)?, room))
     }
 }
 

@@ -43,6 +43,7 @@ mod erasing;
 mod erasure;
 mod evidence;
 mod face;
+mod fair;
 mod faulty_journal;
 mod filter;
 mod foreign;

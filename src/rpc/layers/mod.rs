@@ -48,7 +48,7 @@ pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
-pub(super) use share::Share;
+pub(super) use share::{Room, Share, Waiting};
 
 /// The answer to a call: never an error, since whatever fails is a status.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
