@@ -29,11 +29,12 @@
 //! # What is secret
 //!
 //! Texts are sealed, and their keys are not in here: a backup without the keyring gives no text away.
-//! But grades and who set them are in clear, so keep it on a disk that is encrypted. Nothing of our own
-//! is put around it: what encrypts disks and objects does that better, and a second key to lose would
-//! be one more way to lose the ledger. The keyring goes into a file of its own ([`KeyringWriter`]), to
-//! be kept elsewhere and not for long: as long as it is kept, an erased text can be brought back from
-//! it and the journal's backup.
+//! But grades and who set them are in clear, so keep it on a disk that is encrypted. That a backup is no
+//! encrypted container is a decision, and leaves that to the disk: what encrypts disks and objects does
+//! it better, and a second key to lose would be one more way to lose the ledger. The keyring goes into a
+//! file of its own ([`KeyringWriter`]), wrapped by the master key, which is in neither; to be kept
+//! elsewhere and not for long: as long as it is kept, a text that was erased since can be brought back
+//! from it, the journal's backup and the master key. What is made after an erasure brings nothing back.
 //!
 //! # The format, to the byte
 //!

@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 
 use super::{failure::Failure, socket::Socket};
 use crate::rpc::{
-    ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Tls, TlsFiles, TlsVersion,
+    ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Reflection, Tls, TlsFiles,
+    TlsVersion,
 };
 
 /// Where a server listens, what it speaks there, and whom it believes.
@@ -84,7 +85,7 @@ pub struct FaceFlags {
     )]
     pub token_key_file: Option<PathBuf>,
     /// Calls that one caller may make in a second, with as many saved up; 0 means no limit. With a limit
-    /// it also has no more than half of all calls, and of all streams, under way.
+    /// it also has no more than half of all calls, and of all streams, under way, and of the queue.
     #[arg(
         long,
         value_name = "CALLS",
@@ -101,6 +102,9 @@ pub struct FaceFlags {
         default_value_t = Limits::STANDARD.connections_max
     )]
     pub connections_max: usize,
+    /// Whether anybody is told what services there are, which `grpcurl` and its like ask for.
+    #[arg(long, env = "JUDGEMENT_LEDGER_REFLECTION", default_value = "on")]
+    pub reflection: Reflection,
 }
 
 /// Where a server listens.
@@ -313,7 +317,11 @@ impl fmt::Display for FaceFlags {
             0 => writeln!(f, "  calls a second   no limit")?,
             rate => writeln!(f, "  calls a second   {rate} of one caller")?,
         }
-        write!(f, "  connections      {} at most", self.connections_max)
+        writeln!(f, "  connections      {} at most", self.connections_max)?;
+        match self.reflection {
+            Reflection::Offered => write!(f, "  reflection       on"),
+            Reflection::Hidden => write!(f, "  reflection       off"),
+        }
     }
 }
 

@@ -275,6 +275,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         cache_mib: flags.cache_mib,
         allow_origins: flags.allow_origins.clone(),
         limits: flags.face.limits(),
+        reflection: flags.face.reflection,
         probes: probes.clone(),
         admin_socket: Some(admin_socket(flags, home)),
     }
@@ -457,6 +458,7 @@ mod tests {
   token key file   made to throw away
   calls a second   1000 of one caller
   connections      10000 at most
+  reflection       on
   probes           127.0.0.1:0
   data             made to throw away
   time zone        UTC

@@ -61,6 +61,8 @@ pub(super) struct Setup {
     pub(super) allow_origins: Vec<http::HeaderValue>,
     /// How much it takes at once, and how long it takes to go down.
     pub(super) limits: Limits,
+    /// Whether it tells what services it has.
+    pub(super) reflection: Reflection,
     /// What is told to whoever watches over it.
     pub(super) probes: Probes,
     /// Where the operator's socket is to be; none where there is no operator.
@@ -185,7 +187,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         tls,
         now: Arc::clone(&now),
         origins: setup.allow_origins,
-        reflection: Reflection::Offered,
+        reflection: setup.reflection,
         limits: setup.limits,
     };
     let admin = match operator(setup.admin_socket.as_deref(), &engine) {

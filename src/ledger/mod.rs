@@ -103,6 +103,7 @@ pub use reading::{
 };
 pub use receipt::{Outcome, Receipt};
 pub use recovery::{OpenError, OpenViews, Parts, Progress};
+pub(crate) use sequencer::QUEUE_MAX;
 pub use sequencer::{Sequencer, Stop};
 pub use standing::Reads;
 pub use trail::TrailRecord;

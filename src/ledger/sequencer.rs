@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How many submissions may wait: at some 20,000 a second, the last waits a tenth of a second.
-pub(super) const QUEUE_MAX: usize = 2_048;
+pub(crate) const QUEUE_MAX: usize = 2_048;
 
 /// How many submissions one group takes: more than gather during one flush at the highest rate.
 const GROUP_SUBMISSIONS_MAX: usize = 1_024;

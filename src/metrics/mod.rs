@@ -97,7 +97,7 @@ impl Metrics {
         let refusals = IntCounterVec::new(
             Opts::new(
                 "judgement_ledger_refusals_total",
-                "Calls, and commands of streams, that were refused or failed, by the reason told.",
+                "Calls, commands of streams, and connections that were refused or failed, by the reason.",
             ),
             &["reason"],
         )?;
@@ -145,7 +145,7 @@ impl Metrics {
         Ok(Arc::new(metrics))
     }
 
-    /// A call or a command was refused for a reason, as `errors.proto` writes it.
+    /// A call, a command or a connection was refused for a reason, as `errors.proto` writes it.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();
     }

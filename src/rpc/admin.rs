@@ -3,6 +3,8 @@
 //! It asks for no credential: its socket is opened by the operator alone. What it copies goes out as
 //! it lies, page by page as the operator takes it, and waits for nobody who records.
 
+mod handing;
+
 use std::{collections::VecDeque, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
@@ -18,6 +20,8 @@ use crate::{
     merkle::Hash,
     pb::{self, admin_service_server::AdminService},
 };
+
+use handing::Handing;
 
 /// What is sent at once: about a mebibyte, so that neither side holds more than some of them.
 const PIECE: Page = Page { entries_max: 2_048, bytes_max: 1 << 20 };
@@ -85,6 +89,7 @@ impl AdminService for AdminApi {
         };
         let copying = Copying {
             ledger: self.ledger.clone(),
+            handing: Handing::records(from, published.head.size),
             head: Some(head),
             after: Position::new(from),
             until: Position::new(published.head.size),
@@ -97,17 +102,21 @@ impl AdminService for AdminApi {
         _request: Request<pb::BackupKeyringRequest>,
     ) -> Result<Response<Self::BackupKeyringStream>, Status> {
         let names = self.ledger.keyring_names().await.map_err(|error| unreadable(&error))?;
-        let begins = (self.ledger.clone(), VecDeque::from(names));
+        let begins = (self.ledger.clone(), VecDeque::from(names), Handing::keyring());
         let ledger_id = Bytes::copy_from_slice(&self.about.ledger_id);
-        let next = move |(ledger, mut left): (Ledger, VecDeque<String>)| {
+        let next = move |(ledger, mut left, mut handing): (Ledger, VecDeque<String>, Handing)| {
             let ledger_id = ledger_id.clone();
             async move {
-                let Some(next) = left.pop_front() else { return Ok(None) };
+                let Some(next) = left.pop_front() else {
+                    handing.is_whole();
+                    return Ok(None);
+                };
                 let read = ledger.keyring_file(next).await.map_err(|error| unreadable(&error))?;
                 // A block is never removed, only written anew in one step.
                 let KeyringFile { name, content } = read.ok_or_else(status::defect)?;
                 let sent = pb::KeyringFile { ledger_id, name, content: Bytes::from(content) };
-                Ok(Some((sent, (ledger, left))))
+                handing.goes_on(1);
+                Ok(Some((sent, (ledger, left, handing))))
             }
         };
         Ok(Response::new(Box::pin(stream::try_unfold(begins, next))))
@@ -146,6 +155,7 @@ impl AdminApi {
 /// A backup under way.
 struct Copying {
     ledger: Ledger,
+    handing: Handing,
     head: Option<pb::BackupHead>,
     after: Position,
     until: Position,
@@ -159,6 +169,7 @@ impl Copying {
             return Ok(Some((pb::BackupPiece { piece: Some(Piece::Head(head)) }, self)));
         }
         if self.after >= self.until {
+            self.handing.is_whole();
             return Ok(None);
         }
         let found = self.ledger.stored(self.after, PIECE).await;
@@ -166,6 +177,7 @@ impl Copying {
         found.retain(|stored| stored.position <= self.until);
         // What is covered by a checkpoint is in the journal.
         self.after = found.last().map(|stored| stored.position).ok_or_else(status::defect)?;
+        self.handing.goes_on(found.len());
         let entries = found.into_iter().map(entry).collect();
         let piece = Piece::Entries(pb::BackupEntries { entries });
         Ok(Some((pb::BackupPiece { piece: Some(piece) }, self)))

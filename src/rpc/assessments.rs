@@ -11,6 +11,7 @@ use super::{
     audit::Ends,
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
+    layers::Waiting,
     publication::{self, Scores},
     reads::{self, KeptGrades},
     redactions,
@@ -117,6 +118,7 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::PublishAssessmentsRequest>,
     ) -> Result<Response<pb::PublishAssessmentsResponse>, Status> {
         let identity = Identity::of(&request)?;
+        let _room = Waiting::of(&request)?.room(request.get_ref().publications.len())?;
         publish_assessments(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
     }
 
@@ -212,6 +214,7 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::ApplyBatchRequest>,
     ) -> Result<Response<pb::ApplyBatchResponse>, Status> {
         let identity = Identity::of(&request)?;
+        let _room = Waiting::of(&request)?.room(request.get_ref().commands.len())?;
         apply_batch(&self.ledger, &identity, request.into_inner()).await.map(Response::new)
     }
 
@@ -219,9 +222,7 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<Streaming<pb::ApplyStreamRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let identity = Identity::of(&request)?;
-        let (ledger, draining) = (self.ledger.clone(), self.draining.clone());
-        let bulk = Bulk::new(ledger, identity, request.into_inner(), draining);
+        let bulk = Bulk::new(self.ledger.clone(), request, self.draining.clone())?;
         Ok(Response::new(bulk.answers()))
     }
 

@@ -12,15 +12,17 @@ use futures_util::{
 };
 use prost::Message;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use super::{
-    Identity, status,
+    Identity,
+    layers::{Called, Room, Waiting},
+    status,
     submit::{check_size, hand_in, one, only, prepare},
     wire::{At, Names, Read, any_order, assessment_of, receipt},
 };
 use crate::{
-    ledger::{Ledger, Submission},
+    ledger::{Ledger, Receipt, Submission},
     pb::{self, apply_stream_response::Outcome},
 };
 
@@ -39,6 +41,10 @@ type Becoming = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 pub(super) struct Bulk {
     ledger: Ledger,
     identity: Arc<Identity>,
+    /// Told of each command that is refused.
+    called: Called,
+    /// How many of its caller's commands may wait.
+    waiting: Waiting,
     commands: Streaming<pb::ApplyStreamRequest>,
     draining: CancellationToken,
     in_flight: FuturesOrdered<Becoming>,
@@ -51,23 +57,27 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    /// A call that `commands` come in on, until the server goes down.
+    /// The call that a request is, whose commands are taken until the server goes down.
+    ///
+    /// # Errors
+    /// If a layer is missing before the service.
     pub(super) fn new(
         ledger: Ledger,
-        identity: Arc<Identity>,
-        commands: Streaming<pb::ApplyStreamRequest>,
+        request: Request<Streaming<pb::ApplyStreamRequest>>,
         draining: CancellationToken,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Status> {
+        Ok(Self {
             ledger,
-            identity,
-            commands,
+            identity: Identity::of(&request)?,
+            called: Called::of(&request)?,
+            waiting: Waiting::of(&request)?,
+            commands: request.into_inner(),
             draining,
             in_flight: FuturesOrdered::new(),
             introducing: false,
             ended: false,
             last: None,
-        }
+        })
     }
 
     /// The answers, one for each command. Who does not read them sends no more commands.
@@ -103,52 +113,58 @@ impl Bulk {
     }
 
     fn begin(&mut self, request: pb::ApplyStreamRequest) {
-        let begun = match check_size(request.encoded_len(), None) {
-            Ok(()) => {
-                let read = |at: &At<'_>, names: &mut Names<'_>| one_command(at, &request, names);
-                prepare(&self.ledger, &self.identity, read)
-            }
-            Err(refusal) => Err(refusal),
-        };
-        match begun {
-            Ok(submission) => {
+        match self.prepared(&request) {
+            Ok((submission, room)) => {
                 self.introducing = !submission.introductions.is_empty();
                 let (ledger, identity) = (self.ledger.clone(), Arc::clone(&self.identity));
-                let becoming = record(ledger, identity, request, submission);
+                let recorded = record(ledger, identity, request, submission);
+                let called = self.called.clone();
+                let becoming = async move {
+                    let recorded = recorded.await;
+                    drop(room);
+                    outcome(&called, recorded)
+                };
                 self.in_flight.push_back(Box::pin(becoming));
             }
             Err(refusal) => {
-                let outcome = refused(&self.ledger, &refusal);
+                let outcome = outcome(&self.called, Err(refusal));
                 self.in_flight.push_back(Box::pin(std::future::ready(outcome)));
             }
         }
     }
+
+    /// What a command is read as, and room for it to wait.
+    fn prepared(&self, request: &pb::ApplyStreamRequest) -> Result<(Submission, Room), Status> {
+        check_size(request.encoded_len(), None)?;
+        let room = self.waiting.room(1)?;
+        let read = |at: &At<'_>, names: &mut Names<'_>| one_command(at, request, names);
+        Ok((prepare(&self.ledger, &self.identity, read)?, room))
+    }
 }
 
-/// Hands in one command; whatever becomes of it is an outcome.
+/// Hands in one command.
 async fn record(
     ledger: Ledger,
     identity: Arc<Identity>,
     request: pb::ApplyStreamRequest,
     submission: Submission,
-) -> Outcome {
+) -> Result<Receipt, Status> {
     let read = |at: &At<'_>, names: &mut Names<'_>| one_command(at, &request, names);
     let order = request.command.as_ref().and_then(|command| command.order.as_ref());
     let field = order.map_or("", |order| assessment_of(order).1);
     let path = |_| format!("command.{field}");
-    let recorded = hand_in(&ledger, &identity, read, submission, path).await.and_then(only);
-    match recorded {
-        Ok(recorded) => Outcome::Receipt(receipt(&recorded)),
-        Err(refusal) => refused(&ledger, &refusal),
-    }
+    hand_in(&ledger, &identity, read, submission, path).await.and_then(only)
 }
 
-/// A refusal of one command, which is counted here: the call goes on.
-fn refused(ledger: &Ledger, refusal: &Status) -> Outcome {
-    if let Some(reason) = status::reason(refusal) {
-        ledger.metrics().refused(reason.as_str());
+/// What is answered to a command. A refusal is counted and logged here: the call goes on.
+fn outcome(called: &Called, recorded: Result<Receipt, Status>) -> Outcome {
+    match recorded {
+        Ok(recorded) => Outcome::Receipt(receipt(&recorded)),
+        Err(refusal) => {
+            called.refuses(&refusal);
+            Outcome::Refusal(status::rpc_status(&refusal))
+        }
     }
-    Outcome::Refusal(status::rpc_status(refusal))
 }
 
 fn one_command(

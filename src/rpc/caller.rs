@@ -14,7 +14,7 @@ use super::{
     certificate::ClientCertificate,
     credential::{CredentialError, Credentials, LOGIN_BYTES_MAX},
     doorway::Peer,
-    layers::{Answer, Around, CalledBy, Inner, answered, is_plain},
+    layers::{Answer, Around, Called, Inner, answered, is_plain},
     status::{self, Problem, Reason},
 };
 use crate::judgement::{OrganisationId, PersonId, Role, Text};
@@ -107,12 +107,13 @@ impl Authenticate {
         &self,
         headers: &HeaderMap,
         certificate: Option<&ClientCertificate>,
+        called: Option<&Called>,
     ) -> Result<Arc<Identity>, Unknown> {
         let Some(token) = token(headers).map_err(Unknown::Refused)? else {
             let named = certificate.and_then(|it| it.identity.clone()).map(Arc::new);
             return named.ok_or_else(|| Unknown::Refused(status::no_credential()));
         };
-        let found = self.bearer(token, certificate);
+        let found = self.bearer(token, certificate, called);
         found.map_err(|error| {
             if error == CredentialError::KeyUnknown {
                 Unknown::Stale(token.to_owned())
@@ -126,9 +127,14 @@ impl Authenticate {
         &self,
         token: &str,
         certificate: Option<&ClientCertificate>,
+        called: Option<&Called>,
     ) -> Result<Arc<Identity>, CredentialError> {
         let fingerprint = certificate.map(|it| &it.fingerprint);
-        let identity = self.credentials.verify_over(token, (self.now)(), fingerprint)?;
+        let checked = self.credentials.checked(token)?;
+        if let Some(called) = called {
+            called.bears(checked.imprint());
+        }
+        let identity = checked.bearer((self.now)(), fingerprint)?;
         let connected = certificate.and_then(|it| it.organisation.as_ref());
         if connected.is_some_and(|organisation| *organisation != identity.organisation) {
             return Err(CredentialError::OtherOrganisation);
@@ -137,11 +143,16 @@ impl Authenticate {
     }
 
     /// The answer to a token whose issuer may have a new key: none, or to come back with it.
-    fn once_more(&self, token: String, certificate: Option<Arc<ClientCertificate>>) -> Answer {
+    fn once_more(
+        &self,
+        token: String,
+        certificate: Option<Arc<ClientCertificate>>,
+        called: Option<Called>,
+    ) -> Answer {
         let again = self.clone();
         Box::pin(async move {
             again.credentials.look_again(&token).await;
-            let error = match again.bearer(&token, certificate.as_deref()) {
+            let error = match again.bearer(&token, certificate.as_deref(), called.as_ref()) {
                 Ok(_) => CredentialError::Unchecked,
                 Err(error) => error,
             };
@@ -199,24 +210,20 @@ impl Around for Authenticate {
         if file || !is_open(request.uri().path()) {
             let certificate =
                 request.extensions().get::<Peer>().and_then(|it| it.certificate.clone());
-            match self.identity(request.headers(), certificate.as_deref()) {
+            let called = Called::within(&request);
+            match self.identity(request.headers(), certificate.as_deref(), called.as_ref()) {
                 Ok(identity) => {
-                    note(&request, (self.find)(&identity));
+                    if let (Some(called), Some(person)) = (called, (self.find)(&identity)) {
+                        called.is_by(person);
+                    }
                     request.extensions_mut().insert(identity);
                 }
                 Err(_) if file => {}
                 Err(Unknown::Refused(refusal)) => return answered(refusal),
-                Err(Unknown::Stale(token)) => return self.once_more(token, certificate),
+                Err(Unknown::Stale(token)) => return self.once_more(token, certificate, called),
             }
         }
         Box::pin(inner.call(request))
-    }
-}
-
-/// Tells the log who calls.
-fn note(request: &Request<Body>, person: Option<PersonId>) {
-    if let (Some(called_by), Some(person)) = (request.extensions().get::<CalledBy>(), person) {
-        called_by.note(person);
     }
 }
 
@@ -255,7 +262,7 @@ mod tests {
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        check().identity(&map, certificate).map(Arc::unwrap_or_clone).map_err(|unknown| {
+        check().identity(&map, certificate, None).map(Arc::unwrap_or_clone).map_err(|unknown| {
             let Unknown::Refused(status) = unknown else { panic!("its key is known") };
             (status.code(), status.get_details_error_info().unwrap().reason)
         })

@@ -12,6 +12,7 @@
 
 mod claims;
 mod development;
+mod imprint;
 mod issuer;
 mod keys;
 mod source;
@@ -36,6 +37,7 @@ use issuer::Issuer;
 use keys::{Key, KeySet};
 use source::Source;
 
+pub(super) use imprint::Imprint;
 pub use issuer::IssuersError;
 pub use keys::BadKeys;
 pub use source::SourceError;
@@ -61,8 +63,9 @@ pub struct Credentials {
 
 /// What a credential says that an issuer of ours signed. Whether it is valid is a question of the
 /// moment and of the connection.
-struct Checked {
+pub(super) struct Checked {
     identity: Result<Arc<Identity>, CredentialError>,
+    imprint: Arc<Imprint>,
     exp: i64,
     nbf: Option<i64>,
     leeway_s: i64,
@@ -178,32 +181,7 @@ impl Credentials {
     /// # Errors
     /// [`CredentialError`] says what is wrong with it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, CredentialError> {
-        self.verify_over(token, now, None)
-    }
-
-    /// Who bears `token`, if it is valid at `now` over a connection with this client certificate.
-    pub(super) fn verify_over(
-        &self,
-        token: &str,
-        now: Timestamp,
-        certificate: Option<&Fingerprint>,
-    ) -> Result<Arc<Identity>, CredentialError> {
-        let bytes = token.len();
-        if bytes > TOKEN_BYTES_MAX {
-            return Err(CredentialError::TooLong { bytes });
-        }
-        let checked = self.checked(token)?;
-        let now = now.as_second();
-        if now >= checked.exp.saturating_add(checked.leeway_s) {
-            return Err(CredentialError::Expired);
-        }
-        if checked.nbf.is_some_and(|from| now < from.saturating_sub(checked.leeway_s)) {
-            return Err(CredentialError::NotYet);
-        }
-        if checked.bound_to.as_ref().is_some_and(|bound| certificate != Some(bound)) {
-            return Err(CredentialError::BoundElsewhere);
-        }
-        checked.identity.clone()
+        self.checked(token)?.bearer(now, None)
     }
 
     /// Reads the issuers' keys again where it is time. Blocks for some seconds at most.
@@ -219,8 +197,12 @@ impl Credentials {
         }
     }
 
-    /// What `token` says, if it is one of ours.
-    fn checked(&self, token: &str) -> Result<Arc<Checked>, CredentialError> {
+    /// What `token` says, if an issuer of ours signed it.
+    pub(super) fn checked(&self, token: &str) -> Result<Arc<Checked>, CredentialError> {
+        let bytes = token.len();
+        if bytes > TOKEN_BYTES_MAX {
+            return Err(CredentialError::TooLong { bytes });
+        }
         let key = sha256(&[token.as_bytes()]);
         let known = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         // A key that was taken back counts no more, whatever was found under it before.
@@ -239,6 +221,7 @@ impl Credentials {
             leeway_s: issuer.leeway_s,
             bound_to: claims.bound_to()?,
             identity: issuer.mapping.identity(&claims).map(Arc::new),
+            imprint: Arc::new(Imprint::of(issuer, &claims)),
             keys: Arc::clone(&keys),
             source: Arc::clone(&issuer.keys),
         });
@@ -260,6 +243,32 @@ impl Credentials {
         let named = claims.issuer().ok_or(CredentialError::NotOurs)?;
         let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
         Ok((issuer.ok_or(CredentialError::NotOurs)?, header))
+    }
+}
+
+impl Checked {
+    /// What the log may say of it, whether it is valid or not.
+    pub(super) fn imprint(&self) -> &Arc<Imprint> {
+        &self.imprint
+    }
+
+    /// Who bears it, if it is valid at `now` over a connection with this client certificate.
+    pub(super) fn bearer(
+        &self,
+        now: Timestamp,
+        certificate: Option<&Fingerprint>,
+    ) -> Result<Arc<Identity>, CredentialError> {
+        let now = now.as_second();
+        if now >= self.exp.saturating_add(self.leeway_s) {
+            return Err(CredentialError::Expired);
+        }
+        if self.nbf.is_some_and(|from| now < from.saturating_sub(self.leeway_s)) {
+            return Err(CredentialError::NotYet);
+        }
+        if self.bound_to.as_ref().is_some_and(|bound| certificate != Some(bound)) {
+            return Err(CredentialError::BoundElsewhere);
+        }
+        self.identity.clone()
     }
 }
 

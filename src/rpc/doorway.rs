@@ -10,6 +10,7 @@ mod asked;
 mod budget;
 mod connection;
 mod counted;
+mod turned;
 mod unread;
 
 use std::{
@@ -30,11 +31,14 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, rustls::pki_types::CertificateDer};
 
 use super::{certificate::ClientCertificate, tls::Tls};
+use crate::metrics::Metrics;
 
 use connection::Counted;
+use turned::{NotBegun, Turned};
+
 pub(crate) use connection::{Connection, Peer};
 pub(crate) use counted::{ByAddress, OneOf};
 pub(crate) use unread::{Unread, UnreadAnswer};
@@ -107,8 +111,13 @@ impl Stream for Doorway {
 }
 
 impl Doorway {
-    /// Opens it: at most `connections_max` at once.
-    pub(super) fn open(listener: Listener, tls: Option<Arc<Tls>>, connections_max: usize) -> Self {
+    /// Opens it: at most `connections_max` at once. What is turned away is counted by `metrics`.
+    pub(super) fn open(
+        listener: Listener,
+        tls: Option<Arc<Tls>>,
+        connections_max: usize,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let (handing, ready) = mpsc::channel(READY);
         let admission = Admission {
             tls,
@@ -117,6 +126,7 @@ impl Doorway {
             unfinished: Arc::new(Semaphore::new(UNFINISHED_MAX)),
             unfinished_of_one: ByAddress::at_most(UNFINISHED_PER_ADDRESS),
             of_one: ByAddress::at_most(connections_max.div_ceil(2)),
+            turned: Turned::counted_by(metrics),
         };
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, admission));
@@ -170,6 +180,17 @@ struct Admission {
     unfinished: Arc<Semaphore>,
     unfinished_of_one: Arc<ByAddress>,
     of_one: Arc<ByAddress>,
+    turned: Turned,
+}
+
+impl Raw {
+    /// From where it comes; nothing on this machine.
+    fn from(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, from) => Some(*from),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 impl Admission {
@@ -178,16 +199,15 @@ impl Admission {
         let room = |counter: &Arc<Semaphore>| Arc::clone(counter).try_acquire_owned().ok();
         let counted = room(&self.connections);
         let unfinished = room(&self.unfinished);
-        let (unfinished_of_one, of_one) = match &raw {
-            Raw::Tcp(_, from) => {
-                (self.unfinished_of_one.one_more(from.ip()), self.of_one(from.ip()))
-            }
-            Raw::Unix(_) => (Some(OneOf::uncounted()), Some(OneOf::uncounted())),
+        let peer = raw.from();
+        let (unfinished_of_one, of_one) = match peer {
+            Some(from) => (self.unfinished_of_one.one_more(from.ip()), self.of_one(from.ip())),
+            None => (Some(OneOf::uncounted()), Some(OneOf::uncounted())),
         };
         let (Some(counted), Some(unfinished), Some(unfinished_of_one), Some(of_one)) =
             (counted, unfinished, unfinished_of_one, of_one)
         else {
-            tracing::debug!("a connection is closed: there are too many");
+            self.turned.too_many(peer);
             return None;
         };
         Some(async move {
@@ -196,7 +216,7 @@ impl Admission {
             match begun {
                 // Nobody takes it any more when the server goes down.
                 Ok(connection) => drop(self.handing.send(connection).await),
-                Err(error) => tracing::debug!(%error, "a connection did not begin"),
+                Err(why) => self.turned.did_not_begin(peer, &why),
             }
         })
     }
@@ -208,21 +228,23 @@ impl Admission {
     }
 
     /// Shakes hands, and waits for the first words.
-    async fn begin(&self, raw: Raw, counted: Counted) -> io::Result<Connection> {
+    async fn begin(&self, raw: Raw, counted: Counted) -> Result<Connection, NotBegun> {
         match raw {
-            Raw::Unix(stream) => first_words(stream, Peer::local(), counted).await,
+            Raw::Unix(stream) => Ok(first_words(stream, Peer::local(), counted).await?),
             Raw::Tcp(stream, from) => {
                 stream.set_nodelay(true)?;
                 keep_alive(&stream)?;
                 let Some(tls) = &self.tls else {
-                    return first_words(stream, Peer::at(from, None), counted).await;
+                    return Ok(first_words(stream, Peer::at(from, None), counted).await?);
                 };
                 let agreed = TlsAcceptor::from(tls.now()).accept(stream);
-                let encrypted = timeout(HANDSHAKE_MAX, agreed).await??;
+                let encrypted = timeout(HANDSHAKE_MAX, agreed).await.map_err(io::Error::from)??;
                 let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
-                let certificate = shown.map(|der| ClientCertificate::read(der)).transpose();
-                let certificate = certificate.map_err(io::Error::other)?.map(Arc::new);
-                first_words(encrypted, Peer::at(from, certificate), counted).await
+                let read = |der: &CertificateDer<'_>| {
+                    ClientCertificate::read(der).map_err(|error| NotBegun::odd(&error, der))
+                };
+                let certificate = shown.map(read).transpose()?.map(Arc::new);
+                Ok(first_words(encrypted, Peer::at(from, certificate), counted).await?)
             }
         }
     }
@@ -267,6 +289,7 @@ mod tests {
             unfinished: Arc::new(Semaphore::new(UNFINISHED_MAX)),
             unfinished_of_one: ByAddress::at_most(UNFINISHED_PER_ADDRESS),
             of_one: ByAddress::at_most(2),
+            turned: Turned::counted_by(Metrics::new(0).unwrap()),
         };
         let from = |address: &str| admission.of_one(address.parse().unwrap());
         let (first, _second) = (from("192.0.2.1"), from("192.0.2.1"));

@@ -40,11 +40,13 @@ impl ServeOptions {
 }
 
 /// Whether a server tells what services it has, to anybody who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Reflection {
     /// It does: `grpcurl` and its like need no proto files.
+    #[value(name = "on")]
     Offered,
     /// It does not.
+    #[value(name = "off")]
     Hidden,
 }
 
@@ -56,7 +58,7 @@ pub struct Limits {
     pub connections_max: usize,
     /// Calls of one caller in a second, and as many again saved up; none means no limit. The next is
     /// answered `RESOURCE_EXHAUSTED`. With a limit, a caller also has at most half of all calls, and half
-    /// of all streams, under way.
+    /// of all streams, under way, and its streams and batches have at most half of the queue.
     pub caller_calls_per_second: Option<NonZeroU32>,
     /// Unary calls at once, over all connections; the next is answered `RESOURCE_EXHAUSTED`.
     pub calls_max: usize,

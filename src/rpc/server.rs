@@ -114,7 +114,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (tls, connections_max) = (options.tls.clone(), options.limits.connections_max);
-    let incoming = Doorway::open(listener.into(), tls, connections_max);
+    let metrics = Arc::clone(ledger.metrics());
+    let incoming = Doorway::open(listener.into(), tls, connections_max, metrics);
     serve_connections(incoming, ledger, options, shutdown).await
 }
 

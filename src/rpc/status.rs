@@ -174,6 +174,13 @@ pub(crate) fn too_much_unread() -> Status {
     Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
 }
 
+/// More commands of one caller waiting to be recorded than leave room for others.
+pub(crate) fn too_many_waiting_of_one() -> Status {
+    let message =
+        "half of all commands that may wait to be recorded are yours: wait for some answers";
+    Problem::new(Reason::Busy, message).retry_after(QUEUE_RETRY).status()
+}
+
 /// One caller calls too often; when it may again.
 pub(crate) fn too_frequent(again_in: Duration) -> Status {
     let message = "you call more often than one caller may: slow down, or send many commands in one \

@@ -6,6 +6,10 @@
 
 use std::{fs, process::Command, time::Duration};
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE},
+};
 use judgement_ledger::{
     judgement::{OrganisationId, Role, Text},
     pb::{
@@ -17,11 +21,12 @@ use judgement_ledger::{
 use tonic::{
     Code, Request, Status,
     client::Grpc,
-    transport::{Channel, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 use tonic_prost::ProstCodec;
 
 use crate::{
+    attacks::certificates,
     binary::{Home, Running},
     served::{Authorised, Bearer, act, member, present},
     watched::page,
@@ -47,19 +52,38 @@ struct Canaries(Vec<(&'static str, String)>);
 impl Canaries {
     fn of(home: &Home, tokens: &[&str]) -> Self {
         let mut all: Vec<_> = TEXTS.iter().map(|text| ("a text", (*text).to_owned())).collect();
-        all.push(("the token key", String::from_utf8(TOKEN_KEY.to_vec()).unwrap()));
-        all.push(("the token key in hexadecimal", hex(TOKEN_KEY)));
         for token in tokens {
             // Its claims and its signature, each by itself.
             all.extend(token.split('.').skip(1).map(|part| ("a credential", part.to_owned())));
         }
-        let master = fs::read(home.path("master.key")).unwrap();
-        // Its last bytes are key or checksum; any eight of them in a row would be too many.
-        for part in master.chunks_exact(8).skip(2) {
-            all.push(("the master key in hexadecimal", hex(part)));
-            all.push(("the master key as it is shown", format!("{part:?}")));
+        let mut canaries = Self(all);
+        canaries.0.push(("the token key", String::from_utf8(TOKEN_KEY.to_vec()).unwrap()));
+        canaries.key("the token key", TOKEN_KEY);
+        canaries.key("the master key", &digits(&fs::read(home.path("master.key")).unwrap()));
+        for file in fs::read_dir(home.path("signer")).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|it| it == "key") {
+                canaries.key("the signer's key", &digits(&fs::read(path).unwrap()));
+            }
         }
-        Self(all)
+        assert!(canaries.0.iter().any(|(name, _)| *name == "the signer's key"));
+        let pem = fs::read_to_string(home.path("server.key")).unwrap();
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        canaries.key("the key of TLS", &STANDARD.decode(&body).unwrap());
+        canaries
+    }
+
+    /// A key in the forms in which it could be written: any eight bytes of it in a row would be too many.
+    fn key(&mut self, name: &'static str, key: &[u8]) {
+        for part in key.chunks_exact(8) {
+            self.0.push((name, hex(part)));
+            self.0.push((name, format!("{part:?}").trim_matches(['[', ']']).to_owned()));
+        }
+        // Groups of three bytes are written alike wherever they stand.
+        for part in key.chunks_exact(24) {
+            self.0.push((name, STANDARD.encode(part)));
+            self.0.push((name, URL_SAFE.encode(part)));
+        }
     }
 
     /// What of them stands in `said`.
@@ -72,6 +96,15 @@ impl Canaries {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |written, byte| written + &format!("{byte:02x}"))
+}
+
+/// The bytes of a key's file: hexadecimal digits, and the end of the line.
+fn digits(file: &[u8]) -> Vec<u8> {
+    let digits = std::str::from_utf8(file).unwrap().trim_end();
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    let key: Vec<_> = (0..digits.len()).step_by(2).map(byte).collect();
+    assert_eq!(key.len(), 32);
+    key
 }
 
 fn token(login: &str, organisation: &str, roles: &[Role]) -> String {
@@ -93,10 +126,12 @@ struct Callers {
 }
 
 impl Callers {
-    fn of(server: &Running) -> Self {
+    fn of(server: &Running, authority: &str) -> Self {
         let roles = [Role::Inspector, Role::LeadInspector, Role::FrameworkAdmin];
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
+        let endpoint = Endpoint::from_shared(server.address.clone()).unwrap();
         Self {
-            channel: Endpoint::from_shared(server.address.clone()).unwrap().connect_lazy(),
+            channel: endpoint.tls_config(tls).unwrap().connect_lazy(),
             writer: token("canary-login@ofsted", "ofsted", &roles),
             other: token("consumer@press", "press", &[Role::Consumer]),
         }
@@ -221,8 +256,9 @@ impl Callers {
 async fn nothing_is_told(format: &str) {
     let home = Home::new();
     fs::write(home.path("token.key"), TOKEN_KEY).unwrap();
+    let authority = certificates(&home);
     let server = Running::start(traced(&home, format));
-    let callers = Callers::of(&server);
+    let callers = Callers::of(&server, &authority);
     let wrong = format!("{}x", callers.writer);
     callers.say().await;
     callers.stumble(&wrong).await;
@@ -253,10 +289,29 @@ async fn nothing_is_told(format: &str) {
     }
 }
 
+#[test]
+fn what_is_searched_for_is_what_somebody_would_write() {
+    let key: Vec<u8> = (100..132).collect();
+    let mut canaries = Canaries(Vec::new());
+    canaries.key("a key", &key);
+    for written in [
+        hex(&key),
+        hex(&key).to_uppercase(),
+        format!("{key:?}"),
+        format!("key={}", STANDARD.encode(&key)),
+        format!("{:?}", &key[8..24]),
+    ] {
+        assert!(canaries.found(&written).contains(&"a key"), "{written}");
+    }
+    assert!(canaries.found(&hex(&[7; 32])).is_empty());
+}
+
 fn traced(home: &Home, format: &str) -> Command {
     let mut command = home.serve();
     command.env("JUDGEMENT_LEDGER_LOG_FORMAT", format);
     command.env("JUDGEMENT_LEDGER_LOG", "trace");
+    command.arg("--tls-certificate").arg(home.path("server.pem"));
+    command.arg("--tls-key").arg(home.path("server.key"));
     command
 }
 

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     pb::{self, get_assessment_request::KnownAt},
-    rpc::Limits,
+    rpc::{Limits, Reflection},
 };
 pub(super) use clock::DemonstrationClock;
 use screen::Screen;
@@ -134,6 +134,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
         allow_origins: Vec::new(),
         // Nobody spreads load over a demonstration.
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
+        reflection: Reflection::Offered,
         // Nor watches over it.
         probes: Probes::new()?,
         admin_socket: None,

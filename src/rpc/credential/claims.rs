@@ -63,13 +63,22 @@ impl Mapping {
     /// # Errors
     /// [`CredentialError`]: nobody, and why.
     pub(super) fn identity(&self, claims: &Claims) -> Result<Identity, CredentialError> {
-        let login = claims.text(&self.login).ok_or(CredentialError::BadLogin)?;
+        let login = self.stated_login(claims).ok_or(CredentialError::BadLogin)?;
         let organisation = self.organisation(claims)?;
         let roles = self.roles(claims)?;
         Identity::checked(login, organisation, roles)
     }
 
-    fn organisation(&self, claims: &Claims) -> Result<OrganisationId, CredentialError> {
+    /// The login as it is claimed, be there such a login or not.
+    pub(super) fn stated_login<'c>(&self, claims: &'c Claims) -> Option<&'c str> {
+        claims.text(&self.login)
+    }
+
+    /// For which organisation the bearer acts.
+    ///
+    /// # Errors
+    /// [`CredentialError`]: for none, or for one that is not the issuer's to name.
+    pub(super) fn organisation(&self, claims: &Claims) -> Result<OrganisationId, CredentialError> {
         let stated = match claims.at(&self.organisation) {
             Some(stated) => {
                 let stated = stated.as_str().and_then(|id| OrganisationId::parse(id).ok());
@@ -115,6 +124,16 @@ impl Claims {
     /// Who issued it, as far as it says so in one word.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.text("iss")
+    }
+
+    /// Its own id, if it has one. (RFC 7519 §4.1.7)
+    pub(super) fn token_id(&self) -> Option<&str> {
+        self.text("jti").filter(|id| !id.is_empty())
+    }
+
+    /// Of whom it speaks, as its issuer calls them. (RFC 7519 §4.1.2)
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.text("sub")
     }
 
     /// When it was to expire, in seconds since 1970.

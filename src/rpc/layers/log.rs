@@ -5,17 +5,21 @@
 //! and its peer. The sequencer serves many calls at once: what it logs belongs to no single one.
 //!
 //! Calls that were turned away, since nobody knows who made them or since they may not be made, have
-//! the target `judgement_ledger::access`: whoever watches for break-ins reads only that. All others
-//! have the target `judgement_ledger::call`. Nothing of a request or an answer is logged but what is
-//! named here. How many lines there may be in a second is a matter of the log, not of calls: see
-//! [`crate::telemetry`], of which this room knows nothing.
+//! the target `judgement_ledger::access`: whoever watches for break-ins reads only that. So have
+//! connections that were turned away, and what the operator takes out. All other calls have the target
+//! `judgement_ledger::call`. A command of a stream that is refused has a line like a call that is, but
+//! for the duration, since its call goes on; a batch is refused as a whole, and has one.
+//!
+//! A line says who called as far as that is known: the person, if the directory has one; of a credential
+//! that an issuer signed, valid or not, its issuer, its organisation and its [`Imprint`]; the fingerprint
+//! of the client certificate. So a caller who never recorded anything is somebody, too. None of it is a
+//! text, a login or a secret, and nothing of a request or an answer is logged but what is named here. How
+//! many lines there may be in a second is a matter of the log, not of calls: see [`crate::telemetry`], of
+//! which this room knows nothing.
+//!
+//! [`Imprint`]: crate::rpc::credential::Imprint
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, OnceLock},
-    task::Poll,
-    time::Instant,
-};
+use std::{sync::Arc, task::Poll, time::Instant};
 
 use http::{HeaderMap, Request};
 use jiff::Timestamp;
@@ -24,29 +28,18 @@ use tracing::{Instrument as _, Span};
 
 use super::{
     Answer, Around, Inner, Method, Methods, Shape, body_of,
-    call_id::{CALL_ID_HEADER, CallId, CallIds},
+    call_id::{CALL_ID_HEADER, CallIds},
+    called::{Called, Ended},
     poll_frame,
     trace::{self, Trace},
 };
 use crate::{
-    judgement::PersonId,
     metrics::Metrics,
     rpc::{
         doorway::Peer,
         status::{Answered, Reason, reason_of},
     },
 };
-
-/// Where the log of a call learns who made it: the opaque id, never the login, which is a text.
-#[derive(Debug, Clone, Default)]
-pub(in crate::rpc) struct CalledBy(Arc<OnceLock<PersonId>>);
-
-impl CalledBy {
-    /// Notes who calls; the first to say so is right.
-    pub(in crate::rpc) fn note(&self, person: PersonId) {
-        self.0.get_or_init(|| person);
-    }
-}
 
 /// Logs and counts every call when it is over, gives it an id, and names its [`Method`] for the
 /// layers within.
@@ -64,22 +57,12 @@ impl Log {
     }
 }
 
-/// How a call ended.
-#[derive(Debug, Clone, Copy)]
-struct Ended {
-    code: Code,
-    reason: Option<Reason>,
-}
-
 /// A call under way. Logs itself when it is dropped: also when the client goes away.
 struct Call {
+    called: Called,
     method: Method,
-    id: CallId,
     trace: Trace,
-    peer: Option<SocketAddr>,
     started: Instant,
-    called_by: CalledBy,
-    metrics: Arc<Metrics>,
     ended: Option<Ended>,
 }
 
@@ -87,18 +70,17 @@ impl Around for Log {
     fn answer<S: Inner>(&self, inner: &mut S, mut request: Request<Body>) -> Answer {
         let method = self.methods.at(request.uri().path());
         let shape = method.shape;
-        let called_by = CalledBy::default();
         let id = self.ids.of(request.headers());
         let peer = request.extensions().get::<Peer>().and_then(|peer| peer.address);
         let path = &*method.path;
         let span = trace::span(id.as_str(), path, peer);
         let trace = Trace::begin(&span, path, request.headers());
+        let called = Called::new(&request, &method, id, trace.id(), &self.metrics);
         request.extensions_mut().insert(method.clone());
-        request.extensions_mut().insert(called_by.clone());
+        request.extensions_mut().insert(called.clone());
         method.calls.started();
-        let metrics = Arc::clone(&self.metrics);
         let started = Instant::now();
-        let mut call = Call { method, id, trace, peer, started, called_by, metrics, ended: None };
+        let mut call = Call { called, method, trace, started, ended: None };
         let answer = span.in_scope(|| inner.call(request)).instrument(span.clone());
         Box::pin(async move {
             let answer = answer.await?;
@@ -107,7 +89,7 @@ impl Around for Log {
             if shape == Shape::Unary {
                 call.ended.get_or_insert(Ended { code: Code::Ok, reason: None });
             }
-            head.headers.insert(CALL_ID_HEADER, call.id.header());
+            head.headers.insert(CALL_ID_HEADER, call.called.id().header());
             let logged = match call.ended {
                 Some(_) => body,
                 None => until_over(body, call, span),
@@ -136,24 +118,6 @@ fn until_over(mut body: Body, mut call: Call, span: Span) -> Body {
     })
 }
 
-/// One line with all that is said of a call.
-macro_rules! line {
-    ($call:expr, $ended:expr, $level:ident, $target:literal) => {{
-        let (call, Ended { code, reason }): (&Call, Ended) = ($call, $ended);
-        tracing::$level!(
-            target: $target,
-            method = &*call.method.path,
-            ?code,
-            reason = reason.map(Reason::as_str),
-            ms = u64::try_from(call.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            person = call.called_by.0.get().map(tracing::field::display),
-            peer = call.peer.map(tracing::field::display),
-            request_id = call.id.as_str(),
-            trace_id = call.trace.id(),
-        );
-    }};
-}
-
 impl Call {
     /// Reads from headers or trailers how it ended, if they say so.
     fn ends(&mut self, said: &HeaderMap) {
@@ -171,35 +135,10 @@ impl Drop for Call {
         // Who does not wait for the end has cancelled, unless it is us who stumbled.
         let code = if std::thread::panicking() { Code::Internal } else { Code::Cancelled };
         let ended = self.ended.unwrap_or(Ended { code, reason: None });
-        self.method.calls.handled(as_dashboards_know(ended.code), self.started.elapsed());
-        if let Some(reason) = ended.reason {
-            self.metrics.refused(reason.as_str());
-        }
+        let took = self.started.elapsed();
+        self.method.calls.handled(as_dashboards_know(ended.code), took);
         self.trace.end(ended.code);
-        match ended.code {
-            Code::Internal | Code::DataLoss | Code::Unknown => {
-                line!(self, ended, warn, "judgement_ledger::call");
-            }
-            // What went well would be thousands of lines a second.
-            Code::Ok | Code::Cancelled => {
-                line!(self, ended, debug, "judgement_ledger::call");
-            }
-            // Each in a place of its own: a flood of the one never hides the other.
-            Code::Unauthenticated => line!(self, ended, info, "judgement_ledger::access"),
-            Code::PermissionDenied => line!(self, ended, info, "judgement_ledger::access"),
-            Code::InvalidArgument
-            | Code::DeadlineExceeded
-            | Code::NotFound
-            | Code::AlreadyExists
-            | Code::ResourceExhausted
-            | Code::FailedPrecondition
-            | Code::Aborted
-            | Code::OutOfRange
-            | Code::Unimplemented
-            | Code::Unavailable => {
-                line!(self, ended, info, "judgement_ledger::call");
-            }
-        }
+        self.called.ends(ended, took);
     }
 }
 

@@ -8,6 +8,7 @@
 //! stands outside whatever may answer in a service's stead, so that no call goes unlogged.
 
 mod call_id;
+mod called;
 mod clarify;
 mod deadline;
 mod limit;
@@ -41,15 +42,16 @@ use tower::{Layer, Service};
 #[cfg(feature = "otel")]
 use otel as trace;
 
+pub(super) use called::Called;
 pub(super) use clarify::Clarify;
 pub(super) use deadline::Deadline;
 pub(super) use limit::Limit;
-pub(super) use log::{CalledBy, Log};
+pub(super) use log::Log;
 pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
-pub(super) use share::Share;
+pub(super) use share::{Room, Share, Waiting};
 pub(super) use weighed::{OF_ONE_BYTES, permits};
 
 /// The answer to a call: never an error, since whatever fails is a status.

@@ -14,6 +14,7 @@ mod bombs;
 mod crowd;
 mod floods;
 mod frames;
+mod headers;
 mod hoards;
 mod honest;
 mod line;

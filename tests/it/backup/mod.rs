@@ -3,6 +3,7 @@
 //! could be served.
 
 mod broken;
+mod canary;
 mod drill;
 mod golden;
 mod interrupted;

@@ -4,17 +4,21 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 use judgement_ledger::pb::{self, admin_service_client::AdminServiceClient};
 use tokio_stream::StreamExt as _;
-use tonic::{Code, transport::Channel};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use super::{backup_words, kept, path, telling, verb};
+use super::{back_up, backup_words, kept, path, telling, verb};
 use crate::{
     account::account,
     binary::{Home, Running, ended},
-    served::Clients,
+    erasure::with_a_child,
+    served::{Clients, act, present},
     story::{assessment_of, tell},
 };
 
@@ -71,6 +75,121 @@ async fn the_operator_asks_on_a_socket_and_nowhere_else() {
     let refused = verb(&words.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
     assert!(!home.path("backup").exists(), "no folder is left that looks like a backup");
+}
+
+/// Whether a port tells of its services, or what it says instead.
+async fn tells(home: &Home, words: &[&str], environment: Option<&str>) -> Result<(), Code> {
+    let mut command = home.serve();
+    command.args(words);
+    if let Some(said) = environment {
+        command.env("JUDGEMENT_LEDGER_REFLECTION", said);
+    }
+    let running = Running::start(command);
+    let channel = running.clients().channel;
+    let asked = ServerReflectionRequest {
+        message_request: Some(MessageRequest::ListServices(String::new())),
+        ..ServerReflectionRequest::default()
+    };
+    let mut newer = ServerReflectionClient::new(channel.clone());
+    let told = newer.server_reflection_info(tokio_stream::once(asked)).await;
+    // Health is told whether reflection is or not.
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+    health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap();
+    assert!(running.stop().success());
+    told.map(drop).map_err(|status| status.code())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_tells_of_its_services_unless_that_is_switched_off() {
+    let home = Home::new();
+    assert_eq!(tells(&home, &[], None).await, Ok(()));
+    assert_eq!(tells(&home, &["--reflection", "on"], Some("off")).await, Ok(()));
+    assert_eq!(tells(&home, &["--reflection", "off"], None).await, Err(Code::Unimplemented));
+    assert_eq!(tells(&home, &[], Some("off")).await, Err(Code::Unimplemented));
+    let mut command = home.serve();
+    command.args(["--reflection", "maybe"]);
+    assert_eq!(ended(command).code, Some(2));
+}
+
+/// What a server that was stopped said of backups, at the level that is usual.
+fn of_backups(said: &str) -> Vec<serde_json::Value> {
+    let lines = said.lines().filter(|line| line.starts_with('{'));
+    let lines = lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines
+        .filter(|line| line["target"] == "judgement_ledger::access")
+        .map(|line| line["fields"].clone())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_on_the_operators_socket_stands_in_the_log() {
+    let home = Home::new();
+    let mut command = home.serve();
+    command.env("JUDGEMENT_LEDGER_LOG", "info").env("JUDGEMENT_LEDGER_LOG_FORMAT", "json");
+    let running = Running::start(command);
+    let clients = running.clients();
+    let (name, _) = with_a_child(&clients).await;
+    // More than goes on its way before somebody takes it.
+    for number in 0..40 {
+        let entry = pb::RecordEntryRequest {
+            assessment: name.clone(),
+            act: Some(act()),
+            entry_id: format!("nar-{number}"),
+            content: Some(pb::EntryContent {
+                kind: pb::EntryKind::Narrative.into(),
+                section: "staying-safe".to_owned(),
+                area: "staying-safe".to_owned(),
+                order: number + 1,
+                text: Some(present(&"seen ".repeat(12_000))),
+                ..pb::EntryContent::default()
+            }),
+            ..pb::RecordEntryRequest::default()
+        };
+        clients.assessments("inspector").record_entry(entry).await.unwrap();
+    }
+    back_up(&home);
+    tell(&clients, 1, telling()).await;
+    let to = path(&home, "backup");
+    let words = backup_words(&home, &["--to", &to]);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    assert_eq!(verb(&words).code, Some(0));
+
+    // Somebody who goes away before all was taken.
+    let socket = format!("unix://{}", path(&home, "data/admin.sock"));
+    let endpoint = Endpoint::from_shared(socket).unwrap().initial_stream_window_size(65_535);
+    let mut client = AdminServiceClient::new(endpoint.connect().await.unwrap());
+    let request = pb::BackupRequest { from_size: 0 };
+    let mut pieces = client.backup(request).await.unwrap().into_inner();
+    pieces.next().await.unwrap().unwrap();
+    drop((pieces, client));
+    while of_backups(&running.said()).len() < 8 {
+        tokio::task::yield_now().await;
+    }
+    let said = running.kill_and_say();
+    let told = of_backups(&said);
+    let (parts, size): (Vec<_>, Vec<_>) = [&told[0], &told[4]]
+        .map(|begun| (begun["from_size"].as_u64().unwrap(), begun["size"].as_u64().unwrap()))
+        .into_iter()
+        .unzip();
+    assert_eq!(parts, [0, size[0]], "the second goes on where the first ended: {told:#?}");
+    assert!(size[0] > 30 && size[1] > size[0]);
+    let is = |at: usize, what: &str, whole: Option<bool>| {
+        assert_eq!((&told[at]["what"], told[at]["whole"].as_bool()), (&what.into(), whole), "{at}");
+    };
+    for (at, what, whole) in [
+        (0, "records", None),
+        (1, "records", Some(true)),
+        (2, "keyring", None),
+        (3, "keyring", Some(true)),
+        (4, "records", None),
+        (5, "records", Some(true)),
+        (6, "records", None),
+        (7, "records", Some(false)),
+    ] {
+        is(at, what, whole);
+    }
+    assert!(told[3]["files"].as_u64().unwrap() > 0);
+    assert_eq!(told.len(), 8, "{told:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use tokio::{
     net::UnixListener,
     time::{Instant, timeout},
 };
+use tonic::transport::{Channel, Endpoint};
 
 use super::*;
 use crate::{
@@ -108,7 +109,7 @@ async fn a_server_listens_under_a_path_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sock");
     let listener = UnixListener::bind(&path).unwrap();
-    let mut doorway = Doorway::open(listener.into(), None, 10);
+    let mut doorway = Doorway::open(listener.into(), None, 10, Metrics::new(0).unwrap());
     let mut client = tokio::net::UnixStream::connect(&path).await.unwrap();
     client.write_all(b"GET /checkpoint HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let mut connection = doorway.next().await.unwrap().unwrap();
@@ -156,4 +157,33 @@ async fn one_caller_has_at_most_half_of_all_streams_and_another_has_the_rest() {
     let another = Running { token, ..server };
     let _theirs = open_stream(&another, None).await.unwrap();
     drop(first);
+}
+
+/// Opens a stream over a connection, which stays open as long as the sender lives.
+async fn open_over(
+    server: &Running,
+    channel: &Channel,
+) -> Result<(mpsc::Sender<pb::ApplyStreamRequest>, Streaming<pb::ApplyStreamResponse>), Status> {
+    let (sender, commands) = mpsc::channel(1);
+    let request = server.request(ReceiverStream::new(commands));
+    let opened = AssessmentServiceClient::new(channel.clone()).apply_stream(request).await;
+    opened.map(|answers| (sender, answers.into_inner()))
+}
+
+#[tokio::test]
+async fn the_257th_call_on_one_connection_is_refused_and_the_256th_is_not() {
+    let server = running(Limits { streams_max: 1_000, ..LIMITS }).await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+    let (one, other) = (endpoint.connect().await.unwrap(), endpoint.connect().await.unwrap());
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(open_over(&server, &one).await.unwrap());
+    }
+    let refused = open_over(&server, &one).await.map(drop);
+    assert_eq!(told(refused), is(Code::ResourceExhausted, "BUSY"));
+    open_over(&server, &other).await.unwrap();
+    open.pop();
+    // The place is free once the server has seen the stream end; until then it says so.
+    let again = async { while open_over(&server, &one).await.is_err() {} };
+    timeout(PATIENCE, again).await.expect("a place that came free is given again");
 }

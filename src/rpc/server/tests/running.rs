@@ -186,7 +186,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
     let stopped = ledger_stopped.clone();
     let (reads, told) = watch::channel(Reads::Answered);
     let metrics = Metrics::new(0).unwrap();
-    let counted = Arc::clone(&metrics);
+    let (counted, turned_away) = (Arc::clone(&metrics), Arc::clone(&metrics));
     let options = ServeOptions {
         origins: vec![HeaderValue::from_static("https://page.example")],
         reflection: Reflection::Offered,
@@ -210,7 +210,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
             find: Arc::new(|_| None),
             metrics: counted,
         };
-        let incoming = Doorway::open(listener.into(), tls, limits.connections_max);
+        let incoming = Doorway::open(listener.into(), tls, limits.connections_max, turned_away);
         serving.run(incoming, routes, until).await
     });
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();

@@ -13,6 +13,7 @@ use tonic::transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::{
     running::{SEED, running_over},
+    told::Lines,
     *,
 };
 use crate::{
@@ -377,4 +378,101 @@ async fn a_bound_token_is_taken_over_its_certificate_alone() {
         let told = caller(&channel, Some(&token)).await.map_err(|(_, reason)| reason);
         assert_eq!(told, expected);
     }
+}
+
+/// Knocks once with a certificate, and waits until the door is shut.
+async fn knock(server: &Running, trusting: &Authority, showing: Option<&Shown>) -> String {
+    use tokio::io::AsyncReadExt as _;
+    use tokio_rustls::rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add(trusting.der().clone()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_root_certificates(roots);
+    let config = match showing {
+        None => config.with_no_client_auth(),
+        Some(shown) => {
+            let chain = vec![CertificateDer::from(shown.der.clone())];
+            let key = PrivateKeyDer::from_pem_slice(shown.key.as_bytes()).unwrap();
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let from = stream.local_addr().unwrap().to_string();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    // In TLS 1.3 the client has done its part before its certificate is looked at.
+    if let Ok(mut connected) = connector.connect("127.0.0.1".try_into().unwrap(), stream).await {
+        drop(connected.read(&mut [0]).await);
+    }
+    from
+}
+
+#[tokio::test]
+async fn each_client_certificate_that_is_not_taken_is_one_line_and_counted() {
+    let ground = Ground::new();
+    let mut lost = of_inspector();
+    lost.serial_number = Some(SerialNumber::from(2));
+    let lost = signed(&ground.authority, &lost);
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2020, 1, 1),
+        next_update: date_time_ymd(4000, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SerialNumber::from(2),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    ground.write("crl.pem", &list.signed_by(&ground.authority).unwrap().pem().unwrap());
+    let clients = ClientCertificates::Required(ground.clients(Some("crl.pem")));
+    let (lines, _guard) = Lines::keep();
+    let server = running_over(LIMITS, Some(ground.tls(clients))).await;
+    let mut expired = of_inspector();
+    expired.not_after = date_time_ymd(2006, 11, 1);
+    let expired = signed(&ground.authority, &expired);
+    let odd = client(&[(DnType::OrganizationalUnitName, "inspector"), (DnType::CommonName, "a")]);
+    let odd = signed(&ground.authority, &odd);
+    let forged = signed(&authority(), &of_inspector());
+    let own: String = sha256(&[&odd.der]).as_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let refused = |reason: &str, shown: Option<&str>| (json!(reason), json!(shown));
+    let mut seen = 0;
+    for (shown, expected) in [
+        (None, refused("CREDENTIAL_MISSING", None)),
+        (Some(&forged), refused("CREDENTIAL_INVALID", None)),
+        (Some(&expired), refused("CREDENTIAL_EXPIRED", None)),
+        (Some(&lost), refused("CREDENTIAL_INVALID", None)),
+        (Some(&odd), refused("CREDENTIAL_INVALID", Some(&own))),
+    ] {
+        let from = knock(&server, &ground.authority, shown).await;
+        let access = lines.of("judgement_ledger::access");
+        assert_eq!(access.len(), seen + 1, "{access:#?}");
+        let (event, fields) = (&access[seen], &access[seen]["fields"]);
+        assert_eq!((&event["level"], &fields["peer"]), (&json!("INFO"), &json!(from)));
+        assert_eq!((fields["reason"].clone(), fields["certificate"].clone()), expected);
+        seen += 1;
+    }
+    let page = server.metrics.page(None).unwrap();
+    let counted = "judgement_ledger_refusals_total{reason=\"CREDENTIAL_INVALID\"} 3";
+    assert!(page.contains(counted), "{page}");
+
+    // Who is let in is no line, and a call that is turned away says over which certificate it came.
+    let shown = signed(&ground.authority, &of_inspector());
+    let channel = connect(&server, &ground.authority, Some(&shown)).await.unwrap();
+    assert_eq!(caller(&channel, None).await.unwrap(), "a.jones");
+    assert_eq!(lines.of("judgement_ledger::access").len(), seen);
+    caller(&channel, Some("a.b.c")).await.unwrap_err();
+    let access = lines.of("judgement_ledger::access");
+    let own = sha256(&[&shown.der]);
+    let own: String = own.as_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    assert_eq!(access[seen]["fields"]["certificate"], *own);
+    assert_eq!(access[seen]["fields"]["organisation"], "ofsted");
+    let all = access.iter().map(ToString::to_string).collect::<String>();
+    assert!(!all.contains("a.jones") && access.len() == seen + 1, "{all}");
 }

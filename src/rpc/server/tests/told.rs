@@ -3,13 +3,16 @@
 use std::sync::Mutex;
 
 use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
+use tracing::{
+    Dispatch,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 
 use super::*;
 
 /// The lines that are logged on this thread, on which a test's server runs, too.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -23,8 +26,11 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    /// Keeps what is logged from now on, of all levels.
-    fn keep() -> (Self, DefaultGuard) {
+    /// Keeps what is logged from now on, of all levels. With one subscriber alone the library asks that of
+    /// whatever thread comes first by a place in the code whether it logs, and believes it for all: so
+    /// there are two.
+    pub(super) fn keep() -> (Self, (DefaultGuard, Dispatch)) {
+        let second = Dispatch::new(NoSubscriber::default());
         let lines = Self::default();
         let written = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -32,11 +38,11 @@ impl Lines {
             .with_max_level(tracing::Level::TRACE)
             .with_writer(move || written.clone())
             .finish();
-        (lines, tracing::subscriber::set_default(subscriber))
+        (lines, (tracing::subscriber::set_default(subscriber), second))
     }
 
     /// The events of a target.
-    fn of(&self, target: &str) -> Vec<Value> {
+    pub(super) fn of(&self, target: &str) -> Vec<Value> {
         let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let events = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         events.filter(|event| event["target"] == target).collect()
@@ -183,4 +189,25 @@ async fn who_is_turned_away_stands_in_the_log_of_accesses_alone() {
         assert!(ours.clone().all(|line| !line.contains(never)), "{never}");
         assert!(ours.count() > 2);
     }
+}
+
+#[tokio::test]
+async fn each_connection_that_is_one_too_many_is_one_line_and_counted() {
+    let (lines, _guard) = Lines::keep();
+    let server = running(Limits { connections_max: 0, ..LIMITS }).await;
+    let mut from = Vec::new();
+    for _ in 0..3 {
+        let mut connection = TcpStream::connect(server.address).await.unwrap();
+        from.push(connection.local_addr().unwrap().to_string());
+        let closed = tokio::io::AsyncReadExt::read(&mut connection, &mut [0]).await;
+        assert!(matches!(closed, Ok(0) | Err(_)));
+    }
+    let access = lines.of("judgement_ledger::access");
+    let peers: Vec<_> = access.iter().map(|event| &event["fields"]["peer"]).collect();
+    assert_eq!(peers, from.iter().collect::<Vec<_>>());
+    for event in &access {
+        assert_eq!((&event["level"], &event["fields"]["reason"]), (&"INFO".into(), &"BUSY".into()));
+    }
+    let page = server.metrics.page(None).unwrap();
+    assert!(page.contains("judgement_ledger_refusals_total{reason=\"BUSY\"} 3"), "{page}");
 }
