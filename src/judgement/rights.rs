@@ -79,6 +79,9 @@ pub enum Whose {
     Judging,
     /// Of one that judges, for itself only.
     Signing,
+    /// Of one that judges; of a record that no assessment has, of the organisation whose it is: the
+    /// person's whom it introduces, else the recorder's. To others the record is not there.
+    Owning,
     /// Of one that judges; the auditor of any.
     JudgingOrAuditor,
     /// Of any, and sees what is shown to an audience of its organisation.
@@ -93,6 +96,7 @@ impl Whose {
             Self::Any => "any",
             Self::Judging => "one that judges",
             Self::Signing => "one that judges, for itself",
+            Self::Owning => "one that judges; of what no assessment has, the one whose it is",
             Self::JudgingOrAuditor => "one that judges; of the auditor any",
             Self::Shown => "any, and sees what is shown to it",
         }
@@ -187,9 +191,9 @@ deeds! {
             Transcribed [RecordsOfficer] Judging;
         ShareDraft: Always [LeadInspector] Judging, Transcribed [RecordsOfficer] Judging;
         CorrectRecord: Always [RecordsOfficer] Judging, Transcribed [RecordsOfficer] Judging;
-        RequestRedaction: Always [RecordsOfficer] Judging, Transcribed [RecordsOfficer] Judging;
-        ApproveRedaction: Always [RecordsOfficer] Judging, Transcribed [RecordsOfficer] Judging;
-        RefuseRedaction: Always [RecordsOfficer] Judging, Transcribed [RecordsOfficer] Judging;
+        RequestRedaction: Always [RecordsOfficer] Owning, Transcribed [RecordsOfficer] Owning;
+        ApproveRedaction: Always [RecordsOfficer] Owning, Transcribed [RecordsOfficer] Owning;
+        RefuseRedaction: Always [RecordsOfficer] Owning, Transcribed [RecordsOfficer] Owning;
         ApplyBatch: Always (WRITERS) Judging;
         ApplyStream: Always (WRITERS) Judging;
         GetAssessment: Inside (INSIDERS) JudgingOrAuditor, Outside (EVERYBODY) Shown;
@@ -277,7 +281,7 @@ mod tests {
     #[test]
     fn the_auditor_writes_nothing_and_the_consumer_sees_nothing_inside() {
         for right in RIGHTS {
-            let writes = matches!(right.whose, Whose::Judging | Whose::Signing);
+            let writes = matches!(right.whose, Whose::Judging | Whose::Signing | Whose::Owning);
             assert!(!(writes && right.roles.contains(&Auditor)), "{:?}", right.deed);
             let inside = right.when == When::Inside || right.when == When::ForAnother;
             assert!(!(inside && right.roles.contains(&Consumer)), "{:?}", right.deed);

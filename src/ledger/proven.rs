@@ -66,6 +66,19 @@ impl Ledger {
         Ok(keeps.into_iter().map(|keep| self.prove(keep)).collect())
     }
 
+    /// What all records of a stream say up to a position, oldest first; their texts stay closed.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the journal cannot be read.
+    pub async fn stated(
+        &self,
+        stream: &StreamId,
+        until: Position,
+    ) -> Result<Vec<Record>, ReadError> {
+        let keeps = self.stream(stream, until).await?;
+        Ok(keeps.into_iter().map(|keep| keep.record).collect())
+    }
+
     /// Where the ledger's own stream tells of these persons and of its keys, and orders texts of those
     /// records to be erased; up to a position, oldest first.
     ///

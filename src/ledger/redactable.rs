@@ -120,7 +120,13 @@ fn holder(keep: &Keep) -> Holder {
     let texts = keep.record.fields().into_iter().filter_map(|(field, commitment)| {
         Some((FieldPath::parse(&field).ok()?, *commitment.as_bytes()))
     });
-    Holder { item: keep.item(), event: keep.record.event.name(), texts: texts.collect() }
+    let owner = if let Event::PersonRegistered(person) = &keep.record.event {
+        &person.organisation
+    } else {
+        &keep.record.recorded_by.organisation
+    };
+    let (item, event) = (keep.item(), keep.record.event.name());
+    Holder { item, owner: owner.clone(), event, texts: texts.collect() }
 }
 
 /// The last record of the redaction of a text.

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     journal::Page,
-    judgement::{AccessKind, AreaId, AssessmentId, Framework, Position},
+    judgement::{AreaId, AssessmentId, Framework, Position},
     ledger::{Condition, Ledger, Order, PassedOn, ReadError, Streamed, Test},
     pb::{
         self, get_grade_history_request::KnownAt as HistoryKnownAt,
@@ -139,14 +139,14 @@ impl AuditService for AuditApi {
         reach.must_go_inside("record streams")?;
         let request = request.into_inner();
         let mut asked = Asked::default();
-        let named = |name: &str| self.ledger.persons_named(name);
+        let named = within::named(&self.ledger, &reach);
         let wanted = Wanted::take(&mut asked, &request, &named);
         let wanted = asked.settle(Some(wanted))?;
 
         // A reader that is ahead has read another ledger, or another replica of this one.
         reads::reached(&self.ledger, request.after_position).await?;
         let begin_after = Position::new(request.after_position);
-        accesses::note(&self.ledger, &who, (AccessKind::Stream, None), begin_after).await;
+        let reading = Arc::new(accesses::Reading::begin(&self.ledger, who, begin_after).await);
         let within = Within::of(&self.ledger, &reach).map(Arc::new);
         let feed = Feed::new(wanted, begin_after).within(within.clone());
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
@@ -154,8 +154,12 @@ impl AuditService for AuditApi {
         let ledger = self.ledger.clone();
         let read = move |after, page| {
             let (ledger, within) = (ledger.clone(), within.clone());
+            let reading = Arc::clone(&reading);
             async move {
                 let page = ledger.records(after, page).await?;
+                if !page.is_empty() {
+                    reading.goes_on(after).await;
+                }
                 if let Some(within) = within {
                     within.learn(&page).await?;
                 }
@@ -234,7 +238,7 @@ async fn query(
     request: pb::QueryAuditRequest,
 ) -> Result<pb::QueryAuditResponse, Status> {
     let mut asked = Asked::default();
-    let named = |name: &str| ledger.persons_named(name);
+    let named = within::named(ledger, reach);
     let stated = request.filter.clone().unwrap_or_default();
     let stated = filter::take(&mut asked, &stated, &named);
     let expressed = expression::take(&mut asked, &request.expression, Asker::Query, &named);
@@ -279,13 +283,13 @@ async fn query(
 /// See [`crate::fuzzing::filter`].
 pub(crate) fn fuzzed_filter(filter: &pb::AuditFilter) -> bool {
     let mut asked = Asked::default();
-    let taken = filter::take(&mut asked, filter, &|_| Vec::new());
+    let taken = filter::take(&mut asked, filter, &|_| None);
     asked.settle(Some(taken)).is_ok()
 }
 
 /// See [`crate::fuzzing::expression`].
 pub(crate) fn fuzzed_expression(text: &str) -> bool {
     let mut asked = Asked::default();
-    let taken = expression::take(&mut asked, text, Asker::Query, &|_| Vec::new());
+    let taken = expression::take(&mut asked, text, Asker::Query, &|_| None);
     asked.settle(taken).is_ok()
 }

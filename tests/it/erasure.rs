@@ -127,7 +127,18 @@ async fn completed(clients: &Clients, order: u64) -> pb::Record {
 
 /// The same, erased by the ledger as well.
 pub async fn erase_wholly(clients: &Clients, position: u64, field: &str) -> u64 {
-    let order = erase(clients, position, field).await;
+    erase_wholly_as(clients, ["officer", "officer-2"], position, field).await
+}
+
+/// The same, as one of two officers asks for it and the other orders it.
+pub async fn erase_wholly_as(
+    clients: &Clients,
+    officers: [&str; 2],
+    position: u64,
+    field: &str,
+) -> u64 {
+    let asked = request_as(clients, officers[0], position, field).await.unwrap().position;
+    let order = approve_as(clients, officers[1], asked).await.unwrap().position;
     completed(clients, order).await;
     order
 }

@@ -26,7 +26,8 @@ fn path(path: &str) -> FieldPath {
 fn holder() -> Holder {
     let record = RecordId::new(Uuid::from_u128(2));
     let item = Item { at: Position::new(2), record, hash: leaf_hash(b"2") };
-    Holder { item, event: "GradeSet", texts: vec![(path("rationale"), COMMITMENT)] }
+    let owner = organisation("ofsted");
+    Holder { item, owner, event: "GradeSet", texts: vec![(path("rationale"), COMMITMENT)] }
 }
 
 /// The record at 3, by which person 1 asks for its erasure, or at 4 orders it.

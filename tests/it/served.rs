@@ -183,6 +183,7 @@ pub fn identity(login: &str) -> Identity {
         "csci" => ("csci", &[Role::Signatory]),
         "publisher" => ("ofsted", &[Role::Publisher]),
         "officer" | "officer-2" => ("ofsted", &[Role::RecordsOfficer]),
+        "csci-officer" | "csci-officer-2" => ("csci", &[Role::RecordsOfficer]),
         "admin" => ("ofsted", &[Role::FrameworkAdmin]),
         "auditor" => ("audit-office", &[Role::Auditor]),
         "consumer" => ("audit-commission", &[Role::Consumer]),

@@ -87,6 +87,13 @@ pub struct Opened<'a> {
     pub draft: Option<&'a Assessment>,
 }
 
+impl Opened<'_> {
+    /// Whether the caller is of an organisation that judges it, or the service itself. (Spec §5.3)
+    fn is_judged_by(&self, caller: &Caller) -> bool {
+        caller.is(Role::Service) || self.framework.signed_by.contains(&caller.organisation)
+    }
+}
+
 /// Another assessment of the same subject that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -268,14 +275,14 @@ fn moderates(framework: &Framework, act: &Act<Text>) -> bool {
 
 impl Situation<'_> {
     /// What there is for this caller. Whoever is not of an organisation that judges an assessment is
-    /// told nothing of it, not even that it is there. (Spec §5.3)
+    /// told nothing of it, not even that it is there; nor is anybody of records whose texts are another
+    /// organisation's to erase. (Spec §5.3)
     fn as_seen_by(&self, caller: &Caller) -> Self {
-        let judges = |opened: &Opened<'_>| {
-            caller.is(Role::Service) || opened.framework.signed_by.contains(&caller.organisation)
-        };
         let known = match self.known {
-            Known::Assessment(opened) => Known::Assessment(opened.filter(judges)),
-            Known::Redaction(found) if !found.assessment.as_ref().is_none_or(judges) => {
+            Known::Assessment(opened) => {
+                Known::Assessment(opened.filter(|opened| opened.is_judged_by(caller)))
+            }
+            Known::Redaction(found) if !found.concerns(caller) => {
                 Known::Redaction(Redactable::NOTHING)
             }
             known @ (Known::Name { .. }

@@ -3,8 +3,9 @@
 use super::{check_dates, check_no_evidence, check_reason};
 use crate::judgement::{
     Act, ApproveRedaction, Caller, CompleteRedaction, Event, FieldPath, HoldId, Item, Known,
-    LegalBasis, Opened, PersonId, Position, Redact, RedactionCompleted, RedactionRefused,
-    RedactionRequested, Refusal, RefuseRedaction, RequestRedaction, Situation, Text, TextRedacted,
+    LegalBasis, Opened, OrganisationId, PersonId, Position, Redact, RedactionCompleted,
+    RedactionRefused, RedactionRequested, Refusal, RefuseRedaction, RequestRedaction, Role,
+    Situation, Text, TextRedacted,
 };
 
 /// What an order that erases a text is decided against, as far as it is there.
@@ -24,6 +25,16 @@ impl Redactable<'_> {
     /// Nothing of it is there.
     pub(super) const NOTHING: Self =
         Self { holder: None, asked: None, last: None, assessment: None };
+
+    /// Whether it is a matter of this caller's organisation: one that judges the assessment which has
+    /// the record, or else whose record it is. (Spec §5.3)
+    pub(super) fn concerns(&self, caller: &Caller) -> bool {
+        match (&self.assessment, self.holder) {
+            (Some(opened), _) => opened.is_judged_by(caller),
+            (None, Some(holder)) => caller.is(Role::Service) || holder.owner == caller.organisation,
+            (None, None) => true,
+        }
+    }
 }
 
 /// A record that has texts.
@@ -31,6 +42,9 @@ impl Redactable<'_> {
 pub struct Holder {
     /// The record.
     pub item: Item,
+    /// The organisation whose it is, where no assessment has it: the person's whom it introduces, else
+    /// of who recorded it.
+    pub owner: OrganisationId,
     /// The name of its event.
     pub event: &'static str,
     /// Where its texts stand, each with its commitment.
@@ -115,9 +129,7 @@ pub(super) fn redact(
         Known::Name { .. }
         | Known::Subject { .. }
         | Known::Opening { .. }
-        | Known::Assessment(_) => {
-            Redactable { holder: None, asked: None, last: None, assessment: None }
-        }
+        | Known::Assessment(_) => Redactable::NOTHING,
     };
     let case = Case { situation, caller, act, found };
     match order {

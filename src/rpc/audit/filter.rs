@@ -14,8 +14,8 @@ use crate::{
     rpc::asked::Asked,
 };
 
-/// Finds the persons of a login or name.
-pub(super) type Named<'a> = &'a (dyn Fn(&str) -> Vec<PersonId> + Sync);
+/// Finds the persons of a login or name; nothing where nobody is called so and the asker may hear that.
+pub(super) type Named<'a> = &'a (dyn Fn(&str) -> Option<Vec<PersonId>> + Sync);
 
 /// Less than the difference of any two times.
 pub(super) const TICK: SignedDuration = SignedDuration::from_nanos(1);
@@ -30,7 +30,8 @@ pub(super) fn take(asked: &mut Asked, filter: &pb::AuditFilter, named: Named<'_>
     let organisation =
         asked.optional("filter.organisation", &filter.organisation, OrganisationId::parse);
     let reason = asked.optional("filter.reason", &filter.reason, ReasonCode::parse);
-    let given = |person: &str| (!person.is_empty()).then(|| persons(person, named));
+    let given =
+        |person: &str| (!person.is_empty()).then(|| persons(person, named).unwrap_or_default());
     let tests = [
         assessment.map(Test::Assessment),
         subject.map(Test::Subject),
@@ -64,11 +65,12 @@ fn recorded(asked: &mut Asked, filter: &pb::AuditFilter) -> Option<Within<Timest
 }
 
 /// The persons who are meant by a login, a name or an id: possibly several of the same name, and
-/// none where nobody is called so, which no record meets.
-pub(super) fn persons(given: &str, named: Named<'_>) -> Vec<PersonId> {
-    let mut persons = named(given);
-    persons.extend(PersonId::parse(given));
-    persons
+/// none where that is not told, which no record meets; nothing where it is told that nobody is meant.
+pub(super) fn persons(given: &str, named: Named<'_>) -> Option<Vec<PersonId>> {
+    let id = PersonId::parse(given).ok();
+    let found = named(given);
+    let known = found.is_some() || id.is_some();
+    known.then(|| found.unwrap_or_default().into_iter().chain(id).collect())
 }
 
 fn basis(asked: &mut Asked, given: i32) -> Option<Basis> {
@@ -114,8 +116,8 @@ mod tests {
     fn take_settled(filter: &pb::AuditFilter) -> Result<Condition, tonic::Status> {
         let mut asked = Asked::default();
         let named = |name: &str| match name {
-            "ada" => vec![PersonId::parse(ADA).unwrap()],
-            _ => Vec::new(),
+            "ada" => Some(vec![PersonId::parse(ADA).unwrap()]),
+            _ => None,
         };
         let taken = take(&mut asked, filter, &named);
         asked.settle(Some(taken))

@@ -103,7 +103,7 @@ mod tests {
         let (streams, events) = (owned(streams), owned(events));
         let request = pb::StreamRecordsRequest { streams, events, ..Default::default() };
         let mut asked = Asked::default();
-        let wanted = Wanted::take(&mut asked, &request, &|_| Vec::new());
+        let wanted = Wanted::take(&mut asked, &request, &|_| None);
         asked.settle(Some(wanted))
     }
 
@@ -138,7 +138,7 @@ mod tests {
             let expression = expression.to_owned();
             let request = pb::StreamRecordsRequest { expression, ..Default::default() };
             let mut asked = Asked::default();
-            let taken = Wanted::take(&mut asked, &request, &|_| Vec::new());
+            let taken = Wanted::take(&mut asked, &request, &|_| None);
             let taken = asked.settle(Some(taken)).unwrap();
             assert_eq!(taken.takes(&locked(ASSESSMENT)), wanted, "{}", request.expression);
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    judgement::{AssessmentId, OrganisationId, StreamId},
+    judgement::{AssessmentId, OrganisationId, PersonId, StreamId},
     ledger::{AsOf, Condition, KnownAt, Ledger, ReadError, Streamed, Test, View},
     rpc::{show::newer_stream, sight::Reach},
 };
@@ -33,6 +33,19 @@ pub(super) fn reached(ledger: &Ledger, reach: &Reach) -> Option<Condition> {
     });
     let of_everybody = OF_EVERYBODY.map(Test::Event);
     Some(Condition::Any(of_its_own.chain(of_everybody).map(Condition::Test).collect()))
+}
+
+/// Who is called so. That nobody is hears only who sees all: to others a login that only another
+/// organisation's records name, and one that none does, are found in no record alike.
+pub(super) fn named<'a>(
+    ledger: &'a Ledger,
+    reach: &Reach,
+) -> impl Fn(&str) -> Option<Vec<PersonId>> + Sync + use<'a> {
+    let sees_all = *reach == Reach::Everything;
+    move |name| {
+        let persons = ledger.persons_named(name);
+        (!sees_all || !persons.is_empty()).then_some(persons)
+    }
 }
 
 /// Which records of a stream its reader is told of.

@@ -54,14 +54,17 @@ pub(super) async fn export(
     let mut asked = Asked::default();
     let wanted = Wanted::take(&mut asked, request);
     let wanted = asked.settle(wanted)?;
+    // Before anything of it is read.
+    if !reads::is_seen_inside(ledger, &wanted.assessment, &Reach::of(who)).await? {
+        return Err(not_opened(&wanted.assessment));
+    }
     let own = StreamId::Assessment(wanted.assessment.clone());
     let until = ledger.head().position;
     let trail = ledger.proven_stream(&own, until).await.map_err(|it| status::of_read(&it))?;
     let ends = trail.first().zip(trail.last());
     let run =
         ends.map(|(first, last)| Run { first: first.record.position, last: last.record.position });
-    let seen = reads::is_seen_inside(ledger, &wanted.assessment, &Reach::of(who)).await?;
-    let run = run.filter(|_| seen).ok_or_else(|| not_opened(&wanted.assessment))?;
+    let run = run.ok_or_else(|| not_opened(&wanted.assessment))?;
     wanted.check(&trail)?;
 
     let access = AccessRecorded {

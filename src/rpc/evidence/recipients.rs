@@ -6,11 +6,13 @@ use tonic::Status;
 use super::not_opened;
 use crate::{
     judgement::{
-        AccessKind, AssessmentId, AudienceDigest, AudienceId, Event, Framework, Position, StreamId,
+        AccessKind, AccessRecorded, AssessmentId, AudienceDigest, AudienceId, Event, Framework,
+        Position, Recorder, Role, Run, StreamId,
     },
-    ledger::{Ledger, ReadRecord},
+    ledger::{Ledger, ReadRecord, Shown},
     pb,
-    rpc::{asked::Asked, reads, show, sight::Reach, status},
+    record::Record,
+    rpc::{accesses, asked::Asked, reads, show, sight::Reach, status},
 };
 
 /// The most that one answer lists.
@@ -27,12 +29,15 @@ pub(super) async fn recipients(
     let assessment = asked.settle(assessment)?;
     let failed = |error| status::of_read(&error);
     ledger.reached(Position::new(request.min_position)).await.map_err(failed)?;
+    // Before anything of it is read.
+    if !reads::is_seen_inside(ledger, &assessment, reach).await? {
+        return Err(not_opened(&assessment));
+    }
     let head = ledger.head();
     let own = StreamId::Assessment(assessment.clone());
-    let trail = ledger.proven_stream(&own, head.position).await.map_err(failed)?;
-    let seen = reads::is_seen_inside(ledger, &assessment, reach).await?;
-    let first = trail.first().filter(|_| seen).ok_or_else(|| not_opened(&assessment))?;
-    let framework = if let Event::AssessmentOpened(opened) = &first.record.event {
+    let trail = ledger.stated(&own, head.position).await.map_err(failed)?;
+    let first = trail.first().ok_or_else(|| not_opened(&assessment))?;
+    let framework = if let Event::AssessmentOpened(opened) = &first.event {
         ledger.framework(&opened.framework)
     } else {
         tracing::error!(%assessment, "an assessment does not begin with its opening");
@@ -43,17 +48,22 @@ pub(super) async fn recipients(
     let mut told = Told { ledger, framework: &framework.framework, about, recipients: Vec::new() };
     let mut positions: Vec<Position> = trail
         .iter()
-        .filter(|it| {
-            matches!(it.record.event, Event::DraftShared(_) | Event::AssessmentPublished(_))
-        })
-        .map(|it| it.record.position)
+        .filter(|it| matches!(it.event, Event::DraftShared(_) | Event::AssessmentPublished(_)))
+        .map(|it| it.position)
         .collect();
     positions.extend(ledger.accesses(&own, head.position).await.map_err(failed)?);
     positions.sort_unstable();
-    let (begin, mut drafts) = (first.record.position, 0);
+    let (begin, mut drafts) = (first.position, 0);
     for at in positions {
-        let record = ledger.record(at).await.map_err(failed)?;
-        told.add(&record, begin, &mut drafts);
+        let read = ledger.record(at).await.map_err(failed)?;
+        if let Event::AccessRecorded(access) = &read.event {
+            if told.saw(&read.record.recorded_by, access) {
+                let run = accesses::run(ledger, &read.record, access).await.map_err(failed)?;
+                told.add_taker(&read.record, access, run.unwrap_or_else(|| before(begin, at)));
+            }
+        } else {
+            told.add(&read, begin, &mut drafts);
+        }
     }
     let mut recipients = told.recipients;
     recipients.truncate(RECIPIENTS_MAX);
@@ -72,15 +82,6 @@ struct Told<'a> {
 impl Told<'_> {
     fn add(&mut self, read: &ReadRecord, begin: Position, drafts: &mut u32) {
         let record = &read.record;
-        let at = record.position;
-        let before = Position::new(at.get().saturating_sub(1));
-        let seen = |first: Position, last: Position| pb::Recipient {
-            position: at.get(),
-            recorded_at: Some(show::timestamp(record.recorded_at)),
-            first_position: first.get(),
-            last_position: last.get(),
-            ..pb::Recipient::default()
-        };
         if let Event::DraftShared(event) = &read.event {
             *drafts = drafts.saturating_add(1);
             let kind = pb::RecipientKind::Draft;
@@ -89,7 +90,7 @@ impl Told<'_> {
                 name: Some(show::text(&event.recipient)),
                 audience: event.digest.audience.to_string(),
                 draft: format!("draft-{drafts}"),
-                ..seen(begin, event.position)
+                ..seen_in(record, Run { first: begin, last: event.position })
             });
         }
         if let Event::AssessmentPublished(event) = &read.event {
@@ -98,24 +99,29 @@ impl Told<'_> {
                     recipient_kind: i32::from(self.published_to(audience)),
                     audience: audience.to_string(),
                     edition: event.edition,
-                    ..seen(begin, before)
+                    ..seen_in(record, before(begin, record.position))
                 });
             }
         }
-        if let Event::AccessRecorded(event) = &read.event {
-            let run = event.records;
-            let (first, last) = run.map_or((begin, before), |run| (run.first, run.last));
-            let names = |person| self.ledger.name(person);
-            let person = show::person(record.recorded_by.person, &names);
-            let purpose = event.purpose.as_ref().map(show::text);
-            self.push(pb::Recipient {
-                recipient_kind: i32::from(taken(event.kind)),
-                person: Some(person),
-                organisation: record.recorded_by.organisation.to_string(),
-                purpose,
-                ..seen(first, last)
-            });
-        }
+    }
+
+    /// Whether somebody was told of this assessment by what was taken: of the whole ledger only what
+    /// the taker's organisation judges, unless it was the auditor, who sees all. (Spec §5.3)
+    fn saw<T>(&self, taker: &Recorder, access: &AccessRecorded<T>) -> bool {
+        let sees_all = taker.role == Role::Auditor;
+        access.of.is_some() || sees_all || self.framework.signed_by.contains(&taker.organisation)
+    }
+
+    fn add_taker(&mut self, record: &Record, access: &AccessRecorded<Shown>, run: Run) {
+        let names = |person| self.ledger.name(person);
+        let person = show::person(record.recorded_by.person, &names);
+        self.push(pb::Recipient {
+            recipient_kind: i32::from(taken(access.kind)),
+            person: Some(person),
+            organisation: record.recorded_by.organisation.to_string(),
+            purpose: access.purpose.as_ref().map(show::text),
+            ..seen_in(record, run)
+        });
     }
 
     fn push(&mut self, recipient: pb::Recipient) {
@@ -133,6 +139,22 @@ impl Told<'_> {
         } else {
             pb::RecipientKind::Grades
         }
+    }
+}
+
+/// The assessment's records before this one.
+const fn before(begin: Position, at: Position) -> Run {
+    Run { first: begin, last: Position::new(at.get().saturating_sub(1)) }
+}
+
+/// Somebody who saw these records, as a record says.
+fn seen_in(record: &Record, run: Run) -> pb::Recipient {
+    pb::Recipient {
+        position: record.position.get(),
+        recorded_at: Some(show::timestamp(record.recorded_at)),
+        first_position: run.first.get(),
+        last_position: run.last.get(),
+        ..pb::Recipient::default()
     }
 }
 

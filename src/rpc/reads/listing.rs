@@ -57,8 +57,9 @@ pub(crate) async fn list_assessments(
 /// How often one page looks further where what it found is not for its caller.
 const LOOKS_MAX: usize = 20;
 
-/// A page of the assessments that a caller may see. What lies between them and is not to be seen makes
-/// no page shorter, unless there is very much of it.
+/// A page of the assessments that a caller may see, which names a next one only where that has one
+/// more. What lies between them and is not to be seen makes no page shorter and no list longer, unless
+/// there is very much of it.
 async fn listed_page(
     ledger: &Ledger,
     condition: &Condition,
@@ -66,21 +67,30 @@ async fn listed_page(
     (paging, moment): (&Paging, Moment),
 ) -> Result<Page<pb::Assessment>, Status> {
     let (mut from, mut page) = (paging.from(), Page::new(None));
+    let mut last = None;
     for _ in 0..LOOKS_MAX {
-        let left = paging.limit.saturating_sub(page.rows.len());
+        let left = paging.limit.saturating_sub(page.rows.len()).max(1);
         let found = ledger.find(condition, Order::OldestFirst, moment, from, left).await;
         let found = found.map_err(|error| status::of_read(&error))?;
         page.next = found.next;
         for opening in found.records {
             let at = opening.record.position;
-            if let Some(assessment) = listed_assessment(ledger, opening, reach, moment).await?
-                && page.take(at, assessment).is_break()
-            {
-                return Ok(page);
+            if page.rows.len() >= paging.limit {
+                if listed(ledger, &opening, reach, moment).await?.is_some() {
+                    page.next = last;
+                    return Ok(page);
+                }
+                continue;
+            }
+            if let Some(assessment) = listed_assessment(ledger, opening, reach, moment).await? {
+                if page.take(at, assessment).is_break() {
+                    return Ok(page);
+                }
+                last = Some(at);
             }
         }
         from = page.next;
-        if from.is_none() || page.rows.len() >= paging.limit {
+        if from.is_none() {
             break;
         }
     }

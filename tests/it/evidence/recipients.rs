@@ -2,12 +2,15 @@
 
 use std::process::Command;
 
-use judgement_ledger::pb::{self, RecipientKind as Kind};
+use judgement_ledger::pb::{
+    self, RecipientKind as Kind, audit_service_client::AuditServiceClient,
+    stream_records_response::Message,
+};
 use tempfile::TempDir;
-use tonic::Code;
+use tonic::{Code, Streaming};
 
 use super::{case_of, evidence, export_case, export_whole, told::Story};
-use crate::served::{Clients, Ground, SUBJECT, Served, reason_of, text};
+use crate::served::{Bearer, Clients, Ground, SUBJECT, Served, reason_of, text};
 
 async fn recipients(clients: &Clients, name: &str, position: u64) -> Vec<pb::Recipient> {
     let request = pb::GetRecipientsRequest {
@@ -79,7 +82,9 @@ async fn whoever_received_a_draft_a_letter_grades_or_evidence_is_told_in_order()
     assert!(of_order.iter().all(|it| it.draft.is_empty() && it.edition == 0), "{of_order:?}");
     let of_open = recipients(&clients, name, story.open.0).await;
     assert_eq!(of_open, told, "it was there before the first of them");
-    assert_eq!(recipients(&clients, name, served.head().await).await, []);
+    // The stream may go on until the day is over.
+    let of_last = recipients(&clients, name, served.head().await).await;
+    assert_eq!(kinds(&of_last), [Kind::Stream]);
 
     through_the_verb(&served, name, story.order).await;
     served.stop().await;
@@ -100,7 +105,7 @@ async fn through_the_verb(served: &Served, name: &str, position: u64) {
     }
     let told = run(&["--position", &position.to_string(), "--format", "json"]).await;
     let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(answer["recipients"].as_array().unwrap().len(), 2, "{told}");
+    assert_eq!(answer["recipients"].as_array().unwrap().len(), 3, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,5 +131,100 @@ async fn recipients_are_told_to_who_sees_all() {
     assert_eq!(reason_of(&refused).0, "ASSESSMENT_NOT_FOUND");
     let refused = evidence(&clients, "auditor").get_recipients(asked("leicester")).await;
     assert_eq!(reason_of(&refused.unwrap_err()).0, "INVALID_REQUEST");
+    served.stop().await;
+}
+
+/// Begins a stream of all records after a position.
+async fn streamed(
+    clients: &Clients,
+    login: &str,
+    after_position: u64,
+) -> Streaming<pb::StreamRecordsResponse> {
+    let bearer = Bearer::new(&clients.token(login));
+    let channel = clients.channel.clone();
+    let mut audits = AuditServiceClient::with_interceptor(channel, bearer);
+    let request = pb::StreamRecordsRequest { after_position, ..Default::default() };
+    audits.stream_records(request).await.unwrap().into_inner()
+}
+
+/// Reads on until this record was told.
+async fn until(stream: &mut Streaming<pb::StreamRecordsResponse>, position: u64) {
+    loop {
+        let message = stream.message().await.unwrap().expect("the stream goes on");
+        if let Some(Message::Record(record)) = message.message
+            && record.record.unwrap().position == position
+        {
+            return;
+        }
+    }
+}
+
+fn of_streams(told: &[pb::Recipient]) -> Vec<(&str, u64, u64)> {
+    let streams = told.iter().filter(|it| it.recipient_kind() == Kind::Stream);
+    streams.map(|it| (it.organisation.as_str(), it.first_position, it.last_position)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_told_a_record_by_a_stream_that_went_on_is_named_as_its_recipient() {
+    let served = Served::start().await;
+    let clients = served.clients();
+    let name = served.open("apa-2006").await;
+    let begun = served.head().await;
+    let mut stream = streamed(&clients, "auditor", begun).await;
+    // Told on the same day, and on the third one after.
+    let soon = served.award(&name, "staying-safe", "good").await.position;
+    until(&mut stream, soon).await;
+    let told = recipients(&clients, &name, soon).await;
+    assert_eq!(of_streams(&told), [("audit-office", begun + 1, served.head().await)]);
+    served.at("2006-10-04T08:00:00Z");
+    let late = served.award(&name, "being-healthy", "good").await.position;
+    until(&mut stream, late).await;
+    let told = recipients(&clients, &name, late).await;
+    assert_eq!(of_streams(&told), [("audit-office", late, served.head().await)]);
+    // What it was told before is what the first record of its reading tells, and no more.
+    let told = recipients(&clients, &name, soon).await;
+    assert_eq!(of_streams(&told), [("audit-office", begun + 1, late - 1)]);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_from_further_back_on_the_same_day_is_recorded_again() {
+    let served = Served::start().await;
+    let clients = served.clients();
+    let name = served.open("apa-2006").await;
+    let set = served.award(&name, "staying-safe", "good").await.position;
+    let head = served.head().await;
+    let mut stream = streamed(&clients, "auditor", head).await;
+    until(&mut stream, head + 1).await;
+    assert_eq!(of_streams(&recipients(&clients, &name, set).await), [], "it began after that");
+    let mut stream = streamed(&clients, "auditor", 0).await;
+    until(&mut stream, set).await;
+    let told = recipients(&clients, &name, set).await;
+    assert_eq!(of_streams(&told), [("audit-office", 1, served.head().await)]);
+    // The other way round nothing more is recorded.
+    let before = served.head().await;
+    let mut stream = streamed(&clients, "auditor", 3).await;
+    until(&mut stream, set).await;
+    assert_eq!(served.head().await, before, "once a day");
+    served.stop().await;
+}
+
+/// Spec §5.3: a stream tells an insider of the assessments that the organisation judges, and nobody is
+/// a recipient of what was never told.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_see_an_assessment_received_nothing_of_it_by_a_stream_of_all() {
+    let served = Served::start().await;
+    let clients = served.clients();
+    let name = served.open_under("sif-2013", "frameworks/sif/versions/2013", "2013").await;
+    let set = served.award(&name, "adoption", "good").await.position;
+    for login in ["csci-inspector", "inspector", "auditor"] {
+        // It begins once that is recorded.
+        drop(streamed(&clients, login, 0).await);
+    }
+    for position in [0, set] {
+        let told = recipients(&clients, &name, position).await;
+        let organisations: Vec<_> = of_streams(&told).into_iter().map(|it| it.0).collect();
+        assert_eq!(organisations, ["ofsted", "audit-office"]);
+    }
     served.stop().await;
 }

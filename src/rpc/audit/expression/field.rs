@@ -170,15 +170,13 @@ impl Field {
 }
 
 /// Who is called so. Nobody is not meant: an answer without a row would not say that a name is
-/// misspelt.
+/// misspelt. Only who sees all is told that, though: see [`super::super::within::named`].
 fn somebody(value: &str, named: Named<'_>) -> Result<Vec<PersonId>, String> {
-    let persons = persons(value, named);
-    if persons.is_empty() {
+    persons(value, named).ok_or_else(|| {
         let what = "is nobody known here: give a login, a name as records show it, or a person's id; \
                     a panel is found by its members";
-        return Err(what.to_owned());
-    }
-    Ok(persons)
+        what.to_owned()
+    })
 }
 
 /// `subjects/leicester-city/assessments/apa-2006`, or in short `leicester-city/apa-2006`.

@@ -14,8 +14,8 @@ const ADA: &str = "0198f3a0-0000-4000-8000-000000000001";
 fn settled(text: &str, by: Asker) -> Result<Condition, Vec<String>> {
     let mut asked = Asked::default();
     let named = |name: &str| match name {
-        "ada@ofsted" => vec![PersonId::parse(ADA).unwrap()],
-        _ => Vec::new(),
+        "ada@ofsted" => Some(vec![PersonId::parse(ADA).unwrap()]),
+        _ => None,
     };
     let taken = take(&mut asked, text, by, &named);
     asked.settle(taken).map_err(|status| {
