@@ -32,7 +32,9 @@ use super::{
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
-    layers::{CatchPanic, Clarify, Deadline, Limit, Log, Methods, Rate, Share, Surround, Web},
+    layers::{
+        CatchPanic, Clarify, Deadline, Limit, Log, Methods, Queue, Rate, Share, Surround, Web,
+    },
     reads::KeptGrades,
     reports::ReportApi,
     served::{
@@ -300,6 +302,7 @@ impl Serving<'_> {
             .layer(Surround(authenticate))
             .layer(Surround(Rate::new(limits.caller_calls_per_second)))
             .layer(Surround(Share::new(&limits)))
+            .layer(Surround(Queue::new(&limits)))
             .layer(Surround(Authorise::new()));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {

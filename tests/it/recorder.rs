@@ -222,7 +222,9 @@ async fn headers_that_name_somebody_change_nobodys_records() {
             told.map(tonic::Response::into_inner)
         };
         match receipt {
-            Ok(receipt) => drop(expected.insert(receipt.position, login)),
+            Ok(receipt) => {
+                expected.insert(receipt.position, login);
+            }
             // Whoever may not may not in another's name.
             Err(_) => refused += 1,
         }

@@ -99,10 +99,9 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The bytes of a key's file: hexadecimal digits, and the end of the line.
-fn digits(file: &[u8]) -> Vec<u8> {
-    let digits = std::str::from_utf8(file).unwrap().trim_end();
-    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-    let key: Vec<_> = (0..digits.len()).step_by(2).map(byte).collect();
+pub fn digits(file: &[u8]) -> Vec<u8> {
+    let byte = |two: &[u8]| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap();
+    let key: Vec<_> = file.trim_ascii_end().chunks(2).map(byte).collect();
     assert_eq!(key.len(), 32);
     key
 }

@@ -395,9 +395,8 @@ impl Who {
     /// The credentials of tests have no `jti`: what stands for them is their subject with its issuer.
     fn of(organisation: &str, login: &str) -> Self {
         let digest = sha256(&[format!("judgement-ledger\n{login}").as_bytes()]);
-        let digits = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-        let credential = digits.take(8).collect();
-        Self { organisation: organisation.to_owned(), credential }
+        let first = u64::from_be_bytes(*digest.as_bytes().first_chunk().unwrap());
+        Self { organisation: organisation.to_owned(), credential: format!("{first:016x}") }
     }
 }
 
@@ -421,7 +420,7 @@ async fn each_refusal_is_one_line_and_what_goes_well_is_none() {
     let (lines, _guard) = Lines::keep();
     let world = World::new().await;
     lines.take();
-    let mut seen = BTreeMap::<String, usize>::new();
+    let mut told_of = BTreeMap::<String, usize>::new();
     for call in 0..CALLS {
         let way = match WAYS.get(call) {
             Some(way) => *way,
@@ -452,12 +451,12 @@ async fn each_refusal_is_one_line_and_what_goes_well_is_none() {
             assert!(logged.iter().all(|it| !it.to_string().contains(never)), "{never}: {said}");
         }
         for reason in told {
-            *seen.entry(reason).or_default() += 1;
+            *told_of.entry(reason).or_default() += 1;
         }
     }
-    println!("{seen:?}");
+    println!("{told_of:?}");
     for reason in ACCESS.iter().chain(&["LEVEL_NOT_ON_SCALE", "MALFORMED", "METHOD_UNKNOWN"]) {
-        assert!(seen.contains_key(*reason), "nobody was refused for {reason}: {seen:?}");
+        assert!(told_of.contains_key(*reason), "nobody was refused for {reason}: {told_of:?}");
     }
     world.served.stop().await;
 }

@@ -4,10 +4,6 @@
 use super::{claims::Claims, issuer::Issuer};
 use crate::{judgement::OrganisationId, merkle::sha256};
 
-/// How many bytes of a digest are shown: eight, as 16 hexadecimal digits. Nobody can be confused with
-/// another by chance, and nobody rests a proof on it.
-const SHOWN_BYTES: usize = 8;
-
 /// What tells one credential from others. Only of one whose issuer's signature was found to be good:
 /// what nobody signed could say anything of anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,27 +12,27 @@ pub(in crate::rpc) struct Imprint {
     pub(in crate::rpc) issuer: String,
     /// For which organisation, if it says so as it should.
     pub(in crate::rpc) organisation: Option<OrganisationId>,
-    /// The beginning of the SHA-256 of its `jti`; of one without, of its issuer and its subject (`sub`,
-    /// else the claim of the login) with a line feed between. Whoever has the issuer's records can
-    /// compute it; nobody can read it.
+    /// The first eight bytes of the SHA-256 of its `jti`, as 16 hexadecimal digits; of one without, of its
+    /// issuer and its subject (`sub`, else the claim of the login) with a line feed between. So much is
+    /// enough that no two are mistaken for one by chance, and nobody rests a proof on it. Whoever has the
+    /// issuer's records can compute it; nobody can read it.
     pub(in crate::rpc) id: String,
 }
 
 impl Imprint {
     /// What the claims of a token leave in the log, which an issuer signed.
     pub(super) fn of(issuer: &Issuer, claims: &Claims) -> Self {
-        let digest = match claims.token_id() {
-            Some(id) => sha256(&[id.as_bytes()]),
-            None => {
-                let subject = claims.subject().or_else(|| issuer.mapping.stated_login(claims));
-                let subject = subject.unwrap_or_default();
-                sha256(&[issuer.name.as_bytes(), b"\n", subject.as_bytes()])
-            }
+        let digest = if let Some(id) = claims.token_id() {
+            sha256(&[id.as_bytes()])
+        } else {
+            let subject = claims.subject().or_else(|| issuer.mapping.stated_login(claims));
+            sha256(&[issuer.name.as_bytes(), b"\n", subject.unwrap_or_default().as_bytes()])
         };
+        let shown = digest.as_bytes().first_chunk().copied().map_or(0, u64::from_be_bytes);
         Self {
             issuer: issuer.name.clone(),
             organisation: issuer.mapping.organisation(claims).ok(),
-            id: digest.as_bytes().iter().take(SHOWN_BYTES).map(|it| format!("{it:02x}")).collect(),
+            id: format!("{shown:016x}"),
         }
     }
 }

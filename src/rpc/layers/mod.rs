@@ -1,6 +1,6 @@
 //! What surrounds every call, from the outside in: [`CatchPanic`], CORS and gRPC-Web, [`Log`],
 //! [`Clarify`], [`Deadline`], [`Limit`], [`super::caller::Authenticate`], [`Rate`],
-//! [`Share`], then [`super::authorise::Authorise`].
+//! [`Share`], [`Queue`], then [`super::authorise::Authorise`].
 //!
 //! Requests for [files](super::files) take the same way, but for gRPC-Web.
 //!
@@ -23,6 +23,7 @@ mod share;
 mod taking;
 #[cfg(not(feature = "otel"))]
 mod trace;
+mod waiting;
 mod weighed;
 
 use std::{
@@ -51,7 +52,8 @@ pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
-pub(super) use share::{Room, Share, Waiting};
+pub(super) use share::Share;
+pub(super) use waiting::{Queue, Room, Waiting};
 pub(super) use weighed::{OF_ONE_BYTES, permits};
 
 /// The answer to a call: never an error, since whatever fails is a status.

@@ -10,6 +10,7 @@ use super::{Restoring, back_up, elsewhere};
 use crate::{
     binary::{Home, Running, copy},
     erasure::{CHILD, erase_wholly, rationale, redacted, unsealed, with_a_child},
+    secrets::digits,
 };
 
 /// What must be in no file of a backup, in the forms in which it could be written.
@@ -18,18 +19,15 @@ struct Searched(Vec<(&'static str, Vec<u8>)>);
 impl Searched {
     /// A text that can be erased, and the key that opens the keyring.
     fn of(home: &Home) -> Self {
-        let digits = fs::read_to_string(home.path("master.key")).unwrap();
-        let digits = digits.trim_end();
-        let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-        let raw: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect();
-        assert_eq!(raw.len(), 32);
+        let file = fs::read(home.path("master.key")).unwrap();
+        let raw = digits(&file);
         let utf16 = CHILD.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let mut all = vec![("the text", CHILD.into()), ("the text in UTF-16", utf16)];
         // A part of it would be too much already.
         for part in raw.chunks_exact(8) {
             all.push(("the master key", part.to_vec()));
         }
-        for part in digits.as_bytes().chunks_exact(16) {
+        for part in file.trim_ascii_end().chunks_exact(16) {
             all.push(("the master key in hexadecimal", part.to_vec()));
             all.push(("the master key in hexadecimal", part.to_ascii_uppercase()));
         }

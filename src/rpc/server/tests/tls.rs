@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     merkle::sha256,
-    rpc::{ClientAuthority, ClientCertificates, Tls, TlsFiles, TlsVersion},
+    rpc::{
+        ClientAuthority, ClientCertificates, Tls, TlsFiles, TlsVersion, certificate::Fingerprint,
+    },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -414,9 +416,9 @@ async fn knock(server: &Running, trusting: &Authority, showing: Option<&Shown>) 
 #[tokio::test]
 async fn each_client_certificate_that_is_not_taken_is_one_line_and_counted() {
     let ground = Ground::new();
-    let mut lost = of_inspector();
-    lost.serial_number = Some(SerialNumber::from(2));
-    let lost = signed(&ground.authority, &lost);
+    let mut taken_back = of_inspector();
+    taken_back.serial_number = Some(SerialNumber::from(2));
+    let taken_back = signed(&ground.authority, &taken_back);
     let list = CertificateRevocationListParams {
         this_update: date_time_ymd(2020, 1, 1),
         next_update: date_time_ymd(4000, 1, 1),
@@ -440,15 +442,15 @@ async fn each_client_certificate_that_is_not_taken_is_one_line_and_counted() {
     let odd = client(&[(DnType::OrganizationalUnitName, "inspector"), (DnType::CommonName, "a")]);
     let odd = signed(&ground.authority, &odd);
     let forged = signed(&authority(), &of_inspector());
-    let own: String = sha256(&[&odd.der]).as_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let of_odd = format!("{:?}", Fingerprint::of(&odd.der));
     let refused = |reason: &str, shown: Option<&str>| (json!(reason), json!(shown));
     let mut seen = 0;
     for (shown, expected) in [
         (None, refused("CREDENTIAL_MISSING", None)),
         (Some(&forged), refused("CREDENTIAL_INVALID", None)),
         (Some(&expired), refused("CREDENTIAL_EXPIRED", None)),
-        (Some(&lost), refused("CREDENTIAL_INVALID", None)),
-        (Some(&odd), refused("CREDENTIAL_INVALID", Some(&own))),
+        (Some(&taken_back), refused("CREDENTIAL_INVALID", None)),
+        (Some(&odd), refused("CREDENTIAL_INVALID", Some(&of_odd))),
     ] {
         let from = knock(&server, &ground.authority, shown).await;
         let access = lines.of("judgement_ledger::access");
@@ -469,9 +471,8 @@ async fn each_client_certificate_that_is_not_taken_is_one_line_and_counted() {
     assert_eq!(lines.of("judgement_ledger::access").len(), seen);
     caller(&channel, Some("a.b.c")).await.unwrap_err();
     let access = lines.of("judgement_ledger::access");
-    let own = sha256(&[&shown.der]);
-    let own: String = own.as_bytes().iter().map(|it| format!("{it:02x}")).collect();
-    assert_eq!(access[seen]["fields"]["certificate"], *own);
+    let of_shown = format!("{:?}", Fingerprint::of(&shown.der));
+    assert_eq!(access[seen]["fields"]["certificate"], *of_shown);
     assert_eq!(access[seen]["fields"]["organisation"], "ofsted");
     let all = access.iter().map(ToString::to_string).collect::<String>();
     assert!(!all.contains("a.jones") && access.len() == seen + 1, "{all}");
