@@ -12,6 +12,7 @@ use super::{
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
     doorway::Peer,
+    lasting::Lasting,
     publication::{self, Scores},
     reads::{self, KeptGrades},
     redactions,
@@ -222,7 +223,8 @@ impl AssessmentService for AssessmentApi {
     ) -> Result<Response<Answers>, Status> {
         let identity = Identity::of(&request)?;
         let (ledger, draining) = (self.ledger.clone(), self.draining.clone());
-        let bulk = Bulk::new(ledger, identity, request.into_inner(), draining);
+        let ends = (draining, Lasting::of(&request));
+        let bulk = Bulk::new(ledger, identity, request.into_inner(), ends);
         Ok(Response::new(bulk.answers()))
     }
 
@@ -271,8 +273,12 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::GetFeedRequest>,
     ) -> Result<Response<Scores>, Status> {
         let identity = Identity::of(&request)?;
-        let peer = request.extensions().get::<Peer>().cloned();
-        let ends = Ends { patience: self.patience, cancel: self.draining.clone(), peer };
+        let ends = Ends {
+            patience: self.patience,
+            cancel: self.draining.clone(),
+            lasting: Lasting::of(&request),
+            peer: request.extensions().get::<Peer>().cloned(),
+        };
         let asked = request.into_inner();
         publication::get_feed(&self.ledger, &identity, asked, ends).await.map(Response::new)
     }

@@ -25,6 +25,7 @@ use super::{
     asked::Asked,
     caller::Identity,
     doorway::Peer,
+    lasting::Lasting,
     page_token::Paging,
     reads::{self, known_at},
     served::AuditService,
@@ -77,6 +78,8 @@ pub(super) struct Ends {
     pub(super) patience: Duration,
     /// Cancelled when the server goes down.
     pub(super) cancel: CancellationToken,
+    /// How long the reader is who it is.
+    pub(super) lasting: Lasting,
     /// What the reader's connection is told of, if it can be: who does not even take the end of its
     /// stream is cut off from there.
     pub(super) peer: Option<Peer>,
@@ -89,12 +92,13 @@ where
     R: Fn(Position, Page) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
-    let Reader { feed, until, ends: Ends { patience, cancel, peer } } = reader;
+    let Reader { feed, until, ends } = reader;
+    let peer = ends.peer.clone();
     let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
     let after = feed.after();
     let counted = ledger.metrics().readers.begin(after.get());
-    let outlet = Outlet::new(bundles, patience, cancel, after, counted);
+    let outlet = Outlet::new(bundles, ends, after, counted);
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
     let opener = ledger.clone();
     let gone = CancellationToken::new();
@@ -144,7 +148,12 @@ impl AuditService for AuditApi {
         let who = Identity::of(&request)?;
         let reach = Reach::of(&who);
         reach.must_go_inside("record streams")?;
-        let peer = request.extensions().get::<Peer>().cloned();
+        let ends = Ends {
+            patience: self.patience,
+            cancel: self.cancel.clone(),
+            lasting: Lasting::of(&request),
+            peer: request.extensions().get::<Peer>().cloned(),
+        };
         let request = request.into_inner();
         let mut asked = Asked::default();
         let named = |name: &str| self.ledger.persons_named(name);
@@ -158,7 +167,6 @@ impl AuditService for AuditApi {
         let within = Within::of(&self.ledger, &reach).map(Arc::new);
         let feed = Feed::new(wanted, begin_after).within(within.clone());
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
-        let ends = Ends { patience: self.patience, cancel: self.cancel.clone(), peer };
         let ledger = self.ledger.clone();
         let read = move |after, page| {
             let (ledger, within) = (ledger.clone(), within.clone());

@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{
-    Identity, status,
+    Identity,
+    lasting::Lasting,
+    status,
     submit::{check_size, hand_in, one, only, prepare},
     wire::{At, Names, Read, any_order, assessment_of, receipt},
 };
@@ -41,6 +43,7 @@ pub(super) struct Bulk {
     identity: Arc<Identity>,
     commands: Streaming<pb::ApplyStreamRequest>,
     draining: CancellationToken,
+    lasting: Lasting,
     in_flight: FuturesOrdered<Becoming>,
     /// A command in flight introduces somebody: those behind it wait until that is recorded, or
     /// each would introduce the same person again.
@@ -51,18 +54,20 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    /// A call that `commands` come in on, until the server goes down.
+    /// A call that `commands` come in on, until the server goes down or the caller is no more who it
+    /// was.
     pub(super) fn new(
         ledger: Ledger,
         identity: Arc<Identity>,
         commands: Streaming<pb::ApplyStreamRequest>,
-        draining: CancellationToken,
+        (draining, lasting): (CancellationToken, Lasting),
     ) -> Self {
         Self {
             ledger,
             identity,
             commands,
             draining,
+            lasting,
             in_flight: FuturesOrdered::new(),
             introducing: false,
             ended: false,
@@ -88,18 +93,30 @@ impl Bulk {
                     return Some((Ok(answer), self));
                 }
                 () = self.draining.cancelled(), if !self.ended => {
-                    self.ended = true;
-                    self.last = Some(status::draining());
+                    self.end(Some(status::draining()));
+                }
+                () = self.lasting.over(), if !self.ended => {
+                    self.end(Some(status::credential_expired()));
                 }
                 command = self.commands.message(), if room && !self.ended => match command {
+                    // A command that comes may be sooner seen than the end that came before it.
+                    Ok(Some(_)) if self.lasting.is_over() => {
+                        self.end(Some(status::credential_expired()));
+                    }
                     Ok(Some(command)) => self.begin(command),
-                    Ok(None) => self.ended = true,
+                    Ok(None) => self.end(None),
                     // Bytes that are no message: where the next one begins is not known.
-                    Err(status) => (self.ended, self.last) = (true, Some(status)),
+                    Err(status) => self.end(Some(status)),
                 },
                 else => return self.last.take().map(|status| (Err(status), self)),
             }
         }
+    }
+
+    /// Takes no more; so it ends once all that was taken is answered.
+    fn end(&mut self, last: Option<Status>) {
+        self.ended = true;
+        self.last = last;
     }
 
     fn begin(&mut self, request: pb::ApplyStreamRequest) {

@@ -12,9 +12,10 @@ use tonic::{Status, body::Body};
 
 use super::{
     certificate::ClientCertificate,
-    credential::{CredentialError, Credentials, LOGIN_BYTES_MAX},
+    credential::{CredentialError, Credentials, LOGIN_BYTES_MAX, Valid},
     doorway::Peer,
-    layers::{Answer, Around, CalledBy, Inner, answered, is_plain},
+    lasting::Lasting,
+    layers::{Answer, Around, CalledBy, Inner, Method, Shape, answered, is_plain, lasting},
     status::{self, Problem, Reason},
 };
 use crate::judgement::{OrganisationId, PersonId, Role, Text};
@@ -107,10 +108,9 @@ impl Authenticate {
         &self,
         headers: &HeaderMap,
         certificate: Option<&ClientCertificate>,
-    ) -> Result<Arc<Identity>, Unknown> {
+    ) -> Result<Valid, Unknown> {
         let Some(token) = token(headers).map_err(Unknown::Refused)? else {
-            let named = certificate.and_then(|it| it.identity.clone()).map(Arc::new);
-            return named.ok_or_else(|| Unknown::Refused(status::no_credential()));
+            return self.named(certificate).map_err(Unknown::Refused);
         };
         let found = self.bearer(token, certificate);
         found.map_err(|error| {
@@ -122,18 +122,35 @@ impl Authenticate {
         })
     }
 
+    /// Whom the certificate names, if it names somebody.
+    fn named(&self, certificate: Option<&ClientCertificate>) -> Result<Valid, Status> {
+        let named = certificate.and_then(|it| Some((it, it.identity.clone()?)));
+        let (shown, identity) = named.ok_or_else(status::no_credential)?;
+        self.counts(shown).map_err(|error| refused(&error))?;
+        Ok(Valid { identity: Arc::new(identity), until: shown.until })
+    }
+
     fn bearer(
         &self,
         token: &str,
         certificate: Option<&ClientCertificate>,
-    ) -> Result<Arc<Identity>, CredentialError> {
+    ) -> Result<Valid, CredentialError> {
+        certificate.map_or(Ok(()), |certificate| self.counts(certificate))?;
         let fingerprint = certificate.map(|it| &it.fingerprint);
-        let identity = self.credentials.verify_over(token, (self.now)(), fingerprint)?;
+        let Valid { identity, until } =
+            self.credentials.verify_over(token, (self.now)(), fingerprint)?;
+        let until = certificate.map_or(until, |certificate| until.min(certificate.until));
         let connected = certificate.and_then(|it| it.organisation.as_ref());
         if connected.is_some_and(|organisation| *organisation != identity.organisation) {
             return Err(CredentialError::OtherOrganisation);
         }
-        Ok(identity)
+        Ok(Valid { identity, until })
+    }
+
+    /// A connection outlives the certificate that was shown when it was made.
+    fn counts(&self, certificate: &ClientCertificate) -> Result<(), CredentialError> {
+        let over = certificate.until.is_over((self.now)());
+        if over { Err(CredentialError::CertificateExpired) } else { Ok(()) }
     }
 
     /// The answer to a token whose issuer may have a new key: none, or to come back with it.
@@ -173,7 +190,9 @@ fn invalid(message: &str) -> Status {
 fn refused(error: &CredentialError) -> Status {
     let problem = |reason| Problem::new(reason, error.to_string());
     match error {
-        CredentialError::Expired => problem(Reason::CredentialExpired),
+        CredentialError::Expired | CredentialError::CertificateExpired => {
+            problem(Reason::CredentialExpired)
+        }
         CredentialError::Unchecked => problem(Reason::CredentialUnchecked).retry_after(KEYS_RETRY),
         CredentialError::BadKey { .. }
         | CredentialError::TooLong { .. }
@@ -200,9 +219,13 @@ impl Around for Authenticate {
             let certificate =
                 request.extensions().get::<Peer>().and_then(|it| it.certificate.clone());
             match self.identity(request.headers(), certificate.as_deref()) {
-                Ok(identity) => {
+                Ok(Valid { identity, until }) => {
                     note(&request, (self.find)(&identity));
                     request.extensions_mut().insert(identity);
+                    if Method::of(&request) == Shape::Streaming {
+                        let ends = Lasting::until(until, Arc::clone(&self.now));
+                        return streamed(inner, request, ends);
+                    }
                 }
                 Err(_) if file => {}
                 Err(Unknown::Refused(refusal)) => return answered(refusal),
@@ -211,6 +234,13 @@ impl Around for Authenticate {
         }
         Box::pin(inner.call(request))
     }
+}
+
+/// Passes on the call of a stream that ends with its caller's credential.
+fn streamed<S: Inner>(inner: &mut S, mut request: Request<Body>, ends: Lasting) -> Answer {
+    request.extensions_mut().insert(ends.clone());
+    let answer = inner.call(request);
+    Box::pin(async move { Ok(answer.await?.map(|body| lasting(body, ends))) })
 }
 
 /// Tells the log who calls.
@@ -255,7 +285,8 @@ mod tests {
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        check().identity(&map, certificate).map(Arc::unwrap_or_clone).map_err(|unknown| {
+        let known = check().identity(&map, certificate).map(|valid| (*valid.identity).clone());
+        known.map_err(|unknown| {
             let Unknown::Refused(status) = unknown else { panic!("its key is known") };
             (status.code(), status.get_details_error_info().unwrap().reason)
         })

@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use jsonwebtoken::{Header, TokenData, Validation, dangerous};
 use lru::LruCache;
 
-use super::{caller::Identity, certificate::Fingerprint};
+use super::{caller::Identity, certificate::Fingerprint, lasting::Expiry};
 use crate::merkle::{Hash, sha256};
 use claims::Claims;
 use development::Mint;
@@ -63,13 +63,19 @@ pub struct Credentials {
 /// moment and of the connection.
 struct Checked {
     identity: Result<Arc<Identity>, CredentialError>,
-    exp: i64,
-    nbf: Option<i64>,
-    leeway_s: i64,
+    until: Expiry,
+    /// From which second on.
+    from: Option<i64>,
     bound_to: Option<Fingerprint>,
     /// Among which keys the one was that signed it, and whose they are.
     keys: Arc<KeySet>,
     source: Arc<Source>,
+}
+
+/// Who bears a credential that is valid, and until when it is.
+pub(super) struct Valid {
+    pub(super) identity: Arc<Identity>,
+    pub(super) until: Expiry,
 }
 
 /// Why a credential is not taken. Tells its bearer what to mend, and nobody what the key is.
@@ -99,6 +105,9 @@ pub enum CredentialError {
     /// Its time is over.
     #[error("the credential has expired")]
     Expired,
+    /// The client certificate that it comes with has.
+    #[error("the client certificate has expired")]
+    CertificateExpired,
     /// Its time has not come.
     #[error("the credential is not valid yet")]
     NotYet,
@@ -178,7 +187,7 @@ impl Credentials {
     /// # Errors
     /// [`CredentialError`] says what is wrong with it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, CredentialError> {
-        self.verify_over(token, now, None)
+        self.verify_over(token, now, None).map(|valid| valid.identity)
     }
 
     /// Who bears `token`, if it is valid at `now` over a connection with this client certificate.
@@ -187,23 +196,22 @@ impl Credentials {
         token: &str,
         now: Timestamp,
         certificate: Option<&Fingerprint>,
-    ) -> Result<Arc<Identity>, CredentialError> {
+    ) -> Result<Valid, CredentialError> {
         let bytes = token.len();
         if bytes > TOKEN_BYTES_MAX {
             return Err(CredentialError::TooLong { bytes });
         }
         let checked = self.checked(token)?;
-        let now = now.as_second();
-        if now >= checked.exp.saturating_add(checked.leeway_s) {
+        if checked.until.is_over(now) {
             return Err(CredentialError::Expired);
         }
-        if checked.nbf.is_some_and(|from| now < from.saturating_sub(checked.leeway_s)) {
+        if checked.from.is_some_and(|from| now.as_second() < from) {
             return Err(CredentialError::NotYet);
         }
         if checked.bound_to.as_ref().is_some_and(|bound| certificate != Some(bound)) {
             return Err(CredentialError::BoundElsewhere);
         }
-        checked.identity.clone()
+        Ok(Valid { identity: checked.identity.clone()?, until: checked.until })
     }
 
     /// Reads the issuers' keys again where it is time. Blocks for some seconds at most.
@@ -233,10 +241,10 @@ impl Credentials {
         let keys = issuer.keys.current().ok_or(CredentialError::Unchecked)?;
         let found = keys.find(header.kid.as_deref()).ok_or(CredentialError::KeyUnknown)?;
         let claims = signed(token, issuer, found)?;
+        let expires = claims.expiry().ok_or(CredentialError::NotOurs)?;
         let checked = Arc::new(Checked {
-            exp: claims.expiry().ok_or(CredentialError::NotOurs)?,
-            nbf: claims.not_before()?,
-            leeway_s: issuer.leeway_s,
+            until: Expiry::at(expires.saturating_add(issuer.leeway_s)),
+            from: claims.not_before()?.map(|from| from.saturating_sub(issuer.leeway_s)),
             bound_to: claims.bound_to()?,
             identity: issuer.mapping.identity(&claims).map(Arc::new),
             keys: Arc::clone(&keys),

@@ -32,7 +32,11 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{certificate::ClientCertificate, tls::Tls};
+use super::{
+    caller::Now,
+    certificate::ClientCertificate,
+    tls::{self, Tls},
+};
 
 use connection::Counted;
 use counted::{ByAddress, OneOf};
@@ -107,8 +111,12 @@ impl Stream for Doorway {
 }
 
 impl Doorway {
-    /// Opens it: at most `connections_max` at once.
-    pub(super) fn open(listener: Listener, tls: Option<Arc<Tls>>, connections_max: usize) -> Self {
+    /// Opens it: at most `connections_max` at once, over TLS by a clock, or in plain text.
+    pub(super) fn open(
+        listener: Listener,
+        tls: Option<(Arc<Tls>, Now)>,
+        connections_max: usize,
+    ) -> Self {
         let (handing, ready) = mpsc::channel(READY);
         let admission = Admission {
             tls,
@@ -164,7 +172,7 @@ impl Listener {
 /// Who is let in.
 #[derive(Clone)]
 struct Admission {
-    tls: Option<Arc<Tls>>,
+    tls: Option<(Arc<Tls>, Now)>,
     handing: mpsc::Sender<Connection>,
     connections: Arc<Semaphore>,
     unfinished: Arc<Semaphore>,
@@ -196,6 +204,10 @@ impl Admission {
             match begun {
                 // Nobody takes it any more when the server goes down.
                 Ok(connection) => drop(self.handing.send(connection).await),
+                Err(error) if tls::list_is_over(&error) => tracing::warn!(
+                    "no client certificate is taken: the revocation list is past its next update; \
+                     put a new one in its place"
+                ),
                 Err(error) => tracing::debug!(%error, "a connection did not begin"),
             }
         })
@@ -217,10 +229,10 @@ impl Admission {
             Raw::Tcp(stream, from) => {
                 stream.set_nodelay(true)?;
                 keep_alive(&stream)?;
-                let Some(tls) = &self.tls else {
+                let Some((tls, now)) = &self.tls else {
                     return first_words(stream, Peer::at(from, None), counted).await;
                 };
-                let agreed = TlsAcceptor::from(tls.now()).accept(stream);
+                let agreed = TlsAcceptor::from(tls.spoken(now)).accept(stream);
                 let encrypted = timeout(HANDSHAKE_MAX, agreed).await??;
                 let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certificate = shown.map(|der| ClientCertificate::read(der)).transpose();

@@ -1,13 +1,14 @@
 //! The layers and standard services against real sockets, around a service that only echoes.
 
 mod doorway;
+mod ending;
 mod running;
 mod tls;
 mod told;
 
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Status, Streaming, client::Grpc};
+use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus as Answered,
     health_client::HealthClient,
@@ -197,8 +198,12 @@ async fn one_call_too_many_is_told_to_come_back() {
 }
 
 async fn health(server: &Running, service: &str) -> Result<Answered, Code> {
+    health_over(&server.channel, service).await
+}
+
+async fn health_over(channel: &Channel, service: &str) -> Result<Answered, Code> {
     let asked = HealthCheckRequest { service: service.to_owned() };
-    let answer = HealthClient::new(server.channel.clone())
+    let answer = HealthClient::new(channel.clone())
         .send_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Gzip)
         .check(asked)
