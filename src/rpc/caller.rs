@@ -127,6 +127,9 @@ impl Authenticate {
         let named = certificate.and_then(|it| Some((it, it.identity.clone()?)));
         let (shown, identity) = named.ok_or_else(status::no_credential)?;
         self.counts(shown).map_err(|error| refused(&error))?;
+        if !self.credentials.certifies(&identity.organisation) {
+            return Err(refused(&CredentialError::NotItsOrganisation));
+        }
         Ok(Valid { identity: Arc::new(identity), until: shown.until })
     }
 

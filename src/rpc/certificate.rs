@@ -10,6 +10,9 @@
 //! credential beside it, of the same organisation where the certificate names one. A gateway that
 //! passes on the calls of several organisations therefore has a certificate without `O`.
 //!
+//! Beside issuers of tokens a certificate names logins of those organisations alone that the operator
+//! says, and for which no issuer speaks: see [`super::credential`]. Of another one it names nobody.
+//!
 //! Whoever signs certificates says who is who: the authority that is trusted must sign for this
 //! ledger alone.
 

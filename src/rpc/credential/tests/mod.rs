@@ -1,6 +1,7 @@
 //! Tokens that are taken, and the table of those that are not.
 
 mod issuers;
+mod trust;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, jwk::Jwk};
