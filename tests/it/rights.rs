@@ -6,8 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use judgement_ledger::{
     judgement::{Deed, OrganisationId, RIGHTS, Role, Text, When, Whose, rights},
+    pb::{self, audit_service_client::AuditServiceClient},
     rpc::{Credentials, Identity},
 };
+use prost_reflect::{DescriptorPool, Kind};
 use serde_json::{Value, json};
 use tonic::Status;
 use uuid::Uuid;
@@ -375,4 +377,67 @@ async fn a_denial_tells_nothing_of_what_was_asked_about() {
         assert_eq!(there, nowhere, "{method}");
     }
     served.stop().await;
+}
+
+/// What headers and bodies of others name a caller by.
+const STATED: [&str; 8] = [
+    "x-role",
+    "x-roles",
+    "role",
+    "roles",
+    "x-login",
+    "x-organisation",
+    "x-forwarded-user",
+    "x-forwarded-groups",
+];
+
+#[tokio::test]
+async fn a_role_that_a_call_states_itself_does_not_count() {
+    let served = Served::start().await;
+    let mut audits = AuditServiceClient::new(served.channel.clone());
+    let asked = |login: Option<&str>| {
+        let mut request = tonic::Request::new(pb::QueryAuditRequest::default());
+        for name in STATED {
+            request.metadata_mut().insert(name, "auditor".parse().unwrap());
+        }
+        if let Some(login) = login {
+            let bearer = format!("Bearer {}", served.token(login));
+            request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        }
+        request
+    };
+    let refused = audits.query_audit(asked(Some("consumer"))).await.unwrap_err();
+    assert_eq!(reason_of(&refused).0, "NOT_PERMITTED");
+    let nobody = audits.query_audit(asked(None)).await.unwrap_err();
+    assert_eq!(reason_of(&nobody).0, "CREDENTIAL_MISSING");
+    assert!(audits.query_audit(asked(Some("auditor"))).await.is_ok());
+    served.stop().await;
+}
+
+/// Fields that say who recorded something, in which role, for whom.
+const RECORDER: [&str; 5] =
+    ["recorded_by", "recorder_role", "recorder_organisation", "login", "roles"];
+
+#[test]
+fn no_command_has_a_field_for_who_records_it() {
+    let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+    let command = pool.get_message_by_name("judgement.ledger.v1.Command").unwrap();
+    let (mut seen, mut left) = (BTreeSet::new(), vec![command]);
+    while let Some(message) = left.pop() {
+        // A framework is data, and has deciders and signers by their roles.
+        if message.full_name().contains("Framework") || !seen.insert(message.full_name().to_owned())
+        {
+            continue;
+        }
+        for field in message.fields() {
+            assert!(!RECORDER.contains(&field.name()), "{}", field.full_name());
+            if let Kind::Message(below) = field.kind() {
+                left.push(below);
+            }
+        }
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+    // Where there is such a field it is found: records have them all.
+    let record = pool.get_message_by_name("judgement.ledger.v1.AuditRow").unwrap();
+    assert!(record.fields().any(|field| RECORDER.contains(&field.name())));
 }

@@ -2,6 +2,7 @@
 
 mod doorway;
 mod ending;
+mod reflected;
 mod running;
 mod tls;
 mod told;
@@ -14,7 +15,6 @@ use tonic_health::pb::{
     health_client::HealthClient,
 };
 use tonic_prost::ProstCodec;
-use tonic_reflection::pb::{v1, v1alpha};
 use tonic_types::StatusExt;
 
 use super::*;
@@ -247,62 +247,6 @@ async fn health_says_whether_readings_are_served() {
     server.reads.send_replace(Reads::Waiting);
     server.get("").await.unwrap();
     assert_eq!(health(&server, "").await, Ok(Answered::NotServing));
-}
-
-#[tokio::test]
-async fn reflection_is_told_to_anybody_in_gzip() {
-    let server = running(LIMITS).await;
-    let gzip = CompressionEncoding::Gzip;
-
-    let asked = v1::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
-            String::new(),
-        )),
-    };
-    let mut client =
-        v1::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
-            .send_compressed(gzip)
-            .accept_compressed(gzip);
-    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
-    let answer = answers.into_inner().message().await.unwrap().unwrap();
-    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
-        answer.message_response
-    else {
-        panic!("no list");
-    };
-    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["AssessmentService", "AuditService", "FrameworkService", "ReportService"] {
-        assert!(names.contains(&format!("judgement.ledger.v1.{name}")), "{names:?}");
-    }
-    assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");
-}
-
-#[tokio::test]
-async fn reflection_speaks_the_older_version_that_many_tools_need() {
-    use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
-    let server = running(LIMITS).await;
-    let gzip = CompressionEncoding::Gzip;
-    for symbol in ["judgement.ledger.v1.SetGradeRequest", "grpc.health.v1.Health"] {
-        let asked = v1alpha::ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(
-                v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
-                    symbol.to_owned(),
-                ),
-            ),
-        };
-        let mut client =
-            v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
-                .send_compressed(gzip)
-                .accept_compressed(gzip);
-        let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
-        let answer = answers.into_inner().message().await.unwrap().unwrap();
-        let Some(FileDescriptorResponse(files)) = answer.message_response else {
-            panic!("no file has {symbol}");
-        };
-        assert!(!files.file_descriptor_proto.is_empty());
-    }
 }
 
 #[tokio::test]
