@@ -13,9 +13,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 use super::{failure::Failure, socket::Socket};
-use crate::rpc::{
-    ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Reflection, Tls, TlsFiles,
-    TlsVersion,
+use crate::{
+    judgement::OrganisationId,
+    rpc::{
+        ClientAuthority, ClientCertificates, Credentials, Limits, Listener, Reflection, Tls,
+        TlsFiles, TlsVersion,
+    },
 };
 
 /// Where a server listens, what it speaks there, and whom it believes.
@@ -30,11 +33,11 @@ pub struct FaceFlags {
         value_parser = listen
     )]
     pub listen: Listen,
-    /// Listen in plain text beyond this machine: say that something in front ends TLS.
+    /// Listen for calls in plain text beyond this machine: say that something in front ends TLS.
     #[arg(long, env = "JUDGEMENT_LEDGER_INSECURE")]
     pub insecure: bool,
-    /// The server's certificate and those between it and an authority, in PEM. It and all files below
-    /// are read again when they change, and on SIGHUP.
+    /// The server's certificate and those between it and an authority, in PEM. It, its key, the files of
+    /// client certificates, the issuers and what they name are read again when they change, and on SIGHUP.
     #[arg(
         long,
         value_name = "FILE",
@@ -62,13 +65,27 @@ pub struct FaceFlags {
         requires = "tls_certificate"
     )]
     pub client_ca: Option<PathBuf>,
-    /// What that authority took back: certificate revocation lists in PEM.
+    /// What that authority took back: certificate revocation lists in PEM. Who shows a certificate is not
+    /// let in while a list is past its next update.
     #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_CLIENT_CRL", requires = "client_ca")]
     pub client_crl: Option<PathBuf>,
+    /// The organisations of which client certificates may name logins. None of these may have an issuer:
+    /// one person could be two logins, and approve of itself. Default: none beside issuers, else any.
+    #[arg(
+        long,
+        value_name = "ORGANISATION",
+        env = "JUDGEMENT_LEDGER_CLIENT_ORGANISATIONS",
+        value_delimiter = ',',
+        value_parser = organisation,
+        requires = "client_ca",
+        conflicts_with = "dev"
+    )]
+    pub client_organisations: Vec<OrganisationId>,
     /// Let nobody connect without a client certificate.
     #[arg(long, env = "JUDGEMENT_LEDGER_CLIENT_REQUIRED", requires = "client_ca")]
     pub client_required: bool,
-    /// The file of issuers whose tokens say who calls; `token --help` shows its form.
+    /// The file of issuers whose tokens say who calls; `token --help` shows its form. Beside them client
+    /// certificates say so of --client-organisations alone.
     #[arg(
         long,
         value_name = "FILE",
@@ -76,7 +93,8 @@ pub struct FaceFlags {
         conflicts_with_all = ["token_key_file", "dev"]
     )]
     pub issuers: Option<PathBuf>,
-    /// For development: the file of the key, 32 bytes, under which `token` makes credentials.
+    /// For development: the file of the key, 32 bytes, under which `token` makes credentials. It is read
+    /// once.
     #[arg(
         long,
         value_name = "FILE",
@@ -118,7 +136,16 @@ pub enum Listen {
 
 /// Whose credentials are believed.
 #[derive(Debug, Clone)]
-pub(super) enum Believed {
+pub(super) struct Believed {
+    /// Whose tokens.
+    pub(super) tokens: Tokens,
+    /// Of which organisations client certificates name logins; not said, if of none.
+    pub(super) certified: Vec<OrganisationId>,
+}
+
+/// Whose tokens are believed.
+#[derive(Debug, Clone)]
+pub(super) enum Tokens {
     /// Those made under the key in this file, for development.
     Development(PathBuf),
     /// Those of the issuers that this file names.
@@ -146,12 +173,13 @@ impl FaceFlags {
 
     /// Whose credentials are believed; of `--dev` its own.
     pub(super) fn believed(&self) -> Option<Believed> {
-        match (&self.issuers, &self.token_key_file, &self.client_ca) {
-            (Some(issuers), _, _) => Some(Believed::Issuers(issuers.clone())),
-            (None, Some(key), _) => Some(Believed::Development(key.clone())),
-            (None, None, Some(_)) => Some(Believed::Nobody),
-            (None, None, None) => None,
-        }
+        let tokens = match (&self.issuers, &self.token_key_file, &self.client_ca) {
+            (Some(issuers), _, _) => Tokens::Issuers(issuers.clone()),
+            (None, Some(key), _) => Tokens::Development(key.clone()),
+            (None, None, Some(_)) => Tokens::Nobody,
+            (None, None, None) => return None,
+        };
+        Some(Believed { tokens, certified: self.client_organisations.clone() })
     }
 
     /// The files of TLS, if it is spoken.
@@ -202,25 +230,26 @@ fn connections_that_fit() -> usize {
 /// # Errors
 /// If a file cannot be read, or does not hold what it should.
 pub(super) fn credentials(believed: &Believed) -> Result<Credentials, Failure> {
-    let read = |doing: &'static str, path: &Path| {
-        let failed = |source| Failure::File { doing, path: path.to_owned(), source };
-        fs::read(path).map(zeroize::Zeroizing::new).map_err(failed)
-    };
     let misused = |path: &Path, error: &dyn std::error::Error| {
         Failure::misused(format!("{}: {error}", path.display()))
     };
-    match believed {
-        Believed::Development(path) => {
-            let key = read("read the key", path)?;
-            Credentials::new(&key).map_err(|error| misused(path, &error))
+    let credentials = match &believed.tokens {
+        Tokens::Development(path) => {
+            let failed =
+                |source| Failure::File { doing: "read the key", path: path.clone(), source };
+            let key = fs::read(path).map(zeroize::Zeroizing::new).map_err(failed)?;
+            Credentials::new(&key).map_err(|error| misused(path, &error))?
         }
-        Believed::Issuers(path) => {
-            let document = read("read the issuers", path)?;
-            let folder = path.parent().unwrap_or(Path::new(""));
-            Credentials::of_issuers(&document, folder).map_err(|error| misused(path, &error))
+        Tokens::Issuers(path) => {
+            Credentials::of_issuers_in(path).map_err(|error| misused(path, &error))?
         }
-        Believed::Nobody => Ok(Credentials::none()),
+        Tokens::Nobody => Credentials::none(),
+    };
+    if believed.certified.is_empty() {
+        return Ok(credentials);
     }
+    let certifying = credentials.certifying(believed.certified.clone());
+    certifying.map_err(|error| Failure::misused(format!("--client-organisations: {error}")))
 }
 
 /// TLS as its files say.
@@ -276,6 +305,10 @@ pub(super) async fn bind(listen: &Listen, encrypted: bool) -> Result<(Listener, 
     }
 }
 
+fn organisation(given: &str) -> Result<OrganisationId, String> {
+    OrganisationId::parse(given).map_err(|error| error.to_string())
+}
+
 fn listen(given: &str) -> Result<Listen, String> {
     if let Some(path) = given.strip_prefix("unix:") {
         let named = !path.is_empty();
@@ -302,6 +335,16 @@ impl fmt::Display for FaceFlags {
             writeln!(f, "  certificate      {}", certificate.display())?;
             let needed = if self.client_required { ", required" } else { "" };
             writeln!(f, "  client CA        {}{needed}", path(&self.client_ca))?;
+        }
+        if self.client_ca.is_some() {
+            let those: Vec<_> =
+                self.client_organisations.iter().map(OrganisationId::as_str).collect();
+            let those = match (those.is_empty(), &self.issuers) {
+                (false, _) => format!("logins of {}", those.join(", ")),
+                (true, Some(_)) => "nobody: issuers do".to_owned(),
+                (true, None) => "logins of any organisation".to_owned(),
+            };
+            writeln!(f, "  certificates     name {those}")?;
         }
         match (&self.issuers, &self.token_key_file) {
             (Some(issuers), _) => writeln!(f, "  issuers          {}", issuers.display())?,

@@ -4,7 +4,7 @@
 //! server sees it start, rebuild and go down. Nothing here touches the store: what is told was told by
 //! the ledger, to the [metrics](crate::metrics) or to its [`Vitals`].
 //!
-//! There are no credentials. So it listens on loopback, unless the server is told to be insecure; it
+//! There are no credentials. So it listens on loopback, unless it is told otherwise (`--admin-insecure`); it
 //! names nobody and nothing of what is recorded; and it takes few connections, for a short time each.
 
 use std::{

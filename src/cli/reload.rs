@@ -1,4 +1,4 @@
-//! Files that are read again while a server runs: certificates, and the keys of issuers.
+//! Files that are read again while a server runs: certificates, the issuers, and their keys.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -16,7 +16,24 @@ use crate::rpc::{Credentials, Tls};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Looks at the files now and then, and on SIGHUP. Runs until it is dropped.
+///
+/// Certificates wait for no issuer: one that does not answer takes seconds.
 pub(super) async fn keep_new(credentials: Arc<Credentials>, tls: Option<Arc<Tls>>) -> Infallible {
+    let certificates = async {
+        match tls {
+            Some(tls) => again_and_again(move || tls.refresh()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let issuers = again_and_again(move || credentials.refresh());
+    tokio::select! {
+        never = certificates => never,
+        never = issuers => never,
+    }
+}
+
+/// Looks now and then, and on SIGHUP.
+async fn again_and_again(look: impl Fn() + Clone + Send + 'static) -> Infallible {
     let mut looking = interval(LOOK_EVERY);
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = match signal(SignalKind::hangup()) {
@@ -39,14 +56,7 @@ pub(super) async fn keep_new(credentials: Arc<Credentials>, tls: Option<Arc<Tls>
             _ = looking.tick() => {}
             _ = hangup => {}
         }
-        let (credentials, tls) = (Arc::clone(&credentials), tls.clone());
-        let looked = spawn_blocking(move || {
-            credentials.refresh();
-            if let Some(tls) = tls {
-                tls.refresh();
-            }
-        });
         // It says by itself what it found.
-        drop(looked.await);
+        drop(spawn_blocking(look.clone()).await);
     }
 }

@@ -123,6 +123,10 @@ pub struct ServeFlags {
     /// any port that is free.
     #[arg(long, value_name = "HOST:PORT", env = "JUDGEMENT_LEDGER_ADMIN_LISTEN")]
     pub admin_listen: Option<AdminListen>,
+    /// Answer metrics and probes beyond this machine: say that whoever gets there may see them. Calls are
+    /// another matter: see --insecure.
+    #[arg(long, env = "JUDGEMENT_LEDGER_ADMIN_INSECURE")]
+    pub admin_insecure: bool,
     /// The collector that spans of calls are sent to by OTLP over gRPC, in plain text: one on this machine.
     #[cfg(feature = "otel")]
     #[arg(long, value_name = "URL", env = "JUDGEMENT_LEDGER_OTLP_ENDPOINT", value_parser = collector)]
@@ -169,10 +173,10 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
 fn check(flags: &ServeFlags) -> Result<(), Failure> {
     flags.face.check()?;
     match flags.admin_listen() {
-        AdminListen::At(address) if !address.ip().is_loopback() && !flags.face.insecure => {
+        AdminListen::At(address) if !address.ip().is_loopback() && !flags.admin_insecure => {
             Err(Failure::misused(format!(
                 "{address} can be reached from outside, and metrics and probes ask for no \
-                 credential: say another --admin-listen, or --insecure"
+                 credential: say another --admin-listen, or --admin-insecure"
             )))
         }
         AdminListen::At(_) | AdminListen::Off => Ok(()),
@@ -412,8 +416,13 @@ mod tests {
     fn an_admin_port_beyond_this_machine_is_refused_unless_it_is_asked_for() {
         let open = ["--dev", "--admin-listen", "0.0.0.0:9464"];
         assert_eq!(check(&flags(&open).unwrap()).unwrap_err().exit_code(), 2);
-        let asked = flags(&[&open[..], &["--insecure"]].concat()).unwrap();
+        // That calls may come in plain text says nothing of this port, and the other way round.
+        let calls = flags(&[&open[..], &["--insecure"]].concat()).unwrap();
+        assert_eq!(check(&calls).unwrap_err().exit_code(), 2);
+        let asked = flags(&[&open[..], &["--admin-insecure"]].concat()).unwrap();
         assert!(check(&asked).is_ok());
+        let both = [&open[..], &["--admin-insecure", "--listen", "0.0.0.0:50051"]].concat();
+        assert_eq!(check(&flags(&both).unwrap()).unwrap_err().exit_code(), 2);
         for near in ["[::1]:0", "off"] {
             assert!(check(&flags(&["--dev", "--admin-listen", near]).unwrap()).is_ok());
         }

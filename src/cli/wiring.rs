@@ -19,7 +19,7 @@ use super::{
     admin_socket::AdminSocket,
     demo::DemonstrationClock,
     engine::{Engine, EngineError, EngineOptions},
-    face::{self, Believed, Listen, Place},
+    face::{self, Believed, Listen, Place, Tokens},
     failure::Failure,
     output,
     probes::Probes,
@@ -300,9 +300,14 @@ fn credentials(setup: &Setup) -> Result<Credentials, Failure> {
             if !path.exists() {
                 make_key(&path)?;
             }
-            face::credentials(&Believed::Development(path))
+            face::credentials(&development(path))
         }
     }
+}
+
+/// Those that are made under a key are believed, and no others.
+fn development(key: PathBuf) -> Believed {
+    Believed { tokens: Tokens::Development(key), certified: Vec::new() }
 }
 
 /// Where the ledger lies in a directory that holds its keys, too.
@@ -335,7 +340,7 @@ fn make_key(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// If the file holds no key, or nobody may bear such a credential.
 pub(super) fn mint(login: &Login, key_file: &Path) -> Result<String, Failure> {
-    let credentials = face::credentials(&Believed::Development(key_file.to_owned()))?;
+    let credentials = face::credentials(&development(key_file.to_owned()))?;
     mint_with(&credentials, login, Timestamp::now())
 }
 

@@ -11,6 +11,7 @@ use super::{
     audit::Ends,
     batch::{apply_batch, publish_assessments},
     bulk::{Answers, Bulk},
+    lasting::Lasting,
     layers::Waiting,
     publication::{self, Scores},
     reads::{self, KeptGrades},
@@ -222,7 +223,8 @@ impl AssessmentService for AssessmentApi {
         &self,
         request: Request<Streaming<pb::ApplyStreamRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let bulk = Bulk::new(self.ledger.clone(), request, self.draining.clone())?;
+        let ends = (self.draining.clone(), Lasting::of(&request));
+        let bulk = Bulk::new(self.ledger.clone(), request, ends)?;
         Ok(Response::new(bulk.answers()))
     }
 
@@ -271,7 +273,11 @@ impl AssessmentService for AssessmentApi {
         request: Request<pb::GetFeedRequest>,
     ) -> Result<Response<Scores>, Status> {
         let identity = Identity::of(&request)?;
-        let ends = Ends { patience: self.patience, cancel: self.draining.clone() };
+        let ends = Ends {
+            patience: self.patience,
+            cancel: self.draining.clone(),
+            lasting: Lasting::of(&request),
+        };
         let asked = request.into_inner();
         publication::get_feed(&self.ledger, &identity, asked, ends).await.map(Response::new)
     }

@@ -24,6 +24,7 @@ use super::{
     accesses,
     asked::Asked,
     caller::Identity,
+    lasting::Lasting,
     page_token::Paging,
     reads::{self, known_at},
     served::AuditService,
@@ -76,6 +77,8 @@ pub(super) struct Ends {
     pub(super) patience: Duration,
     /// Cancelled when the server goes down.
     pub(super) cancel: CancellationToken,
+    /// How long the reader is who it is.
+    pub(super) lasting: Lasting,
 }
 
 /// Begins a stream: a task that reads pages by `read`, and what it fills, from which the transport
@@ -85,12 +88,12 @@ where
     R: Fn(Position, Page) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Streamed>, ReadError>> + Send + 'static,
 {
-    let Reader { feed, until, ends: Ends { patience, cancel } } = reader;
+    let Reader { feed, until, ends } = reader;
     let (bundles, queue) = mpsc::channel(QUEUE);
     let (end, ended) = oneshot::channel();
     let after = feed.after();
     let counted = ledger.metrics().readers.begin(after.get());
-    let outlet = Outlet::new(bundles, patience, cancel, after, counted);
+    let outlet = Outlet::new(bundles, ends, after, counted);
     let pump = Pump { feed, heads: ledger.follow(), outlet, until };
     let opener = ledger.clone();
     let readout = Readout::new(queue, ended);
@@ -137,6 +140,11 @@ impl AuditService for AuditApi {
         let who = Identity::of(&request)?;
         let reach = Reach::of(&who);
         reach.must_go_inside("record streams")?;
+        let ends = Ends {
+            patience: self.patience,
+            cancel: self.cancel.clone(),
+            lasting: Lasting::of(&request),
+        };
         let request = request.into_inner();
         let mut asked = Asked::default();
         let named = within::named(&self.ledger, &reach);
@@ -150,7 +158,6 @@ impl AuditService for AuditApi {
         let within = Within::of(&self.ledger, &reach).map(Arc::new);
         let feed = Feed::new(wanted, begin_after).within(within.clone());
         let until = if request.catch_up_only { Until::CaughtUp } else { Until::Cancelled };
-        let ends = Ends { patience: self.patience, cancel: self.cancel.clone() };
         let ledger = self.ledger.clone();
         let read = move |after, page| {
             let (ledger, within) = (ledger.clone(), within.clone());

@@ -16,6 +16,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::{
     Identity,
+    lasting::Lasting,
     layers::{Called, Room, Waiting},
     status,
     submit::{check_size, hand_in, one, only, prepare},
@@ -47,6 +48,7 @@ pub(super) struct Bulk {
     waiting: Waiting,
     commands: Streaming<pb::ApplyStreamRequest>,
     draining: CancellationToken,
+    lasting: Lasting,
     in_flight: FuturesOrdered<Becoming>,
     /// A command in flight introduces somebody: those behind it wait until that is recorded, or
     /// each would introduce the same person again.
@@ -57,14 +59,15 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    /// The call that a request is, whose commands are taken until the server goes down.
+    /// The call that a request is, whose commands are taken until the server goes down or the caller is
+    /// no more who it was.
     ///
     /// # Errors
     /// If a layer is missing before the service.
     pub(super) fn new(
         ledger: Ledger,
         request: Request<Streaming<pb::ApplyStreamRequest>>,
-        draining: CancellationToken,
+        (draining, lasting): (CancellationToken, Lasting),
     ) -> Result<Self, Status> {
         Ok(Self {
             ledger,
@@ -73,6 +76,7 @@ impl Bulk {
             waiting: Waiting::of(&request)?,
             commands: request.into_inner(),
             draining,
+            lasting,
             in_flight: FuturesOrdered::new(),
             introducing: false,
             ended: false,
@@ -98,18 +102,30 @@ impl Bulk {
                     return Some((Ok(answer), self));
                 }
                 () = self.draining.cancelled(), if !self.ended => {
-                    self.ended = true;
-                    self.last = Some(status::draining());
+                    self.end(Some(status::draining()));
+                }
+                () = self.lasting.over(), if !self.ended => {
+                    self.end(Some(status::credential_expired()));
                 }
                 command = self.commands.message(), if room && !self.ended => match command {
+                    // A command that comes may be sooner seen than the end that came before it.
+                    Ok(Some(_)) if self.lasting.is_over() => {
+                        self.end(Some(status::credential_expired()));
+                    }
                     Ok(Some(command)) => self.begin(command),
-                    Ok(None) => self.ended = true,
+                    Ok(None) => self.end(None),
                     // Bytes that are no message: where the next one begins is not known.
-                    Err(status) => (self.ended, self.last) = (true, Some(status)),
+                    Err(status) => self.end(Some(status)),
                 },
                 else => return self.last.take().map(|status| (Err(status), self)),
             }
         }
+    }
+
+    /// Takes no more; so it ends once all that was taken is answered.
+    fn end(&mut self, last: Option<Status>) {
+        self.ended = true;
+        self.last = last;
     }
 
     fn begin(&mut self, request: pb::ApplyStreamRequest) {

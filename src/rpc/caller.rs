@@ -12,9 +12,10 @@ use tonic::{Status, body::Body};
 
 use super::{
     certificate::ClientCertificate,
-    credential::{CredentialError, Credentials, LOGIN_BYTES_MAX},
+    credential::{CredentialError, Credentials, LOGIN_BYTES_MAX, Valid},
     doorway::Peer,
-    layers::{Answer, Around, Called, Inner, answered, is_plain},
+    lasting::Lasting,
+    layers::{Answer, Around, Called, Inner, Method, Shape, answered, is_plain, lasting},
     status::{self, Problem, Reason},
 };
 use crate::judgement::{OrganisationId, PersonId, Role, Text};
@@ -108,10 +109,9 @@ impl Authenticate {
         headers: &HeaderMap,
         certificate: Option<&ClientCertificate>,
         called: Option<&Called>,
-    ) -> Result<Arc<Identity>, Unknown> {
+    ) -> Result<Valid, Unknown> {
         let Some(token) = token(headers).map_err(Unknown::Refused)? else {
-            let named = certificate.and_then(|it| it.identity.clone()).map(Arc::new);
-            return named.ok_or_else(|| Unknown::Refused(status::no_credential()));
+            return self.named(certificate).map_err(Unknown::Refused);
         };
         let found = self.bearer(token, certificate, called);
         found.map_err(|error| {
@@ -123,23 +123,42 @@ impl Authenticate {
         })
     }
 
+    /// Whom the certificate names, if it names somebody.
+    fn named(&self, certificate: Option<&ClientCertificate>) -> Result<Valid, Status> {
+        let named = certificate.and_then(|it| Some((it, it.identity.clone()?)));
+        let (shown, identity) = named.ok_or_else(status::no_credential)?;
+        self.counts(shown).map_err(|error| refused(&error))?;
+        if !self.credentials.certifies(&identity.organisation) {
+            return Err(refused(&CredentialError::NotItsOrganisation));
+        }
+        Ok(Valid { identity: Arc::new(identity), until: shown.until })
+    }
+
     fn bearer(
         &self,
         token: &str,
         certificate: Option<&ClientCertificate>,
         called: Option<&Called>,
-    ) -> Result<Arc<Identity>, CredentialError> {
+    ) -> Result<Valid, CredentialError> {
         let fingerprint = certificate.map(|it| &it.fingerprint);
         let checked = self.credentials.checked(token)?;
         if let Some(called) = called {
             called.bears(checked.imprint());
         }
-        let identity = checked.bearer((self.now)(), fingerprint)?;
+        certificate.map_or(Ok(()), |certificate| self.counts(certificate))?;
+        let Valid { identity, until } = checked.bearer((self.now)(), fingerprint)?;
+        let until = certificate.map_or(until, |certificate| until.min(certificate.until));
         let connected = certificate.and_then(|it| it.organisation.as_ref());
         if connected.is_some_and(|organisation| *organisation != identity.organisation) {
             return Err(CredentialError::OtherOrganisation);
         }
-        Ok(identity)
+        Ok(Valid { identity, until })
+    }
+
+    /// A connection outlives the certificate that was shown when it was made.
+    fn counts(&self, certificate: &ClientCertificate) -> Result<(), CredentialError> {
+        let over = certificate.until.is_over((self.now)());
+        if over { Err(CredentialError::CertificateExpired) } else { Ok(()) }
     }
 
     /// The answer to a token whose issuer may have a new key: none, or to come back with it.
@@ -184,7 +203,9 @@ fn invalid(message: &str) -> Status {
 fn refused(error: &CredentialError) -> Status {
     let problem = |reason| Problem::new(reason, error.to_string());
     match error {
-        CredentialError::Expired => problem(Reason::CredentialExpired),
+        CredentialError::Expired | CredentialError::CertificateExpired => {
+            problem(Reason::CredentialExpired)
+        }
         CredentialError::Unchecked => problem(Reason::CredentialUnchecked).retry_after(KEYS_RETRY),
         CredentialError::BadKey { .. }
         | CredentialError::TooLong { .. }
@@ -212,11 +233,15 @@ impl Around for Authenticate {
                 request.extensions().get::<Peer>().and_then(|it| it.certificate.clone());
             let called = Called::within(&request);
             match self.identity(request.headers(), certificate.as_deref(), called.as_ref()) {
-                Ok(identity) => {
+                Ok(Valid { identity, until }) => {
                     if let (Some(called), Some(person)) = (called, (self.find)(&identity)) {
                         called.is_by(person);
                     }
                     request.extensions_mut().insert(identity);
+                    if Method::of(&request) == Shape::Streaming {
+                        let ends = Lasting::until(until, Arc::clone(&self.now));
+                        return streamed(inner, request, ends);
+                    }
                 }
                 Err(_) if file => {}
                 Err(Unknown::Refused(refusal)) => return answered(refusal),
@@ -225,6 +250,13 @@ impl Around for Authenticate {
         }
         Box::pin(inner.call(request))
     }
+}
+
+/// Passes on the call of a stream that ends with its caller's credential.
+fn streamed<S: Inner>(inner: &mut S, mut request: Request<Body>, ends: Lasting) -> Answer {
+    request.extensions_mut().insert(ends.clone());
+    let answer = inner.call(request);
+    Box::pin(async move { Ok(answer.await?.map(|body| lasting(body, ends))) })
 }
 
 #[cfg(test)]
@@ -262,7 +294,9 @@ mod tests {
         for header in headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        check().identity(&map, certificate, None).map(Arc::unwrap_or_clone).map_err(|unknown| {
+        let known =
+            check().identity(&map, certificate, None).map(|valid| (*valid.identity).clone());
+        known.map_err(|unknown| {
             let Unknown::Refused(status) = unknown else { panic!("its key is known") };
             (status.code(), status.get_details_error_info().unwrap().reason)
         })

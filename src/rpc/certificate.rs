@@ -10,6 +10,9 @@
 //! credential beside it, of the same organisation where the certificate names one. A gateway that
 //! passes on the calls of several organisations therefore has a certificate without `O`.
 //!
+//! Beside issuers of tokens a certificate names logins of those organisations alone that the operator
+//! says, and for which no issuer speaks: see [`super::credential`]. Of another one it names nobody.
+//!
 //! Whoever signs certificates says who is who: the authority that is trusted must sign for this
 //! ledger alone.
 
@@ -20,7 +23,7 @@ use x509_parser::{
     certificate::X509Certificate, prelude::FromDer as _, x509::AttributeTypeAndValue,
 };
 
-use super::{caller::Identity, credential::CredentialError};
+use super::{caller::Identity, credential::CredentialError, lasting::Expiry};
 use crate::{
     judgement::{OrganisationId, Role},
     merkle::sha256,
@@ -34,6 +37,8 @@ pub(crate) struct Fingerprint([u8; 32]);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientCertificate {
     pub(crate) fingerprint: Fingerprint,
+    /// Until when it counts: a connection, and what is resumed of it, may outlive it.
+    pub(crate) until: Expiry,
     /// Whose connection it is, if it says so.
     pub(crate) organisation: Option<OrganisationId>,
     /// Who calls, if it names somebody and no credential comes with the call.
@@ -65,7 +70,9 @@ impl ClientCertificate {
                 Some(Identity::checked(login, organisation.clone(), roles)?)
             }
         };
-        Ok(Self { fingerprint: Fingerprint::of(der), organisation, identity })
+        // It counts in the second that it names, too. (RFC 5280 §4.1.2.5)
+        let until = Expiry::after(certificate.validity().not_after.timestamp());
+        Ok(Self { fingerprint: Fingerprint::of(der), until, organisation, identity })
     }
 }
 

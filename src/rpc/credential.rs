@@ -2,9 +2,11 @@
 //!
 //! A credential is a JWT (RFC 7519) of an [issuer] whose tokens are taken, signed under one of
 //! its [keys]: with `EdDSA`, `ES256` or `RS256`, whichever that key is for. Issuer, audience and expiry are
-//! required; times are held against the clock that is passed in. What the [claims] say of the bearer
-//! is mapped as the operator wants. A token that is bound to a client certificate (RFC 8705) is taken
-//! over a connection with that certificate alone.
+//! required; times are held against the clock that is passed in. A beginning (`nbf`) is not: most
+//! issuers state none, and an expiry alone ends what was stolen; where one is stated, it counts. What the
+//! [claims] say of the bearer is mapped as the operator wants, and nothing else says who calls: no other
+//! claim, no header, nothing in a request. A token that is bound to a client certificate (RFC 8705) is
+//! taken over a connection with that certificate alone.
 //!
 //! Refused, whatever else it says: a token of more than 8 KiB, a name that stands twice among its
 //! claims, a header that brings a key along or points to one (`jwk`, `jku`, `x5c`, `x5u`), and one that
@@ -16,6 +18,7 @@ mod imprint;
 mod issuer;
 mod keys;
 mod source;
+mod trust;
 
 use std::{
     fmt,
@@ -29,13 +32,17 @@ use jiff::Timestamp;
 use jsonwebtoken::{Header, TokenData, Validation, dangerous};
 use lru::LruCache;
 
-use super::{caller::Identity, certificate::Fingerprint};
-use crate::merkle::{Hash, sha256};
+use super::{caller::Identity, certificate::Fingerprint, lasting::Expiry};
+use crate::{
+    judgement::OrganisationId,
+    merkle::{Hash, sha256},
+};
 use claims::Claims;
 use development::Mint;
 use issuer::Issuer;
 use keys::{Key, KeySet};
 use source::Source;
+use trust::{Issuers, Trust};
 
 pub(super) use imprint::Imprint;
 pub use issuer::IssuersError;
@@ -54,7 +61,7 @@ const CHECKED_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 
 /// Checks credentials, and makes them for development.
 pub struct Credentials {
-    issuers: Vec<Issuer>,
+    trust: Trust,
     mint: Option<Mint>,
     /// Credentials whose signature was found to be good, by their SHA-256: a caller sends the same
     /// one with every call, and checking it costs more than most reads. Held for a look.
@@ -66,13 +73,21 @@ pub struct Credentials {
 pub(super) struct Checked {
     identity: Result<Arc<Identity>, CredentialError>,
     imprint: Arc<Imprint>,
-    exp: i64,
-    nbf: Option<i64>,
-    leeway_s: i64,
+    until: Expiry,
+    /// From which second on.
+    from: Option<i64>,
     bound_to: Option<Fingerprint>,
     /// Among which keys the one was that signed it, and whose they are.
     keys: Arc<KeySet>,
     source: Arc<Source>,
+    /// Among whom that one was.
+    issuers: Issuers,
+}
+
+/// Who bears a credential that is valid, and until when it is.
+pub(super) struct Valid {
+    pub(super) identity: Arc<Identity>,
+    pub(super) until: Expiry,
 }
 
 /// Why a credential is not taken. Tells its bearer what to mend, and nobody what the key is.
@@ -102,6 +117,9 @@ pub enum CredentialError {
     /// Its time is over.
     #[error("the credential has expired")]
     Expired,
+    /// The client certificate that it comes with has.
+    #[error("the client certificate has expired")]
+    CertificateExpired,
     /// Its time has not come.
     #[error("the credential is not valid yet")]
     NotYet,
@@ -138,26 +156,42 @@ impl Credentials {
     /// [`CredentialError::BadKey`].
     pub fn new(seed: &[u8]) -> Result<Self, CredentialError> {
         let (mint, issuer) = development::under(seed)?;
-        Ok(Self { mint: Some(mint), ..Self::of(vec![issuer]) })
+        Ok(Self { mint: Some(mint), ..Self::of(Trust::of(vec![issuer])) })
     }
 
-    /// Credentials of the issuers that a file names, whose form [`IssuersError`]'s module describes.
-    /// Paths in it are relative to `folder`.
+    /// Credentials of the issuers that a document names, whose form [`IssuersError`]'s module
+    /// describes. Paths in it are relative to `folder`. Client certificates name nobody beside them.
     ///
     /// # Errors
     /// [`IssuersError`].
     pub fn of_issuers(document: &[u8], folder: &Path) -> Result<Self, IssuersError> {
-        issuer::read(document, folder).map(Self::of)
+        Trust::stated(document, folder).map(Self::of)
+    }
+
+    /// The same of a file, which is read again by [`Credentials::refresh`].
+    ///
+    /// # Errors
+    /// [`IssuersError`].
+    pub fn of_issuers_in(file: &Path) -> Result<Self, IssuersError> {
+        Trust::open(file).map(Self::of)
+    }
+
+    /// The same, where client certificates may name logins of these organisations, and of no other.
+    ///
+    /// # Errors
+    /// [`IssuersError::Certified`] if an issuer speaks for one of them.
+    pub fn certifying(self, those: Vec<OrganisationId>) -> Result<Self, IssuersError> {
+        Ok(Self { trust: self.trust.certifying(those)?, ..self })
     }
 
     /// None: callers are known by their client certificates alone.
     #[must_use]
     pub fn none() -> Self {
-        Self::of(Vec::new())
+        Self::of(Trust::of(Vec::new()))
     }
 
-    fn of(issuers: Vec<Issuer>) -> Self {
-        Self { issuers, mint: None, checked: Mutex::new(LruCache::new(CHECKED_MAX)) }
+    fn of(trust: Trust) -> Self {
+        Self { trust, mint: None, checked: Mutex::new(LruCache::new(CHECKED_MAX)) }
     }
 
     /// A credential for `identity` that expires after `lifetime`, for development.
@@ -181,18 +215,26 @@ impl Credentials {
     /// # Errors
     /// [`CredentialError`] says what is wrong with it.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, CredentialError> {
-        self.checked(token)?.bearer(now, None)
+        self.checked(token)?.bearer(now, None).map(|valid| valid.identity)
     }
 
-    /// Reads the issuers' keys again where it is time. Blocks for some seconds at most.
+    /// Whether a client certificate may name a login of this organisation.
+    pub(super) fn certifies(&self, organisation: &OrganisationId) -> bool {
+        self.trust.certifies(organisation)
+    }
+
+    /// Reads the issuers again where they changed, and their keys where it is time. Blocks for some
+    /// seconds of each issuer that does not answer.
     pub fn refresh(&self) {
-        self.issuers.iter().for_each(|issuer| issuer.keys.refresh_if_due());
+        self.trust.refresh();
+        self.trust.issuers().iter().for_each(|issuer| issuer.keys.refresh_if_due());
     }
 
     /// Looks once more for the keys of a token's issuer, as often as that may be.
     pub(super) async fn look_again(&self, token: &str) {
-        let issuer = self.issuer(token).map(|(issuer, _)| Arc::clone(&issuer.keys));
-        if let Ok(keys) = issuer {
+        let issuers = self.trust.issuers();
+        let keys = issued(&issuers, token).map(|(issuer, _)| Arc::clone(&issuer.keys));
+        if let Ok(keys) = keys {
             keys.look_again().await;
         }
     }
@@ -205,45 +247,49 @@ impl Credentials {
         }
         let key = sha256(&[token.as_bytes()]);
         let known = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        // A key that was taken back counts no more, whatever was found under it before.
-        let holds =
-            |it: &&Arc<Checked>| it.source.current().is_some_and(|now| Arc::ptr_eq(&now, &it.keys));
+        // A key that was taken back counts no more, nor an issuer, whatever was found under it before.
+        let holds = |it: &&Arc<Checked>| {
+            let current = it.source.current();
+            self.trust.holds(&it.issuers) && current.is_some_and(|now| Arc::ptr_eq(&now, &it.keys))
+        };
         if let Some(checked) = known().get(&key).filter(holds) {
             return Ok(Arc::clone(checked));
         }
-        let (issuer, header) = self.issuer(token)?;
+        let issuers = self.trust.issuers();
+        let (issuer, header) = issued(&issuers, token)?;
         let keys = issuer.keys.current().ok_or(CredentialError::Unchecked)?;
         let found = keys.find(header.kid.as_deref()).ok_or(CredentialError::KeyUnknown)?;
         let claims = signed(token, issuer, found)?;
+        let expires = claims.expiry().ok_or(CredentialError::NotOurs)?;
         let checked = Arc::new(Checked {
-            exp: claims.expiry().ok_or(CredentialError::NotOurs)?,
-            nbf: claims.not_before()?,
-            leeway_s: issuer.leeway_s,
+            until: Expiry::at(expires.saturating_add(issuer.leeway_s)),
+            from: claims.not_before()?.map(|from| from.saturating_sub(issuer.leeway_s)),
             bound_to: claims.bound_to()?,
             identity: issuer.mapping.identity(&claims).map(Arc::new),
             imprint: Arc::new(Imprint::of(issuer, &claims)),
             keys: Arc::clone(&keys),
             source: Arc::clone(&issuer.keys),
+            issuers: Arc::clone(&issuers),
         });
         known().put(key, Arc::clone(&checked));
         Ok(checked)
     }
+}
 
-    /// Who a token says issued it; nothing of it is proven yet.
-    fn issuer(&self, token: &str) -> Result<(&Issuer, Header), CredentialError> {
-        let TokenData { header, claims }: TokenData<Claims> =
-            dangerous::insecure_decode(token).map_err(|_| CredentialError::NotOurs)?;
-        let brings_a_key = header.jwk.is_some()
-            || header.jku.is_some()
-            || header.x5c.is_some()
-            || header.x5u.is_some();
-        if brings_a_key || header.crit.is_some() {
-            return Err(CredentialError::NotOurs);
-        }
-        let named = claims.issuer().ok_or(CredentialError::NotOurs)?;
-        let issuer = self.issuers.iter().find(|issuer| issuer.name == named);
-        Ok((issuer.ok_or(CredentialError::NotOurs)?, header))
+/// Who of these issued a token, as it says itself; nothing of it is proven yet.
+fn issued<'i>(issuers: &'i [Issuer], token: &str) -> Result<(&'i Issuer, Header), CredentialError> {
+    let TokenData { header, claims }: TokenData<Claims> =
+        dangerous::insecure_decode(token).map_err(|_| CredentialError::NotOurs)?;
+    let brings_a_key = header.jwk.is_some()
+        || header.jku.is_some()
+        || header.x5c.is_some()
+        || header.x5u.is_some();
+    if brings_a_key || header.crit.is_some() {
+        return Err(CredentialError::NotOurs);
     }
+    let named = claims.issuer().ok_or(CredentialError::NotOurs)?;
+    let issuer = issuers.iter().find(|issuer| issuer.name == named);
+    Ok((issuer.ok_or(CredentialError::NotOurs)?, header))
 }
 
 impl Checked {
@@ -257,18 +303,17 @@ impl Checked {
         &self,
         now: Timestamp,
         certificate: Option<&Fingerprint>,
-    ) -> Result<Arc<Identity>, CredentialError> {
-        let now = now.as_second();
-        if now >= self.exp.saturating_add(self.leeway_s) {
+    ) -> Result<Valid, CredentialError> {
+        if self.until.is_over(now) {
             return Err(CredentialError::Expired);
         }
-        if self.nbf.is_some_and(|from| now < from.saturating_sub(self.leeway_s)) {
+        if self.from.is_some_and(|from| now.as_second() < from) {
             return Err(CredentialError::NotYet);
         }
         if self.bound_to.as_ref().is_some_and(|bound| certificate != Some(bound)) {
             return Err(CredentialError::BoundElsewhere);
         }
-        self.identity.clone()
+        Ok(Valid { identity: self.identity.clone()?, until: self.until })
     }
 }
 

@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::pki_types::CertificateDer};
 
-use super::{certificate::ClientCertificate, tls::Tls};
+use super::{caller::Now, certificate::ClientCertificate, tls::Tls};
 use crate::metrics::Metrics;
 
 use connection::Counted;
@@ -111,10 +111,11 @@ impl Stream for Doorway {
 }
 
 impl Doorway {
-    /// Opens it: at most `connections_max` at once. What is turned away is counted by `metrics`.
+    /// Opens it: at most `connections_max` at once, over TLS by a clock, or in plain text. What is
+    /// turned away is counted by `metrics`.
     pub(super) fn open(
         listener: Listener,
-        tls: Option<Arc<Tls>>,
+        tls: Option<(Arc<Tls>, Now)>,
         connections_max: usize,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -174,7 +175,7 @@ impl Listener {
 /// Who is let in.
 #[derive(Clone)]
 struct Admission {
-    tls: Option<Arc<Tls>>,
+    tls: Option<(Arc<Tls>, Now)>,
     handing: mpsc::Sender<Connection>,
     connections: Arc<Semaphore>,
     unfinished: Arc<Semaphore>,
@@ -234,10 +235,10 @@ impl Admission {
             Raw::Tcp(stream, from) => {
                 stream.set_nodelay(true)?;
                 keep_alive(&stream)?;
-                let Some(tls) = &self.tls else {
+                let Some((tls, now)) = &self.tls else {
                     return Ok(first_words(stream, Peer::at(from, None), counted).await?);
                 };
-                let agreed = TlsAcceptor::from(tls.now()).accept(stream);
+                let agreed = TlsAcceptor::from(tls.spoken(now)).accept(stream);
                 let encrypted = timeout(HANDSHAKE_MAX, agreed).await.map_err(io::Error::from)??;
                 let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let read = |der: &CertificateDer<'_>| {

@@ -26,6 +26,7 @@ mod doorway;
 mod evidence;
 mod files;
 mod frameworks;
+mod lasting;
 mod layers;
 mod options;
 mod page_token;

@@ -13,7 +13,7 @@ pub struct ServeOptions {
     pub credentials: Arc<Credentials>,
     /// What is spoken to who connects over TCP; plain text, if nothing.
     pub tls: Option<Arc<Tls>>,
-    /// The time against which credentials expire.
+    /// The time against which credentials and certificates of clients expire.
     pub now: Now,
     /// The web pages that may call from a browser, for example `https://ledger.example`; none
     /// means no browser may.

@@ -115,10 +115,11 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (tls, connections_max) = (options.tls.clone(), options.limits.connections_max);
+    let options = by_the_ledger(options, &ledger);
+    let tls = options.tls.clone().map(|tls| (tls, Arc::clone(&options.now)));
     let metrics = Arc::clone(ledger.metrics());
-    let incoming = Doorway::open(listener.into(), tls, connections_max, metrics);
-    serve_connections(incoming, ledger, options, shutdown).await
+    let incoming = Doorway::open(listener.into(), tls, options.limits.connections_max, metrics);
+    serve_services(incoming, ledger, options, shutdown).await
 }
 
 /// As [`serve`], on connections that come from anywhere: a simulated network, for one.
@@ -134,9 +135,21 @@ pub async fn serve_connections<C>(
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
+    let options = by_the_ledger(options, &ledger);
+    serve_services(incoming, ledger, options, shutdown).await
+}
+
+async fn serve_services<C>(
+    incoming: impl Stream<Item = io::Result<C>>,
+    ledger: Ledger,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError>
+where
+    C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let draining = CancellationToken::new();
     let routes = routes(&ledger, &draining, &options.limits);
-    let options = ServeOptions { now: never_before_the_ledger(options.now, &ledger), ..options };
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
     let read_only = ledger.follow_read_only();
     let metrics = Arc::clone(ledger.metrics());
@@ -167,13 +180,14 @@ macro_rules! compressed {
     };
 }
 
-/// The time against which credentials expire: the clock, but never before the last record. So a
-/// credential that had expired when that was recorded stays expired, though the clock be set back
+/// The same options, by the time against which credentials and client certificates expire: the clock,
+/// but never before the last record. So one that had expired when that was recorded stays expired, though the clock be set back
 /// or the server be started under a clock that is behind. (Spec §4.5: time never runs backwards.)
-fn never_before_the_ledger(now: Now, ledger: &Ledger) -> Now {
+fn by_the_ledger(options: ServeOptions, ledger: &Ledger) -> ServeOptions {
     // Not the ledger itself: whoever closes it must hold the last handle.
-    let head = ledger.follow();
-    Arc::new(move || now().max(head.borrow().recorded_at))
+    let (head, now) = (ledger.follow(), options.now);
+    let now: Now = Arc::new(move || now().max(head.borrow().recorded_at));
+    ServeOptions { now, ..options }
 }
 
 fn routes(ledger: &Ledger, draining: &CancellationToken, limits: &Limits) -> Routes {

@@ -148,6 +148,12 @@ pub(crate) fn no_credential() -> Status {
     Problem::new(Reason::CredentialMissing, message).status()
 }
 
+/// The credential under which a stream was begun has ended.
+pub(crate) fn credential_expired() -> Status {
+    let message = "the credential has expired: send what was not answered again, with another";
+    Problem::new(Reason::CredentialExpired, message).status()
+}
+
 /// The server is going down.
 pub(crate) fn draining() -> Status {
     let message = "the server is going down: send what was not answered again, elsewhere or later";

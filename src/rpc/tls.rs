@@ -3,22 +3,36 @@
 //! The files are looked at every few seconds and when the process is told to. Where they make a
 //! whole, connections that come from then on see it; where they do not (half of them written, a key
 //! that belongs to another certificate), the ones before stay, and the log says why. Connections
-//! that are there go on as they began, for half an hour at most.
+//! that are there go on as they began, for half an hour, and with streams on them as long as these.
+//!
+//! Certificates of clients are held against the time by which credentials are (it never runs back
+//! behind the ledger), and so are revocation lists: one that is past its next update vouches for
+//! nobody. No connection is resumed, since who resumes one shows no certificate; that it still counts
+//! is asked again with each call (see [`super::caller`]).
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::{
-    self, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    self, CertificateError, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem::PemObject as _},
-    server::{VerifierBuilderError, WebPkiClientVerifier, danger::ClientCertVerifier},
+    pki_types::{
+        CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime, pem::PemObject as _,
+    },
+    server::{
+        NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
+    time_provider::TimeProvider,
     version::{TLS12, TLS13},
 };
+
+use super::caller::Now;
 
 /// What is spoken inside: HTTP/2, and HTTP/1.1 for browsers and files.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -53,7 +67,7 @@ pub struct ClientAuthority {
     /// Its certificates, in PEM.
     pub certificates: PathBuf,
     /// What it took back, in PEM: certificate revocation lists. Once there are any, each authority
-    /// in the chain must have one.
+    /// in the chain must have one whose next update is to come.
     pub revoked: Option<PathBuf>,
 }
 
@@ -152,9 +166,11 @@ impl Tls {
         }
     }
 
-    /// What is shown to a connection that comes now.
-    pub(super) fn now(&self) -> Arc<ServerConfig> {
-        self.spoken.load_full()
+    /// What is shown to a connection that comes now, and by which clock it is held against.
+    pub(super) fn spoken(&self, now: &Now) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.spoken.load());
+        config.time_provider = Arc::new(Clock(Arc::clone(now)));
+        Arc::new(config)
     }
 }
 
@@ -189,6 +205,9 @@ impl TlsFiles {
             .with_client_cert_verifier(self.verifier(read, provider)?);
         let mut config = config.with_single_cert(shown, key)?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        // Who resumes a connection is not asked for a certificate: see the module.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(config)
     }
 
@@ -214,8 +233,10 @@ impl TlsFiles {
             let lists: Result<Vec<_>, _> =
                 CertificateRevocationListDer::pem_slice_iter(&read.revoked).collect();
             let lists = lists.ok().filter(|lists| !lists.is_empty());
+            // Whoever keeps a new list away must not thereby keep what it takes back.
             builder = builder
-                .with_crls(lists.ok_or_else(|| missing(path, "certificate revocation list"))?);
+                .with_crls(lists.ok_or_else(|| missing(path, "certificate revocation list"))?)
+                .enforce_revocation_expiration();
         }
         if !required {
             builder = builder.allow_unauthenticated();
@@ -233,6 +254,35 @@ impl TlsVersion {
             Self::V13 => &NEWER,
         }
     }
+}
+
+/// The clock by which credentials are checked, for certificates.
+struct Clock(Now);
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let second = u64::try_from((self.0)().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(second)))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// Whether a client was not let in since the revocation list is past its next update: nobody is then,
+/// until there is a new one.
+pub(super) fn list_is_over(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(
+        cause,
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::ExpiredRevocationList
+                | CertificateError::ExpiredRevocationListContext { .. }
+        ))
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

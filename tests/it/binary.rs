@@ -55,17 +55,27 @@ impl Home {
 
     /// `serve` in a place of the caller's.
     pub fn serve_at(&self, wrapper: &[&str], listen: &str) -> Command {
+        let mut command = self.serve_nobody(wrapper, listen);
+        command.arg("--token-key-file").arg(self.path("token.key"));
+        command
+    }
+
+    /// `serve`, believing whom a file of this home names.
+    pub fn serve_believing(&self, flag: &str, name: &str) -> Command {
+        let mut command = self.serve_nobody(&[], "127.0.0.1:0");
+        command.arg(flag).arg(self.path(name));
+        command
+    }
+
+    /// What is still to be told whom to believe.
+    fn serve_nobody(&self, wrapper: &[&str], listen: &str) -> Command {
         let binary = env!("CARGO_BIN_EXE_judgement-ledger");
         let mut words = wrapper.iter().copied().chain([binary]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
         command.args(["serve", "--listen", listen, "--segment-mib", "4"]);
         command.args(["--admin-listen", "127.0.0.1:0"]).env("JUDGEMENT_LEDGER_LOG", "warn");
-        for (flag, name) in [
-            ("--data", "data"),
-            ("--master-key-file", "master.key"),
-            ("--token-key-file", "token.key"),
-        ] {
+        for (flag, name) in [("--data", "data"), ("--master-key-file", "master.key")] {
             command.arg(flag).arg(self.path(name));
         }
         command

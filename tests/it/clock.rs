@@ -144,6 +144,110 @@ async fn what_had_expired_stays_expired_when_the_clock_is_set_back() {
     served.stop().await;
 }
 
+/// A token of a login that is valid for an hour.
+fn for_an_hour(ground: &Ground, login: &str) -> Bearer {
+    let credentials = Credentials::new(&KEY).unwrap();
+    let hour = Duration::from_hours(1);
+    Bearer::new(&credentials.mint(&identity(login), ground.hands.now(), hour).unwrap())
+}
+
+/// How a stream ended, and after which position it is to go on.
+fn expired(status: &Status) -> Option<u64> {
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+    let (reason, metadata) = reason_of(status);
+    assert_eq!(reason, "CREDENTIAL_EXPIRED");
+    metadata.get("resume_after").map(|after| after.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_records_or_scores_ends_with_the_credential_that_began_it() {
+    let ground = Ground::new();
+    let served = Served::start_on(ground.clone()).await;
+    let head = served.head().await;
+    let mut audits = pb::audit_service_client::AuditServiceClient::with_interceptor(
+        served.channel.clone(),
+        for_an_hour(&ground, "auditor"),
+    );
+    let records = audits.stream_records(pb::StreamRecordsRequest::default()).await;
+    let mut records = records.unwrap().into_inner();
+    let mut scores = pb::assessment_service_client::AssessmentServiceClient::with_interceptor(
+        served.channel.clone(),
+        for_an_hour(&ground, "consumer"),
+    );
+    let scores = scores
+        .get_feed(pb::GetFeedRequest { scheme: "CPA".to_owned(), ..Default::default() })
+        .await;
+    let mut scores = scores.unwrap().into_inner();
+    // To the last second, by which clocks may differ.
+    ground.hands.turn(3_629 * SECOND, 3_629 * SECOND.unsigned_abs());
+    served.open("in-time").await;
+    let mut last = 0;
+    while last <= head {
+        if let Some(pb::stream_records_response::Message::Record(it)) =
+            records.message().await.unwrap().unwrap().message
+        {
+            last = it.record.unwrap().position;
+        }
+    }
+    ground.hands.turn(SECOND, SECOND.unsigned_abs());
+    let ended = async {
+        let records = loop {
+            match records.message().await {
+                Ok(message) => assert!(message.is_some(), "it is not over in order"),
+                Err(status) => break status,
+            }
+        };
+        let scores = loop {
+            match scores.message().await {
+                Ok(message) => assert!(message.is_some(), "it is not over in order"),
+                Err(status) => break status,
+            }
+        };
+        (expired(&records), expired(&scores))
+    };
+    let (records, scores) = tokio::time::timeout(Duration::from_secs(9), ended).await.unwrap();
+    assert!(records >= Some(last), "{records:?}");
+    assert!(scores.is_some());
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_takes_no_command_once_its_credential_has_ended_and_answers_those_it_took() {
+    let ground = Ground::new();
+    let served = Served::start_on(ground.clone()).await;
+    let (sender, commands) = tokio::sync::mpsc::channel(8);
+    let mut client = pb::assessment_service_client::AssessmentServiceClient::with_interceptor(
+        served.channel.clone(),
+        for_an_hour(&ground, "lead"),
+    );
+    let commands = tokio_stream::wrappers::ReceiverStream::new(commands);
+    let mut answers = client.apply_stream(commands).await.unwrap().into_inner();
+    let open = |id: &str| pb::ApplyStreamRequest {
+        command: Some(pb::Command {
+            order: Some(pb::command::Order::OpenAssessment(pb::OpenAssessmentRequest {
+                assessment: format!("{SUBJECT}/assessments/{id}"),
+                act: Some(act()),
+                framework: "frameworks/apa/versions/2006".to_owned(),
+                cycle: id.to_owned(),
+                ..pb::OpenAssessmentRequest::default()
+            })),
+        }),
+        ..pb::ApplyStreamRequest::default()
+    };
+    sender.send(open("first")).await.unwrap();
+    let first = answers.message().await.unwrap().unwrap().outcome.unwrap();
+    assert!(matches!(first, pb::apply_stream_response::Outcome::Receipt(_)), "{first:?}");
+    let head = served.head().await;
+
+    ground.hands.turn(7_200 * SECOND, 7_200 * SECOND.unsigned_abs());
+    // What comes now is not taken, however soon it comes.
+    drop(sender.send(open("too-late")).await);
+    let ended = tokio::time::timeout(Duration::from_secs(9), answers.message()).await.unwrap();
+    assert_eq!(expired(&ended.unwrap_err()), None);
+    assert_eq!(served.head().await, head, "nothing was recorded");
+    served.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_ahead_ten_years_is_not_believed_until_it_is_right_or_confirmed() {
     let ground = Ground::new();

@@ -29,6 +29,7 @@ mod answers;
 mod apart;
 mod attacks;
 mod backup;
+mod believed;
 mod binary;
 mod calls;
 mod cases;

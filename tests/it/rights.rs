@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use judgement_ledger::{
     judgement::{Deed, OrganisationId, RIGHTS, Role, Text, When, Whose, rights},
-    pb::{self, apply_stream_response},
+    pb::{self, apply_stream_response, audit_service_client::AuditServiceClient},
     rpc::{Credentials, Identity},
 };
 use prost_reflect::prost::Message as _;
@@ -512,5 +512,40 @@ async fn no_text_is_erased_by_officers_of_another_organisation() {
             assert!(decided(&second, request).await.is_ok(), "{owner}: {decide}");
         }
     }
+    served.stop().await;
+}
+
+/// What headers and bodies of others name a caller by.
+const STATED: [&str; 8] = [
+    "x-role",
+    "x-roles",
+    "role",
+    "roles",
+    "x-login",
+    "x-organisation",
+    "x-forwarded-user",
+    "x-forwarded-groups",
+];
+
+#[tokio::test]
+async fn a_role_that_a_call_states_itself_does_not_count() {
+    let served = Served::start().await;
+    let mut audits = AuditServiceClient::new(served.channel.clone());
+    let asked = |login: Option<&str>| {
+        let mut request = tonic::Request::new(pb::QueryAuditRequest::default());
+        for name in STATED {
+            request.metadata_mut().insert(name, "auditor".parse().unwrap());
+        }
+        if let Some(login) = login {
+            let bearer = format!("Bearer {}", served.token(login));
+            request.metadata_mut().insert("authorization", bearer.parse().unwrap());
+        }
+        request
+    };
+    let refused = audits.query_audit(asked(Some("consumer"))).await.unwrap_err();
+    assert_eq!(reason_of(&refused).0, "NOT_PERMITTED");
+    let nobody = audits.query_audit(asked(None)).await.unwrap_err();
+    assert_eq!(reason_of(&nobody).0, "CREDENTIAL_MISSING");
+    assert!(audits.query_audit(asked(Some("auditor"))).await.is_ok());
     served.stop().await;
 }

@@ -12,10 +12,12 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::feed::{self, Feed, Told};
+use super::{
+    Ends,
+    feed::{self, Feed, Told},
+};
 use crate::{
     journal::Page,
     judgement::Position,
@@ -87,6 +89,8 @@ enum Cut {
     Slow,
     /// The server stops.
     Stopping,
+    /// The reader is no more who it was.
+    Expired,
     /// The ledger cannot be read.
     Unreadable(ReadError),
 }
@@ -136,8 +140,7 @@ impl Pump {
         loop {
             tokio::select! {
                 biased;
-                () = self.outlet.cancel.cancelled() => return Err(Cut::Stopping),
-                () = self.outlet.bundles.closed() => return Err(Cut::Gone),
+                cut = self.outlet.cut() => return Err(cut),
                 moved = self.heads.changed() => return moved.map_err(|_| Cut::Stopping),
                 () = sleep(IDLE) => self.outlet.tell(vec![self.feed.idle()], open).await?,
             }
@@ -183,8 +186,7 @@ pub(super) struct Outlet {
     room: Arc<Semaphore>,
     /// How many bytes were queued, or read and not wanted, since the stream began.
     offered: u64,
-    patience: Duration,
-    cancel: CancellationToken,
+    ends: Ends,
     /// What the reader has been told of, once it has taken what is queued: where it goes on.
     resume_after: Position,
     /// The same, for the metrics.
@@ -195,19 +197,32 @@ impl Outlet {
     /// An outlet to a reader who has everything up to `resume_after`.
     pub(super) fn new(
         bundles: mpsc::Sender<Queued>,
-        patience: Duration,
-        cancel: CancellationToken,
+        ends: Ends,
         resume_after: Position,
         reader: Reader,
     ) -> Self {
         let bytes = usize::try_from(QUEUE_BYTES).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        Self { bundles, room, offered: 0, patience, cancel, resume_after, reader }
+        Self { bundles, room, offered: 0, ends, resume_after, reader }
+    }
+
+    /// What ends the stream from outside, once it does.
+    async fn cut(&self) -> Cut {
+        tokio::select! {
+            biased;
+            () = self.ends.cancel.cancelled() => Cut::Stopping,
+            () = self.bundles.closed() => Cut::Gone,
+            () = self.ends.lasting.over() => Cut::Expired,
+        }
     }
 
     /// What may be read for a reader now, once there is room for it: so what was read and finds no
     /// room is at most what opened texts and provenance add to it.
     async fn page(&self) -> Result<Page, Cut> {
+        // Who catches up never waits, and may do so for long.
+        if self.ends.lasting.is_over() {
+            return Err(Cut::Expired);
+        }
         let half = self.may_wait() / 2;
         if self.waiting() > half {
             let room = self.room.acquire_many(QUEUE_BYTES.saturating_sub(half));
@@ -241,9 +256,8 @@ impl Outlet {
         // A server that stops does not wait until everybody has caught up.
         let come = tokio::select! {
             biased;
-            () = self.cancel.cancelled() => return Err(Cut::Stopping),
-            () = self.bundles.closed() => return Err(Cut::Gone),
-            come = timeout(self.patience, comes) => come,
+            cut = self.cut() => return Err(cut),
+            come = timeout(self.ends.patience, comes) => come,
         };
         come.map_err(|_| Cut::Slow)?.ok_or(Cut::Gone)
     }
@@ -274,7 +288,7 @@ impl Outlet {
 
     /// Queues a bundle if there is room for it right now, as there mostly is; else gives it back.
     fn queue_at_once(&self, bundle: Bundle) -> Result<Option<Bundle>, Cut> {
-        if self.cancel.is_cancelled() {
+        if self.ends.cancel.is_cancelled() {
             return Err(Cut::Stopping);
         }
         let Ok(place) = self.bundles.try_reserve() else { return Ok(Some(bundle)) };
@@ -301,6 +315,7 @@ impl Outlet {
             Cut::Unreadable(error) => return Err(status::of_read(error)),
             Cut::Slow => (Reason::SlowReader, "nothing was taken for too long"),
             Cut::Stopping => (Reason::Draining, "the server is going down"),
+            Cut::Expired => (Reason::CredentialExpired, "the credential has expired"),
         };
         let after = self.resume_after;
         let message = format!("{why}: go on after position {after}");

@@ -18,17 +18,18 @@
 //! | `audience` | what must be, or be among, the `aud` of its tokens | `judgement-ledger` |
 //! | `keys` | its public keys: a file or an HTTPS address of a JWK set, or a file of one key in PEM | needed |
 //! | `ca` | a file of certificates in PEM that alone vouch for that address | those that browsers trust |
-//! | `organisations` | for whom it speaks. No two issuers speak for one, or one login could be two persons | needed |
+//! | `organisations` | for whom it speaks. No two issuers speak for one, nor an issuer and client certificates, or one login could be two persons | needed |
 //! | `claims` | which claim says what: see [`super::claims`] | `sub`, `org`, `roles` |
 //! | `roles` | which of its names of roles stands for which role | their own names |
 //! | `leewaySeconds` | how far its clock may differ, 0 to 60 | 30 |
 //!
-//! Paths are relative to the file. Files are read again when they change; keys at an address every five
-//! minutes, and at once for a token that names a key which is not there, but not more often than every
-//! ten seconds. Where they cannot be had, those that were had last count for a day.
+//! Paths are relative to the file. It and the files that it names are read again when they change; keys
+//! at an address every five minutes, and at once for a token that names a key which is not there, but not
+//! more often than every ten seconds. Where they cannot be had, those that were had last count for a day.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -60,6 +61,9 @@ pub(super) struct Issuer {
 /// Why a file of issuers cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuersError {
+    /// It cannot be read.
+    #[error("it cannot be opened: {0}")]
+    Unreadable(#[from] io::Error),
     /// It has another form.
     #[error("the file of issuers cannot be read: {0}")]
     Form(#[from] serde_json::Error),
@@ -81,6 +85,14 @@ pub enum IssuersError {
     /// Two issuers speak for one organisation.
     #[error("two issuers speak for {organisation}: one login could be two persons")]
     Shared {
+        /// For which one.
+        organisation: OrganisationId,
+    },
+    /// An issuer speaks for an organisation whose logins client certificates name.
+    #[error(
+        "an issuer and client certificates speak for {organisation}: one person could be two logins"
+    )]
+    Certified {
         /// For which one.
         organisation: OrganisationId,
     },
@@ -158,7 +170,7 @@ pub(super) fn read(document: &[u8], folder: &Path) -> Result<Vec<Issuer>, Issuer
             return Err(IssuersError::Twice { issuer: stated.issuer });
         }
         let issuer = Issuer::stated(stated, folder)?;
-        for organisation in issuer.mapping.organisations.iter().flatten() {
+        for organisation in issuer.organisations() {
             if !spoken_for.insert(organisation.clone()) {
                 return Err(IssuersError::Shared { organisation: organisation.clone() });
             }
@@ -168,7 +180,25 @@ pub(super) fn read(document: &[u8], folder: &Path) -> Result<Vec<Issuer>, Issuer
     Ok(issuers)
 }
 
+/// The files of certificates that a document names, as far as it can be read.
+pub(super) fn authorities(document: &[u8], folder: &Path) -> Vec<PathBuf> {
+    let Ok(file) = serde_json::from_slice::<File>(document) else { return Vec::new() };
+    file.issuers.into_iter().filter_map(|it| it.ca).map(|ca| folder.join(ca)).collect()
+}
+
 impl Issuer {
+    /// For whom it speaks.
+    pub(super) fn organisations(&self) -> impl Iterator<Item = &OrganisationId> {
+        self.mapping.organisations.iter().flatten()
+    }
+
+    /// Keeps the keys that another one has, if they come from the same place.
+    pub(super) fn keep_keys_of(&mut self, before: &Self) {
+        if self.keys.is_as(&before.keys) {
+            self.keys = Arc::clone(&before.keys);
+        }
+    }
+
     fn stated(stated: Stated, folder: &Path) -> Result<Self, IssuersError> {
         let Stated { issuer, audience, keys, ca, organisations, claims, roles, leeway_seconds } =
             stated;

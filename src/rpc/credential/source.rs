@@ -56,8 +56,8 @@ struct Dated {
 enum Place {
     /// A file.
     File(PathBuf),
-    /// An address.
-    Address { url: String, agent: Agent },
+    /// An address, and what vouches for it, if not those that browsers trust.
+    Address { url: String, agent: Agent, ca: Option<Vec<u8>> },
 }
 
 /// Why keys cannot be had.
@@ -129,10 +129,11 @@ impl Source {
         if !is_secure(place) {
             return Err(SourceError::Insecure);
         }
-        let roots = ca.map(|ca| roots(&folder.join(ca))).transpose()?;
+        let ca = ca.map(|ca| folder.join(ca));
+        let vouching = ca.as_deref().map(read).transpose()?;
         let mut tls = TlsConfig::builder();
-        if let Some(roots) = roots {
-            tls = tls.root_certs(roots);
+        if let Some((ca, vouching)) = ca.as_deref().zip(vouching.as_deref()) {
+            tls = tls.root_certs(roots(ca, vouching)?);
         }
         let settings = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -141,7 +142,19 @@ impl Source {
             .max_idle_connections(0)
             .tls_config(tls.build());
         let agent = settings.build().into();
-        Ok(Self::at(Some(Place::Address { url: place.to_owned(), agent })))
+        Ok(Self::at(Some(Place::Address { url: place.to_owned(), agent, ca: vouching })))
+    }
+
+    /// Whether another one's keys come from the same place, for which the same vouches.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Some(Place::File(one)), Some(Place::File(another))) => one == another,
+            (
+                Some(Place::Address { url, ca, .. }),
+                Some(Place::Address { url: other_url, ca: other_ca, .. }),
+            ) => url == other_url && ca == other_ca,
+            (Some(Place::File(_) | Place::Address { .. }) | None, _) => false,
+        }
     }
 
     fn at(place: Option<Place>) -> Self {
@@ -244,15 +257,8 @@ impl Source {
 impl Place {
     fn read(&self) -> Result<KeySet, SourceError> {
         let (place, document) = match self {
-            Self::File(path) => {
-                let place = path.display().to_string();
-                let read = fs::read(path);
-                (
-                    place.clone(),
-                    read.map_err(|source| SourceError::Unreadable { path: place, source })?,
-                )
-            }
-            Self::Address { url, agent } => (url.clone(), fetch(url, agent)?),
+            Self::File(path) => (path.display().to_string(), read(path)?),
+            Self::Address { url, agent, .. } => (url.clone(), fetch(url, agent)?),
         };
         KeySet::read(&document).map_err(|source| SourceError::Bad { place, source })
     }
@@ -278,19 +284,21 @@ fn is_secure(url: &str) -> bool {
     }
 }
 
-/// The certificates in a file.
-fn roots(path: &Path) -> Result<RootCerts, SourceError> {
-    let place = path.display().to_string();
-    let read = fs::read(path);
-    let text = read.map_err(|source| SourceError::Unreadable { path: place.clone(), source })?;
-    let found: Vec<_> = ureq::tls::parse_pem(&text)
+fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+    fs::read(path)
+        .map_err(|source| SourceError::Unreadable { path: path.display().to_string(), source })
+}
+
+/// The certificates that a file holds.
+fn roots(path: &Path, text: &[u8]) -> Result<RootCerts, SourceError> {
+    let found: Vec<_> = ureq::tls::parse_pem(text)
         .filter_map(|item| match item {
             Ok(ureq::tls::PemItem::Certificate(certificate)) => Some(certificate),
             Ok(_) | Err(_) => None,
         })
         .collect();
     if found.is_empty() {
-        return Err(SourceError::NoCertificate { path: place });
+        return Err(SourceError::NoCertificate { path: path.display().to_string() });
     }
     Ok(RootCerts::new_with_certs(&found))
 }

@@ -6,7 +6,7 @@ use tokio_rustls::rustls::{self, CertificateError};
 
 use crate::{
     metrics::Metrics,
-    rpc::{certificate::Fingerprint, credential::CredentialError, status::Reason},
+    rpc::{certificate::Fingerprint, credential::CredentialError, status::Reason, tls},
 };
 
 /// Why a connection did not begin.
@@ -22,6 +22,8 @@ pub(super) enum NotBegun {
         /// is proven.
         certificate: Option<Fingerprint>,
     },
+    /// No client certificate is taken: the revocation list is past its next update.
+    ListOver,
     /// It went away, said nothing in time, or speaks something else: nobody asked for anything yet.
     Left(io::Error),
 }
@@ -39,6 +41,9 @@ impl NotBegun {
 
 impl From<io::Error> for NotBegun {
     fn from(error: io::Error) -> Self {
+        if tls::list_is_over(&error) {
+            return Self::ListOver;
+        }
         let spoken = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
         match spoken.and_then(|it| Some((reason_of(it)?, it.to_string()))) {
             Some((reason, why)) => Self::Certificate { reason, why, certificate: None },
@@ -93,6 +98,17 @@ impl Turned {
                     certificate = certificate.as_ref().map(tracing::field::debug),
                     peer,
                     "a connection is closed: its client certificate is not taken"
+                );
+            }
+            NotBegun::ListOver => {
+                let reason = Reason::CredentialUnchecked.as_str();
+                self.metrics.refused(reason);
+                tracing::warn!(
+                    target: "judgement_ledger::access",
+                    reason,
+                    peer,
+                    "a connection is closed: no client certificate is taken, since the revocation list \
+                     is past its next update; put a new one in its place"
                 );
             }
             NotBegun::Left(error) => tracing::debug!(%error, peer, "a connection did not begin"),

@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, Request};
-use http_body::Frame;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 
-use super::{Answer, Around, Inner, Method, Shape, body_of, poll_frame};
+use super::{Answer, Around, Inner, Method, Shape, body_of, poll_frame, trailers};
 use crate::rpc::status;
 
 /// The header in which a client says how long it allows.
@@ -105,12 +103,6 @@ fn ending(
         body = Body::empty();
         Poll::Ready(Some(trailers(&last)))
     })
-}
-
-fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
-    let mut trailers = HeaderMap::new();
-    status.add_header(&mut trailers)?;
-    Ok(Frame::trailers(trailers))
 }
 
 /// How long the client allows: `grpc-timeout`, at most eight digits and a unit. What is no such

@@ -67,7 +67,7 @@ impl Method {
     }
 
     /// The method of a request that passed [`super::Log`].
-    pub(super) fn of(request: &Request<Body>) -> Shape {
+    pub(in crate::rpc) fn of(request: &Request<Body>) -> Shape {
         request.extensions().get::<Self>().map_or(Shape::Unary, |method| method.shape)
     }
 }

@@ -11,6 +11,7 @@ mod call_id;
 mod called;
 mod clarify;
 mod deadline;
+mod lasting;
 mod limit;
 mod log;
 mod method;
@@ -35,7 +36,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
@@ -46,6 +47,7 @@ use otel as trace;
 pub(super) use called::Called;
 pub(super) use clarify::Clarify;
 pub(super) use deadline::Deadline;
+pub(super) use lasting::lasting;
 pub(super) use limit::Limit;
 pub(super) use log::Log;
 pub(super) use method::{Method, Methods, Shape};
@@ -146,6 +148,13 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         (self.0)(cx)
     }
+}
+
+/// The end of a stream that ends otherwise than it would by itself.
+fn trailers(status: &Status) -> Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
 }
 
 /// The next frame of a body.

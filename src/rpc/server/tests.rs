@@ -1,19 +1,20 @@
 //! The layers and standard services against real sockets, around a service that only echoes.
 
 mod doorway;
+mod ending;
+mod reflected;
 mod running;
 mod tls;
 mod told;
 
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Status, Streaming, client::Grpc};
+use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus as Answered,
     health_client::HealthClient,
 };
 use tonic_prost::ProstCodec;
-use tonic_reflection::pb::{v1, v1alpha};
 use tonic_types::StatusExt;
 
 use super::*;
@@ -197,8 +198,12 @@ async fn one_call_too_many_is_told_to_come_back() {
 }
 
 async fn health(server: &Running, service: &str) -> Result<Answered, Code> {
+    health_over(&server.channel, service).await
+}
+
+async fn health_over(channel: &Channel, service: &str) -> Result<Answered, Code> {
     let asked = HealthCheckRequest { service: service.to_owned() };
-    let answer = HealthClient::new(server.channel.clone())
+    let answer = HealthClient::new(channel.clone())
         .send_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Gzip)
         .check(asked)
@@ -242,62 +247,6 @@ async fn health_says_whether_readings_are_served() {
     server.reads.send_replace(Reads::Waiting);
     server.get("").await.unwrap();
     assert_eq!(health(&server, "").await, Ok(Answered::NotServing));
-}
-
-#[tokio::test]
-async fn reflection_is_told_to_anybody_in_gzip() {
-    let server = running(LIMITS).await;
-    let gzip = CompressionEncoding::Gzip;
-
-    let asked = v1::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(v1::server_reflection_request::MessageRequest::ListServices(
-            String::new(),
-        )),
-    };
-    let mut client =
-        v1::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
-            .send_compressed(gzip)
-            .accept_compressed(gzip);
-    let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
-    let answer = answers.into_inner().message().await.unwrap().unwrap();
-    let Some(v1::server_reflection_response::MessageResponse::ListServicesResponse(list)) =
-        answer.message_response
-    else {
-        panic!("no list");
-    };
-    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["AssessmentService", "AuditService", "FrameworkService", "ReportService"] {
-        assert!(names.contains(&format!("judgement.ledger.v1.{name}")), "{names:?}");
-    }
-    assert!(names.contains(&"grpc.health.v1.Health".to_owned()), "{names:?}");
-}
-
-#[tokio::test]
-async fn reflection_speaks_the_older_version_that_many_tools_need() {
-    use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
-    let server = running(LIMITS).await;
-    let gzip = CompressionEncoding::Gzip;
-    for symbol in ["judgement.ledger.v1.SetGradeRequest", "grpc.health.v1.Health"] {
-        let asked = v1alpha::ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(
-                v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(
-                    symbol.to_owned(),
-                ),
-            ),
-        };
-        let mut client =
-            v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone())
-                .send_compressed(gzip)
-                .accept_compressed(gzip);
-        let answers = client.server_reflection_info(tokio_stream::once(asked)).await.unwrap();
-        let answer = answers.into_inner().message().await.unwrap().unwrap();
-        let Some(FileDescriptorResponse(files)) = answer.message_response else {
-            panic!("no file has {symbol}");
-        };
-        assert!(!files.file_descriptor_proto.is_empty());
-    }
 }
 
 #[tokio::test]

@@ -66,7 +66,8 @@ reasons! {
     CredentialMissing = "CREDENTIAL_MISSING" => Unauthenticated,
     /// The credential is not one that this ledger takes.
     CredentialInvalid = "CREDENTIAL_INVALID" => Unauthenticated,
-    /// The credential has expired.
+    /// The credential has expired, or the client certificate: a stream ends then, too. Metadata:
+    /// `resume_after` (of a stream of records: the position to go on after).
     CredentialExpired = "CREDENTIAL_EXPIRED" => Unauthenticated,
     // Who may.
     /// The caller lacks the role. Metadata: `roles` (any of these would do); of a letter `letter_to`

@@ -2,12 +2,13 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_stream::StreamExt;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -18,6 +19,7 @@ use crate::{
     metrics::Metrics,
     rpc::{
         audit::wanted::Wanted,
+        lasting::{Expiry, Lasting},
         served::SplicedMessage as Message,
         show::fixture::{ASSESSMENT, act, passed_on, record_of, recorded_at},
     },
@@ -39,6 +41,8 @@ struct Source {
     page: usize,
     /// Whether its records are of a kind that can be told.
     known: bool,
+    /// How long its reader is who it is.
+    lasting: Lasting,
 }
 
 impl Source {
@@ -51,6 +55,7 @@ impl Source {
             record_bytes: 1,
             page: usize::try_from(PAGE).unwrap(),
             known: false,
+            lasting: Lasting::of(&tonic::Request::new(())),
         }
     }
 
@@ -92,12 +97,16 @@ impl Source {
         let (end, ended) = oneshot::channel();
         let cancel = CancellationToken::new();
         let after = Position::new(after);
-        let patience = Duration::from_secs(10);
+        let ends = Ends {
+            patience: Duration::from_secs(10),
+            cancel: cancel.clone(),
+            lasting: self.lasting.clone(),
+        };
         let reader = Metrics::new(0).unwrap().readers.begin(after.get());
         let pump = Pump {
             feed: Feed::new(wanted, after),
             heads: self.head.subscribe(),
-            outlet: Outlet::new(messages, patience, cancel.clone(), after, reader),
+            outlet: Outlet::new(messages, ends, after, reader),
             until,
         };
         let source = self.clone();
@@ -299,6 +308,29 @@ async fn when_the_server_stops_a_reader_learns_where_to_go_on() {
     tokio::task::yield_now().await;
     stop.cancel();
     assert_eq!(take(&mut full, 5).await, [Record, Record, Record, stopping("3"), End]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_its_credential_ends_a_reader_learns_where_to_go_on() {
+    let clock = Arc::new(AtomicI64::new(0));
+    let shown = Arc::clone(&clock);
+    let now = Arc::new(move || jiff::Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
+    let lasting = Lasting::until(Expiry::at(60), now);
+    let source = Source { lasting, ..Source::new(6) };
+    let expired =
+        |after: &str| Cut(Code::Unauthenticated, "CREDENTIAL_EXPIRED".to_owned(), after.to_owned());
+    // Live and waiting, and waiting for room.
+    let (mut live, _cancel) = source.stream(5, Until::Cancelled, 64);
+    assert_eq!(take(&mut live, 2).await, [Record, CaughtUp(6)]);
+    let (mut full, _stop) = source.stream(0, Until::Cancelled, 1);
+    tokio::task::yield_now().await;
+    clock.store(60, Ordering::SeqCst);
+    assert_eq!(take(&mut live, 2).await, [expired("6"), End]);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(take(&mut full, 5).await, [Record, Record, Record, expired("3"), End]);
+    // Never waiting, since there is always more: by then nobody may begin.
+    let (mut behind, _owner) = source.stream(0, Until::CaughtUp, 64);
+    assert_eq!(take(&mut behind, 2).await, [expired("0"), End]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,24 +10,24 @@ use std::{
 
 use super::*;
 
-const OFSTED: &str = "https://id.ofsted.example";
+pub(super) const OFSTED: &str = "https://id.ofsted.example";
 const RSA_PRIVATE: &[u8] = include_bytes!("rsa-2048.pem");
 const RSA_PUBLIC: &str = include_str!("rsa-2048.pub.pem");
 const RSA_SHORT: &str = include_str!("rsa-1024.pub.pem");
 const OTHER_CURVE: &str = include_str!("p384.pub.pem");
 
 /// The three kinds of keys, by the names that they have in the set.
-struct Keys {
+pub(super) struct Keys {
     elliptic: Vec<u8>,
 }
 
 impl Keys {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         Self { elliptic: pair.serialize_der() }
     }
 
-    fn signing(&self, algorithm: Algorithm) -> EncodingKey {
+    pub(super) fn signing(&self, algorithm: Algorithm) -> EncodingKey {
         if algorithm == Algorithm::EdDSA {
             signing()
         } else if algorithm == Algorithm::ES256 {
@@ -45,7 +45,7 @@ impl Keys {
         jwk
     }
 
-    fn set(&self) -> Value {
+    pub(super) fn set(&self) -> Value {
         let kinds = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256];
         json!({"keys": kinds.map(|kind| self.jwk(kind))})
     }
@@ -55,11 +55,11 @@ fn name(algorithm: Algorithm) -> String {
     format!("{algorithm:?}-1")
 }
 
-fn header(algorithm: Algorithm) -> Header {
+pub(super) fn header(algorithm: Algorithm) -> Header {
     Header { kid: Some(name(algorithm)), ..Header::new(algorithm) }
 }
 
-fn ofsted() -> Value {
+pub(super) fn ofsted() -> Value {
     json!({"issuer": OFSTED, "keys": "keys.json", "organisations": ["ofsted"]})
 }
 
@@ -71,7 +71,7 @@ fn trusting(keys: &Value, issuers: &Value) -> Result<Credentials, IssuersError> 
     Credentials::of_issuers(document.as_bytes(), folder.path())
 }
 
-fn of_ofsted(others: &Value) -> String {
+pub(super) fn of_ofsted(others: &Value) -> String {
     let mut all = json!({"iss": OFSTED});
     for (name, value) in others.as_object().unwrap() {
         all[name] = value.clone();
@@ -282,14 +282,14 @@ fn a_file_of_keys_that_changes_is_read_again_and_a_key_that_is_gone_counts_no_mo
 }
 
 /// An address that gives keys, and counts how often it is asked.
-struct Address {
-    url: String,
+pub(super) struct Address {
+    pub(super) url: String,
     asked: Arc<AtomicUsize>,
     answer: Arc<Mutex<Option<String>>>,
 }
 
 impl Address {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
         let (asked, answer) = (Arc::<AtomicUsize>::default(), Arc::new(Mutex::new(None)));
@@ -312,7 +312,7 @@ impl Address {
         Self { url, asked, answer }
     }
 
-    fn gives(&self, keys: Option<&Value>) {
+    pub(super) fn gives(&self, keys: Option<&Value>) {
         *self.answer.lock().unwrap() = keys.map(ToString::to_string);
     }
 

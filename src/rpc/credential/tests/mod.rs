@@ -1,6 +1,7 @@
 //! Tokens that are taken, and the table of those that are not.
 
 mod issuers;
+mod trust;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, jwk::Jwk};
@@ -278,10 +279,49 @@ fn a_bad_credential_is_refused_for_what_is_bad_about_it() {
         ("bound to something else", with(&json!({"cnf": {"kid": "a"}})), NotOurs),
         ("too long", "x".repeat(8 * 1024 + 1), TooLong { bytes: 8 * 1024 + 1 }),
     ];
-    for (row, token, error) in rows {
-        assert_eq!(credentials().verify(&token, now()), Err(error), "{row}");
-    }
+    // Which of them somebody who checks tokens gets wrong.
+    let mistaken = |check: &dyn Fn(&str) -> Result<Arc<Identity>, CredentialError>| {
+        let wrong = rows.iter().filter(|(_, token, error)| check(token) != Err(error.clone()));
+        wrong.map(|(row, ..)| *row).collect::<Vec<_>>()
+    };
+    assert_eq!(mistaken(&|token| credentials().verify(token, now())), [""; 0]);
     assert_eq!(credentials().verify(&good, now()), Ok(Arc::new(inspector())));
+    // Who takes any is found out by each row; who believes what is written, without asking who signed
+    // it, by those that are forged.
+    assert_eq!(mistaken(&|_| Ok(Arc::new(inspector()))).len(), rows.len());
+    let found_out = mistaken(&|token| believed(token));
+    for row in ["signature left out", "signature changed", "another key", "a key of its own"] {
+        assert!(found_out.contains(&row), "{row}: {found_out:?}");
+    }
+}
+
+/// Whoever a token says its bearer is, whoever signed it.
+fn believed(token: &str) -> Result<Arc<Identity>, CredentialError> {
+    let read = dangerous::insecure_decode::<Claims>(token);
+    let TokenData { claims, .. } = read.map_err(|_| CredentialError::NotOurs)?;
+    claims::Mapping::of_development().identity(&claims).map(Arc::new)
+}
+
+#[test]
+fn no_claim_but_those_that_the_operator_named_says_what_the_bearer_may() {
+    for others in [
+        json!({"role": "publisher"}),
+        json!({"Roles": ["publisher"]}),
+        json!({"groups": ["publisher"], "scope": "publisher"}),
+        json!({"realm_access": {"roles": ["publisher"]}, "/roles": ["publisher"]}),
+        json!({"nested": {"roles": ["publisher"], "org": "csci", "sub": "a.jones"}}),
+    ] {
+        let taken = credentials().verify(&with(&others), now());
+        assert_eq!(taken, Ok(Arc::new(inspector())), "{others}");
+    }
+}
+
+#[test]
+fn a_beginning_may_be_left_out_and_counts_where_it_is_stated() {
+    let at = |nbf: Value| credentials().verify(&with(&json!({"nbf": nbf})), now()).map(drop);
+    assert_eq!(at(Value::Null), Ok(()));
+    assert_eq!(at((NOW + 30).into()), Ok(()), "clocks may differ by 30 s");
+    assert_eq!(at((NOW + 31).into()), Err(CredentialError::NotYet));
 }
 
 /// As many random bits are turned as `JUDGEMENT_LEDGER_TOKENS` says.

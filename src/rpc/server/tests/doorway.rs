@@ -136,8 +136,7 @@ async fn who_calls_too_often_is_told_when_to_come_back() {
     // Another caller is another matter.
     let other = Identity { login: Text::parse("a.jones").unwrap(), ..running::caller() };
     let credentials = Credentials::new(&running::SEED).unwrap();
-    let token =
-        credentials.mint(&other, jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    let token = credentials.mint(&other, running::began(), Duration::from_mins(1)).unwrap();
     let another = Running { token, ..server };
     assert_eq!(another.get("").await.unwrap(), "a.jones");
 }
@@ -152,8 +151,7 @@ async fn one_caller_has_at_most_half_of_all_streams_and_another_has_the_rest() {
     assert_eq!(told(second), is(Code::ResourceExhausted, "BUSY"));
     let other = Identity { login: Text::parse("a.jones").unwrap(), ..running::caller() };
     let credentials = Credentials::new(&running::SEED).unwrap();
-    let token =
-        credentials.mint(&other, jiff::Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
+    let token = credentials.mint(&other, running::began(), Duration::from_mins(1)).unwrap();
     let another = Running { token, ..server };
     let _theirs = open_stream(&another, None).await.unwrap();
     drop(first);

@@ -1,6 +1,10 @@
 //! A server under test, with all its layers, around a service that only echoes.
 
-use std::{net::SocketAddr, pin::Pin};
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
@@ -138,8 +142,18 @@ impl AssessmentService for Echo {
 /// Under which its credentials are made.
 pub(super) const SEED: [u8; 32] = [7; 32];
 
+/// When it is when a server begins, in seconds since 1970: 1 December 2006.
+pub(super) const BEGAN: i64 = 1_164_931_200;
+
+/// The same, as a time.
+pub(super) fn began() -> Timestamp {
+    Timestamp::from_second(BEGAN).unwrap()
+}
+
 /// A server under test.
 pub(super) struct Running {
+    /// Its clock, which stands still until it is turned.
+    pub(super) clock: Arc<AtomicI64>,
     pub(super) address: SocketAddr,
     pub(super) channel: Channel,
     pub(super) token: String,
@@ -180,8 +194,10 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let credentials = Credentials::new(&SEED).unwrap();
-    let token = credentials.mint(&caller(), Timestamp::UNIX_EPOCH, Duration::from_mins(1)).unwrap();
-    let now: Now = Arc::new(|| Timestamp::UNIX_EPOCH);
+    let clock = Arc::new(AtomicI64::new(BEGAN));
+    let shown = Arc::clone(&clock);
+    let now: Now = Arc::new(move || Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
+    let token = credentials.mint(&caller(), began(), Duration::from_mins(1)).unwrap();
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
     let (reads, told) = watch::channel(Reads::Answered);
@@ -191,7 +207,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
         origins: vec![HeaderValue::from_static("https://page.example")],
         reflection: Reflection::Offered,
         limits,
-        ..ServeOptions::new(Arc::new(credentials), now)
+        ..ServeOptions::new(Arc::new(credentials), Arc::clone(&now))
     };
     let routes = Routes::new(
         compressed!(FrameworkServiceServer::new(Echo)).max_decoding_message_size(1_024),
@@ -210,14 +226,20 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
             find: Arc::new(|_| None),
             metrics: counted,
         };
+        let tls = tls.map(|tls| (tls, now));
         let incoming = Doorway::open(listener.into(), tls, limits.connections_max, turned_away);
         serving.run(incoming, routes, until).await
     });
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    Running { address, channel, token, ledger_stopped, reads, shutdown, ended, metrics }
+    Running { clock, address, channel, token, ledger_stopped, reads, shutdown, ended, metrics }
 }
 
 impl Running {
+    /// Lets it be so many seconds after the beginning.
+    pub(super) fn turn(&self, seconds: i64) {
+        self.clock.store(BEGAN + seconds, Ordering::SeqCst);
+    }
+
     pub(super) fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let bearer = format!("Bearer {}", self.token).parse().unwrap();

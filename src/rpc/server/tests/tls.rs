@@ -9,17 +9,18 @@ use rcgen::{
     SerialNumber, date_time_ymd,
 };
 use serde_json::json;
-use tonic::transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{self, Certificate, ClientTlsConfig, Endpoint};
 
 use super::{
-    running::{SEED, running_over},
+    running::{BEGAN, SEED, running_over},
     told::Lines,
     *,
 };
 use crate::{
     merkle::sha256,
     rpc::{
-        ClientAuthority, ClientCertificates, Tls, TlsFiles, TlsVersion, certificate::Fingerprint,
+        ClientAuthority, ClientCertificates, Credentials, Tls, TlsFiles, TlsVersion,
+        certificate::Fingerprint,
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -316,6 +317,19 @@ async fn who_shows_no_certificate_is_not_let_in_where_one_is_required() {
     assert_eq!(caller(&channel, None).await.unwrap(), "a.jones");
 }
 
+/// What an authority took back, until it says so again in a year.
+fn list(by: &Authority, revoked_certs: Vec<RevokedCertParams>, next: i32) -> String {
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2005, 1, 1),
+        next_update: date_time_ymd(next, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs,
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(by).unwrap().pem().unwrap()
+}
+
 #[tokio::test]
 async fn a_certificate_that_was_taken_back_counts_no_more() {
     let ground = Ground::new();
@@ -323,17 +337,7 @@ async fn a_certificate_that_was_taken_back_counts_no_more() {
     kept.serial_number = Some(SerialNumber::from(1));
     lost.serial_number = Some(SerialNumber::from(2));
     let [kept, lost] = [kept, lost].map(|params| signed(&ground.authority, &params));
-    let taken_back = |revoked: Vec<RevokedCertParams>| {
-        let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2020, 1, 1),
-            next_update: date_time_ymd(4000, 1, 1),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: revoked,
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        params.signed_by(&ground.authority).unwrap().pem().unwrap()
-    };
+    let taken_back = |revoked| list(&ground.authority, revoked, 4000);
     ground.write("crl.pem", &taken_back(Vec::new()));
     let tls = ground.tls(ClientCertificates::Required(ground.clients(Some("crl.pem"))));
     let server = running_over(LIMITS, Some(Arc::clone(&tls))).await;
@@ -346,7 +350,7 @@ async fn a_certificate_that_was_taken_back_counts_no_more() {
     assert!(let_in(&lost).await);
     let revoked = RevokedCertParams {
         serial_number: SerialNumber::from(2),
-        revocation_time: date_time_ymd(2021, 1, 1),
+        revocation_time: date_time_ymd(2006, 1, 1),
         reason_code: None,
         invalidity_date: None,
     };
@@ -366,7 +370,7 @@ async fn a_bound_token_is_taken_over_its_certificate_alone() {
     let thumbprint = URL_SAFE_NO_PAD.encode(sha256(&[&own.der]).as_bytes());
     let claims = json!({
         "iss": "judgement-ledger", "aud": "judgement-ledger", "sub": "b.brown", "org": "ofsted",
-        "roles": ["inspector"], "exp": 60, "cnf": {"x5t#S256": thumbprint},
+        "roles": ["inspector"], "exp": BEGAN + 60, "cnf": {"x5t#S256": thumbprint},
     });
     let before_seed = URL_SAFE_NO_PAD.decode("MC4CAQAwBQYDK2VwBCIEIA").unwrap();
     let key = EncodingKey::from_ed_der(&[&before_seed[..], &SEED].concat());
@@ -476,4 +480,105 @@ async fn each_client_certificate_that_is_not_taken_is_one_line_and_counted() {
     assert_eq!(access[seen]["fields"]["organisation"], "ofsted");
     let all = access.iter().map(ToString::to_string).collect::<String>();
     assert!(!all.contains("a.jones") && access.len() == seen + 1, "{all}");
+}
+
+/// An inspector's certificate that counts to the end of 2006.
+fn of_this_year() -> CertificateParams {
+    let mut params = of_inspector();
+    params.not_after = date_time_ymd(2007, 1, 1);
+    params
+}
+
+/// From the beginning of a server until such a certificate counts no more.
+const TO_NEXT_YEAR: i64 = 31 * 24 * 60 * 60;
+
+#[tokio::test]
+async fn a_client_certificate_counts_by_the_clock_of_credentials_and_no_longer() {
+    let ground = Ground::new();
+    let clients = ClientCertificates::Asked(ground.clients(None));
+    let server = running_over(LIMITS, Some(ground.tls(clients))).await;
+    let shown = signed(&ground.authority, &of_this_year());
+    let channel = connect(&server, &ground.authority, Some(&shown)).await.unwrap();
+    let over = Err(is(Code::Unauthenticated, "CREDENTIAL_EXPIRED"));
+    server.turn(TO_NEXT_YEAR);
+    assert_eq!(caller(&channel, None).await, Ok("a.jones".to_owned()), "to the last second");
+    server.turn(TO_NEXT_YEAR + 1);
+    assert_eq!(caller(&channel, None).await, over, "on the connection that it was shown for");
+    let credentials = Credentials::new(&SEED).unwrap();
+    let now = running::began() + Duration::from_secs(TO_NEXT_YEAR.unsigned_abs());
+    let token = credentials.mint(&running::caller(), now, Duration::from_mins(1)).unwrap();
+    assert_eq!(caller(&channel, Some(&token)).await, over, "with a good token, too");
+    assert_eq!(health_over(&channel, "").await, Ok(Answered::Serving), "which is open to anybody");
+    let again = match connect(&server, &ground.authority, Some(&shown)).await {
+        Ok(channel) => caller(&channel, None).await.map_err(|(_, reason)| reason),
+        Err(_) => Err(String::new()),
+    };
+    assert_eq!(again, Err(String::new()), "nor does it get so far as to be told again");
+    // By the machine's own clock it has been over for long.
+    server.turn(0);
+    let channel = connect(&server, &ground.authority, Some(&shown)).await.unwrap();
+    assert_eq!(caller(&channel, None).await, Ok("a.jones".to_owned()));
+}
+
+#[tokio::test]
+async fn no_connection_is_resumed_without_a_certificate() {
+    use tokio_rustls::rustls::{self, HandshakeKind, pki_types::pem::PemObject as _};
+    let ground = Ground::new();
+    let shown = signed(&ground.authority, &of_this_year());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let clients = ClientCertificates::Asked(ground.clients(None));
+        let files = TlsFiles { oldest: TlsVersion::V12, ..ground.files(clients) };
+        let server = running_over(LIMITS, Some(Arc::new(Tls::open(files).unwrap()))).await;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(ground.authority.der().clone()).unwrap();
+        let certificate = rustls::pki_types::CertificateDer::from(shown.der.clone());
+        let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(shown.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // It keeps what it needs to resume, as browsers and most libraries do.
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![certificate], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        for _ in 0..3 {
+            let stream = TcpStream::connect(server.address).await.unwrap();
+            let name = "127.0.0.1".try_into().unwrap();
+            let mut stream = connector.connect(name, stream).await.unwrap();
+            // What a client resumes by comes behind the handshake, before an answer.
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            let request = b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = Vec::new();
+            drop(stream.read_to_end(&mut answer).await);
+            assert!(answer.starts_with(b"HTTP/1.1"), "{}", String::from_utf8_lossy(&answer));
+            let kind = stream.get_ref().1.handshake_kind();
+            assert_ne!(kind, Some(HandshakeKind::Resumed), "{version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_list_that_is_past_its_next_update_lets_nobody_in() {
+    let ground = Ground::new();
+    let mut params = of_inspector();
+    params.serial_number = Some(SerialNumber::from(1));
+    let shown = signed(&ground.authority, &params);
+    ground.write("crl.pem", &list(&ground.authority, Vec::new(), 2007));
+    let tls = ground.tls(ClientCertificates::Asked(ground.clients(Some("crl.pem"))));
+    let server = running_over(LIMITS, Some(Arc::clone(&tls))).await;
+    let let_in = async || match connect(&server, &ground.authority, Some(&shown)).await {
+        Ok(channel) => caller(&channel, None).await.is_ok(),
+        Err(_) => false,
+    };
+    assert!(let_in().await);
+    server.turn(TO_NEXT_YEAR);
+    assert!(!let_in().await);
+    let without = connect(&server, &ground.authority, None).await.unwrap();
+    assert_eq!(health_over(&without, "").await, Ok(Answered::Serving), "who shows none is let in");
+    ground.write("crl.pem", &list(&ground.authority, Vec::new(), 2008));
+    tls.refresh();
+    assert!(let_in().await);
 }

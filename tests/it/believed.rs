@@ -1,0 +1,324 @@
+//! Whom the real binary believes: client certificates, the lists that take them back, issuers of tokens,
+//! and all of these files while they change under it.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use judgement_ledger::pb::{self, framework_service_client::FrameworkServiceClient};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
+};
+use serde_json::{Value, json};
+use tonic::{
+    Status,
+    transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint},
+};
+
+use crate::{
+    attacks::certificates,
+    binary::{Home, Running, ended},
+    served::{Bearer, Clients, act, reason_of},
+};
+
+/// How long anything here may take, on a machine that has more to do.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How often a server looks at its files by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Waits for something that an operator brought about.
+async fn in_time<T>(what: &str, comes: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, comes).await.unwrap_or_else(|_| panic!("{what}"))
+}
+
+fn hang_up(running: &Running) {
+    let id = running.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+}
+
+/// Who signs certificates of clients.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// The certificate of a login that is framework admin, and its key.
+    fn certifies(&self, organisation: &str, login: &str, serial: u64) -> transport::Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for (kind, value) in [
+            (DnType::OrganizationName, organisation),
+            (DnType::CommonName, login),
+            (DnType::OrganizationalUnitName, "framework-admin"),
+        ] {
+            params.distinguished_name.push(kind, value);
+        }
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        transport::Identity::from_pem(certificate.pem(), key.serialize_pem())
+    }
+
+    /// What it took back, until it says so again in a year.
+    fn list(&self, serials: &[u64], next: i32) -> String {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2006, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2006, 1, 1),
+            next_update: date_time_ymd(next, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+}
+
+/// `serve` over TLS.
+fn over_tls(home: &Home, mut command: Command) -> Command {
+    command.arg("--tls-certificate").arg(home.path("server.pem"));
+    command.arg("--tls-key").arg(home.path("server.key"));
+    command
+}
+
+/// A connection to a server that this authority signed for, showing a certificate or none.
+async fn connect(
+    running: &Running,
+    authority: &str,
+    showing: Option<&transport::Identity>,
+) -> Result<Channel, transport::Error> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
+    if let Some(shown) = showing {
+        tls = tls.identity(shown.clone());
+    }
+    let endpoint = Endpoint::from_shared(running.address.clone()).unwrap();
+    endpoint.tls_config(tls).unwrap().connect().await
+}
+
+/// What became of a call that a framework admin may make: the reason, if it was refused. Nothing is said
+/// to who is not let in.
+async fn called(
+    channel: Result<Channel, transport::Error>,
+    token: Option<&str>,
+) -> Result<(), String> {
+    let channel = channel.map_err(|_| String::new())?;
+    let request = pb::RegisterSubjectRequest {
+        act: Some(act()),
+        subject: "subjects/leicester-city".to_owned(),
+        display_name: "A council".to_owned(),
+        kind: "local authority".to_owned(),
+        validate_only: true,
+        ..pb::RegisterSubjectRequest::default()
+    };
+    let answered = match token {
+        Some(token) => {
+            let bearer = Bearer::new(token);
+            let mut client = FrameworkServiceClient::with_interceptor(channel, bearer);
+            client.register_subject(request).await
+        }
+        None => FrameworkServiceClient::new(channel).register_subject(request).await,
+    };
+    let told = |status: Status| {
+        if status.details().is_empty() { String::new() } else { reason_of(&status).0 }
+    };
+    answered.map(drop).map_err(told)
+}
+
+fn refused(reason: &str) -> Result<(), String> {
+    Err(reason.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_exchanged_without_a_word_and_one_that_is_broken_is_not() {
+    let home = Home::new();
+    let before = certificates(&home);
+    let running = Running::start(over_tls(&home, home.serve()));
+    fs::write(home.path("server.pem"), "-----BEGIN CERTIFICATE-----\nhalf of it").unwrap();
+    in_time("it says that the file is broken", async {
+        while !running.said().contains("the certificate is not exchanged") {
+            assert!(connect(&running, &before, None).await.is_ok(), "the one before stays");
+        }
+    })
+    .await;
+    assert!(connect(&running, &before, None).await.is_ok());
+    let after = certificates(&home);
+    in_time("the new one is shown", async {
+        while connect(&running, &after, None).await.is_err() {}
+    })
+    .await;
+    assert!(connect(&running, &before, None).await.is_err(), "the old one is not shown any more");
+    assert!(running.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_must_show_a_certificate_is_let_in_with_one_that_was_not_taken_back() {
+    let (home, clients) = (Home::new(), Authority::new());
+    let server = certificates(&home);
+    fs::write(home.path("clients.pem"), clients.0.pem()).unwrap();
+    fs::write(home.path("crl.pem"), clients.list(&[], 4000)).unwrap();
+    let mut command = over_tls(&home, home.serve());
+    command.arg("--client-ca").arg(home.path("clients.pem"));
+    command.arg("--client-crl").arg(home.path("crl.pem"));
+    let running = Running::start({
+        command.arg("--client-required");
+        command
+    });
+    let (kept, lost) = (clients.certifies("ofsted", "a", 1), clients.certifies("ofsted", "b", 2));
+    let call = async |shown| called(connect(&running, &server, shown).await, None).await;
+    assert_eq!(call(Some(&kept)).await, Ok(()));
+    assert_eq!(call(Some(&lost)).await, Ok(()));
+    assert_eq!(call(None).await, refused(""), "who shows none is not let in");
+    let token = Clients::of("http://127.0.0.1:1").token("admin");
+    let with_token = called(connect(&running, &server, None).await, Some(&token)).await;
+    assert_eq!(with_token, refused(""), "nor with a token");
+    let forged = Authority::new().certifies("ofsted", "a", 1);
+    assert_eq!(call(Some(&forged)).await, refused(""), "nor who signed for himself");
+
+    fs::write(home.path("crl.pem"), clients.list(&[2], 4000)).unwrap();
+    hang_up(&running);
+    in_time("it is taken back", async { while call(Some(&lost)).await.is_ok() {} }).await;
+    assert_eq!(call(Some(&kept)).await, Ok(()));
+
+    fs::write(home.path("crl.pem"), clients.list(&[2], 2020)).unwrap();
+    hang_up(&running);
+    in_time("the list is over", async { while call(Some(&kept)).await.is_ok() {} }).await;
+    let said = "the revocation list is past its next update";
+    in_time("it says so", async { while !running.said().contains(said) {} }).await;
+    assert!(running.stop().success());
+}
+
+const OFSTED: &str = "https://id.ofsted.example";
+
+/// Keys of an issuer: the public half lies in a file.
+struct Issuer {
+    signing: EncodingKey,
+}
+
+impl Issuer {
+    fn with_keys_in(home: &Home, name: &str) -> Self {
+        let pair = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        fs::write(home.path(name), pair.public_key_pem()).unwrap();
+        Self { signing: EncodingKey::from_ec_der(&pair.serialize_der()) }
+    }
+
+    fn token(&self) -> String {
+        let claims = json!({
+            "iss": OFSTED, "aud": "judgement-ledger", "sub": "j.smith", "roles": ["admins"],
+            "exp": Timestamp::now().as_second() + 3_600,
+        });
+        jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &self.signing).unwrap()
+    }
+}
+
+/// The file of issuers, with roles of its own.
+fn issuers(home: &Home, issuer: &str, role: &str) {
+    let issuer = json!({
+        "issuer": issuer, "keys": "issuer.pem", "organisations": ["ofsted"],
+        "roles": {"admins": role},
+    });
+    write_issuers(home, &json!([issuer]));
+}
+
+fn write_issuers(home: &Home, issuers: &Value) {
+    let document = json!({"issuers": issuers}).to_string();
+    fs::write(home.path("issuers.json"), document).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuers_of_a_file_are_believed_until_it_names_others() {
+    let (home, clients) = (Home::new(), Authority::new());
+    let server = certificates(&home);
+    fs::write(home.path("clients.pem"), clients.0.pem()).unwrap();
+    let issuer = Issuer::with_keys_in(&home, "issuer.pem");
+    issuers(&home, OFSTED, "framework-admin");
+    let serve = |organisation: &str| {
+        let mut command = over_tls(&home, home.serve_believing("--issuers", "issuers.json"));
+        command.arg("--client-ca").arg(home.path("clients.pem"));
+        command.args(["--client-organisations", organisation]);
+        command
+    };
+    let both = ended(serve("csci,ofsted"));
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+    assert!(both.stderr.contains("an issuer and client certificates speak for ofsted"));
+
+    let running = Running::start(serve("csci"));
+    let token = issuer.token();
+    let call =
+        async |token: &str| called(connect(&running, &server, None).await, Some(token)).await;
+    assert_eq!(call(&token).await, Ok(()));
+    let others = Issuer::with_keys_in(&home, "another.pem").token();
+    assert_eq!(call(&others).await, refused("CREDENTIAL_INVALID"), "under another key");
+    let development = Clients::of("http://127.0.0.1:1").token("admin");
+    assert_eq!(call(&development).await, refused("CREDENTIAL_INVALID"), "of no such issuer");
+    // One person with a token and a certificate under two logins is nobody by the second.
+    let show = async |organisation| {
+        let shown = clients.certifies(organisation, "j.smith-2", 1);
+        called(connect(&running, &server, Some(&shown)).await, None).await
+    };
+    assert_eq!(show("csci").await, Ok(()));
+    assert_eq!(show("ofsted").await, refused("CREDENTIAL_INVALID"));
+
+    let becomes = async |reason: &str| {
+        hang_up(&running);
+        let changed = async { while call(&token).await != refused(reason) {} };
+        in_time(reason, changed).await;
+    };
+    issuers(&home, OFSTED, "inspector");
+    becomes("NOT_PERMITTED").await;
+    fs::write(home.path("issuers.json"), "{").unwrap();
+    hang_up(&running);
+    in_time("it says that the file is broken", async {
+        while !running.said().contains("the issuers are not exchanged") {
+            assert_eq!(call(&token).await, refused("NOT_PERMITTED"), "those before stay");
+        }
+    })
+    .await;
+    assert_eq!(call(&token).await, refused("NOT_PERMITTED"));
+    issuers(&home, "https://id.other.example", "framework-admin");
+    becomes("CREDENTIAL_INVALID").await;
+    assert!(running.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issuers_that_do_not_answer_hold_no_certificate_up() {
+    let home = Home::new();
+    certificates(&home);
+    // They listen, and say nothing: each is waited for, for five seconds.
+    let silent: Vec<_> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let issuers = silent.iter().enumerate().map(|(number, listener)| {
+        let keys = format!("http://{}/keys", listener.local_addr().unwrap());
+        json!({"issuer": keys, "keys": keys, "organisations": [format!("org-{number}")]})
+    });
+    write_issuers(&home, &issuers.collect());
+    let believing = home.serve_believing("--issuers", "issuers.json");
+    let running = Running::start(over_tls(&home, believing));
+    let began = Instant::now();
+    // The first look has begun before anybody can be told that it serves.
+    let after = certificates(&home);
+    hang_up(&running);
+    in_time("the new one is shown", async {
+        while connect(&running, &after, None).await.is_err() {}
+    })
+    .await;
+    assert!(began.elapsed() < LOOK_EVERY * 4, "{:?}", began.elapsed());
+    running.kill();
+}
