@@ -71,14 +71,13 @@ impl Source {
         if let Some(position) = meanwhile {
             self.record_up_to(position);
         }
-        let fit = (page.bytes_max / self.record_bytes).clamp(1, self.page);
-        let page = (after.next().get()..=head).take(fit);
+        let fit = page.bytes_max.div_euclid(self.record_bytes).clamp(1, self.page);
+        let found = (after.next().get()..=head).take(fit);
         let record = Bytes::from(vec![0xff; self.record_bytes]);
-        page.map(|at| match self.known {
-            true => locked(at),
-            false => Streamed::Newer(Position::new(at), record.clone()),
-        })
-        .collect()
+        let told = |at| {
+            if self.known { locked(at) } else { Streamed::Newer(Position::new(at), record.clone()) }
+        };
+        found.map(told).collect()
     }
 
     /// Begins a stream with a queue of `queue` bundles. A page of small records is one bundle.
@@ -261,9 +260,9 @@ async fn waiting_after(taken: usize) -> usize {
     let (mut stream, _cancel) = source.stream(0, Until::Cancelled, 64);
     assert!(take(&mut stream, taken).await.iter().all(|it| *it == Record));
     sleep(Duration::from_secs(31)).await;
-    let mut waited = 0;
+    let mut waited = 0_usize;
     while next(&mut stream).await == Record {
-        waited += 1;
+        waited = waited.saturating_add(1);
     }
     waited
 }
