@@ -127,7 +127,6 @@ async fn called(
         display_name: "A council".to_owned(),
         kind: "local authority".to_owned(),
         validate_only: true,
-        ..pb::RegisterSubjectRequest::default()
     };
     let answered = match token {
         Some(token) => {

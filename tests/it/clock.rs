@@ -232,7 +232,6 @@ async fn a_stream_takes_no_command_once_its_credential_has_ended_and_answers_tho
                 ..pb::OpenAssessmentRequest::default()
             })),
         }),
-        ..pb::ApplyStreamRequest::default()
     };
     sender.send(open("first")).await.unwrap();
     let first = answers.message().await.unwrap().unwrap().outcome.unwrap();

@@ -237,7 +237,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
 impl Running {
     /// Lets it be so many seconds after the beginning.
     pub(super) fn turn(&self, seconds: i64) {
-        self.clock.store(BEGAN + seconds, Ordering::SeqCst);
+        self.clock.store(BEGAN.saturating_add(seconds), Ordering::SeqCst);
     }
 
     pub(super) fn request<T>(&self, message: T) -> Request<T> {

@@ -510,18 +510,19 @@ async fn a_client_certificate_counts_by_the_clock_of_credentials_and_no_longer()
     assert_eq!(caller(&channel, Some(&token)).await, over, "with a good token, too");
     assert_eq!(health_over(&channel, "").await, Ok(Answered::Serving), "which is open to anybody");
     let again = match connect(&server, &ground.authority, Some(&shown)).await {
-        Ok(channel) => caller(&channel, None).await.map_err(|(_, reason)| reason),
+        Ok(another) => caller(&another, None).await.map_err(|(_, reason)| reason),
         Err(_) => Err(String::new()),
     };
     assert_eq!(again, Err(String::new()), "nor does it get so far as to be told again");
     // By the machine's own clock it has been over for long.
     server.turn(0);
-    let channel = connect(&server, &ground.authority, Some(&shown)).await.unwrap();
-    assert_eq!(caller(&channel, None).await, Ok("a.jones".to_owned()));
+    let third = connect(&server, &ground.authority, Some(&shown)).await.unwrap();
+    assert_eq!(caller(&third, None).await, Ok("a.jones".to_owned()));
 }
 
 #[tokio::test]
 async fn no_connection_is_resumed_without_a_certificate() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio_rustls::rustls::{self, HandshakeKind, pki_types::pem::PemObject as _};
     let ground = Ground::new();
     let shown = signed(&ground.authority, &of_this_year());
@@ -548,7 +549,6 @@ async fn no_connection_is_resumed_without_a_certificate() {
             let name = "127.0.0.1".try_into().unwrap();
             let mut stream = connector.connect(name, stream).await.unwrap();
             // What a client resumes by comes behind the handshake, before an answer.
-            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
             let request = b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
             stream.write_all(request).await.unwrap();
             let mut answer = Vec::new();
