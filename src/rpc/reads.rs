@@ -28,7 +28,9 @@ use crate::{
 use question::Question;
 
 pub(crate) use kept::KeptGrades;
-pub(crate) use listing::{list_assessments, list_frameworks, list_subjects, listed};
+pub(crate) use listing::{
+    LOOK, LOOKS_MAX, list_assessments, list_frameworks, list_subjects, listed,
+};
 pub(crate) use question::known_at;
 pub(crate) use subject::get_subject;
 

@@ -460,11 +460,11 @@ async fn no_text_is_erased_by_officers_of_another_organisation() {
     let called = |login: &'static str| move |it: &Value| it.to_string().contains(login);
     let any = |_: &Value| true;
     let at = async |event, tells: &dyn Fn(&Value) -> bool| position_of(&served, event, tells).await;
-    let taken = |it: &Value| it.to_string().contains("a court");
+    let of_court = |it: &Value| it.to_string().contains("a court");
     let rows = [
         ("name", at("PersonRegistered", &called("inspector@ofsted")).await, "ofsted"),
         ("name", at("PersonRegistered", &called("second moderator")).await, "csci"),
-        ("purpose", at("AccessRecorded", &taken).await, "ofsted"),
+        ("purpose", at("AccessRecorded", &of_court).await, "ofsted"),
         ("rationale", at("SubjectRegistered", &any).await, "ofsted"),
         ("rationale", at("FrameworkRegistered", &any).await, "ofsted"),
     ];

@@ -55,7 +55,10 @@ pub(crate) async fn list_assessments(
 }
 
 /// How often one page looks further where what it found is not for its caller.
-const LOOKS_MAX: usize = 20;
+pub(crate) const LOOKS_MAX: usize = 20;
+
+/// How many assessments each further look takes in at least, however small the page is.
+pub(crate) const LOOK: usize = 100;
 
 /// A page of the assessments that a caller may see, which names a next one only where that has one
 /// more. What lies between them and is not to be seen makes no page shorter and no list longer, unless
@@ -68,9 +71,10 @@ async fn listed_page(
 ) -> Result<Page<pb::Assessment>, Status> {
     let (mut from, mut page) = (paging.from(), Page::new(None));
     let mut last = None;
-    for _ in 0..LOOKS_MAX {
-        let left = paging.limit.saturating_sub(page.rows.len()).max(1);
-        let found = ledger.find(condition, Order::OldestFirst, moment, from, left).await;
+    for look in 0..LOOKS_MAX {
+        let left = paging.limit.saturating_sub(page.rows.len());
+        let sought = if look == 0 { left } else { left.max(LOOK) };
+        let found = ledger.find(condition, Order::OldestFirst, moment, from, sought).await;
         let found = found.map_err(|error| status::of_read(&error))?;
         page.next = found.next;
         for opening in found.records {

@@ -10,8 +10,13 @@ use super::{
     timeline::{age, of_subject},
 };
 use crate::{
-    judgement::{Comparison, Cycle, Event, Framework, FrameworkId, Standing, StreamId, compare},
-    ledger::{AsOf, AssessmentRead, Condition, Holds, KnownAt, Ledger, Moment, Order, Test, View},
+    judgement::{
+        Comparison, Cycle, Event, Framework, FrameworkId, Position, Standing, StreamId, compare,
+    },
+    ledger::{
+        AsOf, AssessmentRead, Condition, Holds, KnownAt, Ledger, Moment, Order, ReadRecord, Test,
+        View,
+    },
     pb::{self, summarize_grades_request},
     rpc::{
         asked::Asked,
@@ -71,32 +76,13 @@ pub(super) async fn summarize(
     }
     let tests = [Test::Framework(id), Test::Event("AssessmentOpened")];
     let condition = Condition::All(tests.map(Condition::Test).to_vec());
-    let (from, limit) = (paging.from(), paging.limit.min(ASSESSMENTS_MAX));
     let _turn = ledger.turn().await;
-    let found = ledger.find(&condition, Order::OldestFirst, moment, from, limit).await;
-    let found = found.map_err(|error| status::of_read(&error))?;
     let view = if request.published { View::Published } else { View::Working };
     let mut count = Count { framework, reach, sight, view, moment, tally: Tally::default() };
-    for opening in &found.records {
-        let (StreamId::Assessment(of), Event::AssessmentOpened(event)) =
-            (&opening.record.stream, &opening.event)
-        else {
-            continue;
-        };
-        if cycle.as_ref().is_none_or(|cycle| *cycle == event.cycle) {
-            let at = KnownAt::Position(moment.position);
-            let as_of = AsOf { view, known: at, effective: None, stated: None };
-            // What was withdrawn counts no more.
-            if let Some((read, _)) = reads::seen(ledger, of, as_of, reach).await?
-                && read.holds == Holds::AsAsked
-            {
-                Box::pin(count.add(ledger, &read)).await?;
-            }
-        }
-    }
+    let next = Box::pin(count.page(ledger, &condition, cycle.as_ref(), &paging)).await?;
     let mut answer = count.answer();
     answer.read = Some(show::moment(moment));
-    answer.next_page_token = paging.next(found.next, moment.position);
+    answer.next_page_token = paging.next(next, moment.position);
     Ok(answer)
 }
 
@@ -128,6 +114,62 @@ struct Count<'a> {
 }
 
 impl Count<'_> {
+    /// Counts a page of assessments; answers where the next one goes on. Who does not see all is told
+    /// of a next page only where that has something to be counted, or very much that is not to be seen
+    /// lies in between.
+    async fn page(
+        &mut self,
+        ledger: &Ledger,
+        condition: &Condition,
+        cycle: Option<&Cycle>,
+        paging: &Paging,
+    ) -> Result<Option<Position>, Status> {
+        let limit = paging.limit.min(ASSESSMENTS_MAX);
+        let all = self.sight == Sight::All;
+        let (looks, sought) =
+            if all { (1, limit) } else { (reads::LOOKS_MAX, limit.max(reads::LOOK)) };
+        let (mut from, mut last, mut counted) = (paging.from(), None, 0_usize);
+        for _ in 0..looks {
+            let found = ledger.find(condition, Order::OldestFirst, self.moment, from, sought).await;
+            let found = found.map_err(|error| status::of_read(&error))?;
+            for opening in &found.records {
+                let Some(read) = self.counts(ledger, opening, cycle).await? else { continue };
+                if counted >= limit {
+                    return Ok(last);
+                }
+                Box::pin(self.add(ledger, &read)).await?;
+                (last, counted) = (Some(opening.record.position), counted.saturating_add(1));
+            }
+            from = found.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(from)
+    }
+
+    /// The assessment that a record opened, if it is one of the cycle and is to be counted.
+    async fn counts(
+        &self,
+        ledger: &Ledger,
+        opening: &ReadRecord,
+        cycle: Option<&Cycle>,
+    ) -> Result<Option<AssessmentRead>, Status> {
+        let (StreamId::Assessment(of), Event::AssessmentOpened(event)) =
+            (&opening.record.stream, &opening.event)
+        else {
+            return Ok(None);
+        };
+        if cycle.is_some_and(|cycle| *cycle != event.cycle) {
+            return Ok(None);
+        }
+        let known = KnownAt::Position(self.moment.position);
+        let as_of = AsOf { view: self.view, known, effective: None, stated: None };
+        let read = reads::seen(ledger, of, as_of, self.reach).await?;
+        // What was withdrawn counts no more.
+        Ok(read.map(|(read, _)| read).filter(|read| read.holds == Holds::AsAsked))
+    }
+
     async fn add(&mut self, ledger: &Ledger, read: &AssessmentRead) -> Result<(), Status> {
         self.tally.assessments = self.tally.assessments.saturating_add(1);
         let (year, cycle, _) = age(&read.assessment);

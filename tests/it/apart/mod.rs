@@ -13,9 +13,9 @@ mod world;
 use std::collections::BTreeSet;
 
 use judgement_ledger::judgement::Role;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{served::SUBJECT, sim_disk::Seeded};
+use crate::{calls::call, served::SUBJECT, sim_disk::Seeded};
 use questions::{Question, Told, of_all, of_one};
 use world::{OURS, THEIRS, THEM, US, WRITING, World, step, token};
 
@@ -28,7 +28,7 @@ const ROUNDS: usize = 12;
 
 /// What says nothing to an insider, because it is the auditor's, a consumer's, or about the other
 /// organisation: all else says something.
-const NOTHING_TO_INSIDERS: [&str; 11] = [
+const NOTHING_TO_INSIDERS: [&str; 12] = [
     "ExportEvidence all",
     "GetEntryBundle one",
     "GetFeed all",
@@ -38,6 +38,7 @@ const NOTHING_TO_INSIDERS: [&str; 11] = [
     "QueryAudit of their organisation",
     "QueryAudit recorded by them",
     "StreamRecords theirs",
+    "SummarizeGrades one of theirs in public",
     "SummarizeGrades theirs",
     "SummarizeGrades theirs in public",
 ];
@@ -195,4 +196,33 @@ fn control() -> [world::Step; 4] {
         Narrate { assessment, number: 3 },
         Look { assessment },
     ]
+}
+
+/// A list ends with the last that its reader may see, and so do numbers.
+#[tokio::test]
+async fn no_list_goes_on_with_what_is_not_to_be_seen() {
+    let world = World::new().await;
+    let framework = "frameworks/sif/versions/2013";
+    // More than one look takes in, however small the page is.
+    for cycle in 2_000..2_030 {
+        let name = format!("sif-{cycle}");
+        world.served.open_under(&name, framework, &cycle.to_string()).await;
+    }
+    let numbers = json!({"framework": framework, "published": true, "pageSize": 1});
+    for (method, message) in [
+        ("ListAssessments", json!({"pageSize": 1})),
+        ("ListAssessments", json!({"parent": SUBJECT, "pageSize": 1})),
+        ("SummarizeGrades", numbers),
+    ] {
+        for login in ["consumer", "csci-inspector"] {
+            let token = world.served.token(login);
+            let told = call(&world.served.channel, &token, method, &message).await.unwrap();
+            assert_eq!(told[0]["nextPageToken"], Value::Null, "{method}, to {login}");
+        }
+        let token = world.served.token("auditor");
+        let told = call(&world.served.channel, &token, method, &message).await.unwrap();
+        assert!(told[0]["nextPageToken"].is_string(), "{method}, to who sees all");
+    }
+    let (served, _) = world.told_live().await;
+    served.stop().await;
 }

@@ -137,10 +137,10 @@ pub fn without_positions(text: &str) -> String {
     let mut plain = String::new();
     let mut after_record = false;
     for word in text.split_inclusive(' ') {
-        let digits = word.chars().take_while(char::is_ascii_digit).count();
-        if after_record && digits > 0 {
+        let rest = word.trim_start_matches(|it: char| it.is_ascii_digit());
+        if after_record && rest.len() < word.len() {
             plain.push('#');
-            plain.push_str(&word[digits..]);
+            plain.push_str(rest);
         } else {
             plain.push_str(word);
         }

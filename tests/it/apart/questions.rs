@@ -47,6 +47,11 @@ pub fn of_all() -> Vec<Question> {
         ("ours", "SummarizeGrades", json!({"framework": OURS})),
         ("theirs", "SummarizeGrades", json!({"framework": THEIRS})),
         ("theirs in public", "SummarizeGrades", json!({"framework": THEIRS, "published": true})),
+        (
+            "one of theirs in public",
+            "SummarizeGrades",
+            json!({"framework": THEIRS, "published": true, "pageSize": 1}),
+        ),
         ("all", "QueryAudit", json!({"pageSize": 1000})),
         ("two", "QueryAudit", json!({"pageSize": 2})),
         ("oldest", "QueryAudit", oldest),
