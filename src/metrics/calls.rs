@@ -3,7 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+};
 
 use super::{MetricsError, Told, seconds};
 
@@ -37,12 +39,18 @@ impl CallKind {
     }
 }
 
+/// The codes that a call ends with by the server's own fault, of which somebody wants to be told when
+/// the first one comes: counted from 0.
+const FAULTS: [&str; 3] = ["Internal", "Unknown", "DataLoss"];
+
 /// The calls of all methods.
 #[derive(Debug, Clone)]
 pub struct Calls {
     started: IntCounterVec,
     handled: IntCounterVec,
     handling: HistogramVec,
+    /// On no page: what is started and not handled says it there.
+    under_way: IntGauge,
 }
 
 impl Calls {
@@ -60,13 +68,23 @@ impl Calls {
             started: told.of_new(IntCounterVec::new(started, &method)?)?,
             handled: told.of_new(IntCounterVec::new(handled, &by_code)?)?,
             handling: told.of_new(HistogramVec::new(handling, &method)?)?,
+            under_way: IntGauge::new("calls_under_way", "Calls that have not ended.")?,
         })
+    }
+
+    /// How many calls have begun and not ended.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        u64::try_from(self.under_way.get()).unwrap_or(0)
     }
 
     /// The calls of one method: looked up once, not with every call.
     #[must_use]
     pub fn of(&self, kind: CallKind, service: &str, method: &str) -> Arc<MethodCalls> {
         let labels = [kind.as_str(), service, method];
+        for code in FAULTS {
+            self.handled.with_label_values(&[kind.as_str(), service, method, code]);
+        }
         Arc::new(MethodCalls {
             kind,
             service: service.to_owned(),
@@ -74,6 +92,7 @@ impl Calls {
             started: self.started.with_label_values(&labels),
             handled: self.handled.clone(),
             handling: self.handling.with_label_values(&labels),
+            under_way: self.under_way.clone(),
         })
     }
 }
@@ -87,18 +106,21 @@ pub struct MethodCalls {
     started: IntCounter,
     handled: IntCounterVec,
     handling: Histogram,
+    under_way: IntGauge,
 }
 
 impl MethodCalls {
     /// A call was begun.
     pub fn started(&self) {
         self.started.inc();
+        self.under_way.inc();
     }
 
     /// A call ended after `took` with `code`, as Go names it: for example `OK`, `Canceled`.
     pub fn handled(&self, code: &'static str, took: Duration) {
         let labels = [self.kind.as_str(), &self.service, &self.method, code];
         self.handled.with_label_values(&labels).inc();
+        self.under_way.dec();
         self.handling.observe(seconds(took));
     }
 }

@@ -18,6 +18,7 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
+    ledger::Contradiction,
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         framework_service_client::FrameworkServiceClient,
@@ -245,6 +246,25 @@ async fn health_says_whether_readings_are_served() {
 }
 
 #[tokio::test]
+async fn health_says_whether_commands_are_taken() {
+    let server = running(LIMITS).await;
+    let behind = ReadOnly { signed: 2, head: 1, how: Contradiction::Behind };
+    for (read_only, disk_full, expected) in [
+        (None, false, Answered::Serving),
+        (None, true, Answered::NotServing),
+        (Some(behind), true, Answered::NotServing),
+        (Some(behind), false, Answered::NotServing),
+        (None, false, Answered::Serving),
+        (Some(behind), false, Answered::NotServing),
+    ] {
+        server.read_only.send_replace(read_only);
+        server.metrics.disk_is_full(disk_full);
+        while health(&server, WRITES).await != Ok(expected) {}
+        assert_eq!(health(&server, "").await, Ok(Answered::Serving), "readings are answered");
+    }
+}
+
+#[tokio::test]
 async fn reflection_is_told_to_anybody_in_gzip() {
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;
@@ -309,7 +329,7 @@ async fn the_server_goes_down_in_order() {
     let answer = answers.message().await;
     assert_eq!(told(answer), is(Code::Unavailable, "DRAINING"));
     drop((answers, server.channel));
-    assert!(matches!(server.ended.await.unwrap(), Ok(())));
+    assert!(matches!(server.ended.await.unwrap(), Ok(WentDown::InOrder)));
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
 }
 
@@ -320,7 +340,7 @@ async fn calls_that_do_not_end_are_cut() {
     let _stuck = open_stream(&server, None).await.unwrap();
     server.shutdown.cancel();
     let ended = server.ended.await.unwrap();
-    assert!(matches!(ended, Err(ServeError::Cut { after_s: 0 })), "{ended:?}");
+    assert!(matches!(ended, Ok(WentDown::Cut { calls: 1, after_s: 0 })), "{ended:?}");
 }
 
 /// The head of a call from a page.
