@@ -13,6 +13,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
@@ -21,6 +22,8 @@ use super::{
     engine::{Engine, EngineError, EngineOptions},
     face::{self, Believed, Listen, Place},
     failure::Failure,
+    first::Made,
+    key_files::KeyFiles,
     output,
     probes::Probes,
     reload,
@@ -158,6 +161,9 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let opening = |source: EngineError| Failure::start("open the ledger", source);
     let (clock, now) = clocks(&setup.clock);
     let credentials = Arc::new(credentials(&setup)?);
+    let kept = matches!(setup.keys, Keys::Files { .. });
+    let made = Made::by_opening(&setup.data, &setup.keys.master(&setup.data));
+    let key_files = key_files(&setup);
     let tls = setup.tls.map(face::speak).transpose()?;
     let (listener, place) = face::bind(&setup.listen, tls.is_some()).await?;
     let options = EngineOptions {
@@ -180,6 +186,10 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     .await
     .map_err(opening)?;
     rebuilding.done();
+    if kept {
+        made.tell(Uuid::from_bytes(engine.ledger_id()));
+    }
+    key_files.check();
     probes.open(engine.ledger().vitals());
     let serving = ServeOptions {
         credentials: Arc::clone(&credentials),
@@ -200,6 +210,18 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let ended = tokio::spawn(run(listener, admin, engine, serving, stop.clone()));
     let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
     Ok(Running { place, mint, stop, ended })
+}
+
+/// Where its keys lie.
+fn key_files(setup: &Setup) -> KeyFiles {
+    let credentials = match &setup.keys {
+        Keys::Files { believed: Believed::Development(path), .. } => Some(path.clone()),
+        Keys::Files { believed: Believed::Issuers(_) | Believed::Nobody, .. } => None,
+        Keys::Beside => Some(token_key(&setup.data)),
+    };
+    let signer = setup.signer.clone().unwrap_or_else(|| setup.keys.signer(&setup.data));
+    let files = credentials.into_iter().chain([setup.keys.master(&setup.data)]).collect();
+    KeyFiles { files, signer: signer.directory }
 }
 
 /// The operator's socket, and what is told on it.
