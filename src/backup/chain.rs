@@ -16,7 +16,8 @@ use crate::{
     merkle::{Frontier, TreeHead, leaf_hash},
 };
 
-const LOCK: &str = "backup.lock";
+/// The file in a backup's directory that is locked while a part is added.
+pub const LOCK: &str = "backup.lock";
 
 /// Before and after the number in the name of a part.
 const NAME: (&str, &str) = ("part-", ".backup");
@@ -26,6 +27,12 @@ const NAME: (&str, &str) = ("part-", ".backup");
 pub fn part_name(number: u64) -> String {
     let (before, after) = NAME;
     format!("{before}{number:04}{after}")
+}
+
+/// Whether this is the name of a part.
+#[must_use]
+pub fn is_part(name: &str) -> bool {
+    number_in(name).is_some()
 }
 
 /// The number in a name made by [`part_name`]; none for any other name.

@@ -52,6 +52,17 @@ impl KeyringWriter {
     }
 }
 
+/// Whether the file `name` is a keyring's, of whichever version and ledger; `None` if there is no such
+/// file.
+///
+/// # Errors
+/// `Io`.
+pub fn is_keyring(disk: &dyn Disk, name: &str) -> Result<Option<bool>, BackupError> {
+    let refused = |source| BackupError::Io { file: disk.describe(name), source };
+    let begins = whole::read(disk, name, MAGIC.len()).map_err(refused)?;
+    Ok(begins.map(|bytes| bytes.starts_with(&MAGIC)))
+}
+
 /// Writes the keyring that lies in the file `name` into an empty directory. It is the caller's
 /// business whether it opens: see [`vault::inspect`]. How many files it has.
 ///

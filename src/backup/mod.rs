@@ -23,6 +23,9 @@
 //! that was kept elsewhere. Each text's key must be in the keyring. Whether any of that ever becomes a
 //! ledger is the caller's last step: until then the files lie where nobody serves them.
 //!
+//! [`verify`] proves the same of the parts where they lie, and writes nothing: a part is read again by
+//! nobody else, and disks rot.
+//!
 //! What it does not prove: that nothing was recorded after the last part. Only the signer's memory and
 //! checkpoints kept elsewhere tell that.
 //!
@@ -71,11 +74,11 @@ mod keyring;
 mod part;
 mod restore;
 
-pub use chain::{Chain, Next, PartWriter, part_name};
+pub use chain::{Chain, LOCK, Next, PartWriter, is_part, part_name};
 pub use error::BackupError;
-pub use keyring::{KeyringWriter, read_keyring};
+pub use keyring::{KeyringWriter, is_keyring, read_keyring};
 pub use part::{PartHead, PartReader};
-pub use restore::{Proofs, Restored, restore};
+pub use restore::{Proofs, Restored, restore, verify};
 
 /// The version of the format of both kinds of files; a newer one is refused.
 pub const FORMAT_VERSION: u32 = 1;

@@ -73,13 +73,37 @@ pub async fn restore(
         restoring.append(journal, part.name(), done).await?;
     }
     journal.keep_checkpoint(last.note().clone()).await?;
-    let Restoring { tree, signed, keys, slots, .. } = restoring;
-    Ok(Restored {
-        tree: head_of(&tree),
-        parts: chain.heads().len(),
-        checkpoints: proofs.trust.check(&signed, &keys)?,
-        slots: slots.into_values().collect(),
-    })
+    restoring.finish(chain, proofs)
+}
+
+/// Proves all that [`restore`] proves of a backup where it lies, and writes nothing: what has rotten on
+/// its disk shows, and whether the parts make the roots that were signed. `done` is told how many
+/// records were looked at since it was told last.
+///
+/// # Errors
+/// [`BackupError`] with the first thing that does not hold.
+pub fn verify(
+    chain: &Chain,
+    proofs: &Proofs,
+    done: &mut dyn FnMut(u64),
+) -> Result<Restored, BackupError> {
+    if chain.heads().is_empty() {
+        let (directory, first) = (chain.describe(), super::part_name(1));
+        return Err(BackupError::Empty { directory, first });
+    }
+    let mut folding = Restoring::begin(chain, proofs)?;
+    for place in 0..chain.heads().len() {
+        let mut part = chain.part(place)?;
+        folding.check_head(chain.heads().get(place), &part)?;
+        while let Some(stored) = part.next_entry()? {
+            folding.take(stored, part.name())?;
+            if folding.is_full() {
+                done(folding.forget());
+            }
+        }
+        done(folding.forget());
+    }
+    folding.finish(chain, proofs)
 }
 
 fn head_of(tree: &Frontier) -> TreeHead {
@@ -185,6 +209,25 @@ impl Restoring {
 
     fn is_full(&self) -> bool {
         self.group.len() >= GROUP_ENTRIES_MAX || self.bytes >= GROUP_BYTES_MAX
+    }
+
+    /// Lets go of what was taken, and of which nothing more is wanted; how many records it was.
+    fn forget(&mut self) -> u64 {
+        self.bytes = 0;
+        let count = u64::try_from(self.group.len()).unwrap_or(u64::MAX);
+        self.group.clear();
+        count
+    }
+
+    /// Who vouches for the checkpoints, once the records have made all of them.
+    fn finish(self, chain: &Chain, proofs: &Proofs) -> Result<Restored, BackupError> {
+        let Self { tree, signed, keys, slots, .. } = self;
+        Ok(Restored {
+            tree: head_of(&tree),
+            parts: chain.heads().len(),
+            checkpoints: proofs.trust.check(&signed, &keys)?,
+            slots: slots.into_values().collect(),
+        })
     }
 
     /// Appends what was taken, with a mark as the ledger would have kept it.

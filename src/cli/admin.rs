@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use jiff::Timestamp;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
@@ -19,8 +19,12 @@ use crate::pb::{self, admin_service_client::AdminServiceClient};
 const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
 /// Where the operator's socket is.
+#[derive(Debug, Clone)]
+pub struct AdminFlags(Named);
+
+/// Both ways to say it.
 #[derive(Debug, Clone, Args)]
-pub struct AdminFlags {
+struct Named {
     /// The operator's socket of the server.
     #[arg(
         long,
@@ -28,16 +32,45 @@ pub struct AdminFlags {
         env = "JUDGEMENT_LEDGER_ADMIN_SOCKET",
         required_unless_present = "data"
     )]
-    pub admin_socket: Option<PathBuf>,
+    admin_socket: Option<PathBuf>,
     /// The directory of the ledger that is served, in which the socket lies unless another was named.
     #[arg(long, value_name = "DIR", env = "JUDGEMENT_LEDGER_DATA")]
-    pub data: Option<PathBuf>,
+    data: Option<PathBuf>,
+}
+
+impl FromArgMatches for AdminFlags {
+    /// What the command line says wins over what the environment says, also where one names the socket
+    /// and the other the directory that it lies in.
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut named = Named::from_arg_matches(matches)?;
+        let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        if said("data") && !said("admin_socket") {
+            named.admin_socket = None;
+        }
+        Ok(Self(named))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for AdminFlags {
+    fn augment_args(command: Command) -> Command {
+        Named::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Named::augment_args_for_update(command)
+    }
 }
 
 impl AdminFlags {
     fn path(&self) -> PathBuf {
-        let within = || self.data.as_ref().map(|data| data.join(admin_socket::NAME));
-        self.admin_socket.clone().or_else(within).unwrap_or_default()
+        let Named { admin_socket, data } = &self.0;
+        let within = || data.as_ref().map(|data| data.join(admin_socket::NAME));
+        admin_socket.clone().or_else(within).unwrap_or_default()
     }
 
     /// A caller of the operator's service.
@@ -116,6 +149,8 @@ impl Shown {
             "reads_answered": self.info.reads_answered,
             "read_only": self.info.read_only,
             "formats": formats,
+            "origin": self.info.origin,
+            "keys": self.info.keys,
         })
     }
 
@@ -128,16 +163,19 @@ impl Shown {
         };
         let formats: Vec<_> =
             self.formats().map(|(name, version)| format!("{name} {version}")).collect();
-        vec![
+        let mut lines = vec![
             format!("program     judgement-ledger {}", self.info.version),
             format!("ledger      {}", self.ledger),
+            format!("origin      {}", self.info.origin),
             format!("serves      since {}", self.started_at),
             format!("records     {}{last}", self.info.position),
             format!("checkpoint  over {} records", self.info.covered),
             format!("readings    {reads}"),
             format!("commands    {writes}"),
             format!("formats     {}", formats.join(", ")),
-        ]
+        ];
+        lines.extend(self.info.keys.iter().map(|key| format!("key         {key}")));
+        lines
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::net::UnixListener;
 use super::{failure::Failure, socket::Socket};
 use crate::{
     ledger::Ledger,
-    rpc::{self, About},
+    rpc::{self, About, WentDown},
 };
 
 /// What the socket is called in the ledger's directory.
@@ -40,8 +40,12 @@ impl AdminSocket {
         shutdown: impl Future<Output = ()>,
     ) {
         let Self { listener, socket: _held } = self;
-        if let Err(error) = rpc::serve_admin(listener, ledger, about, shutdown).await {
-            tracing::warn!(%error, "the operator's socket was closed before its calls had ended");
+        let closed = "the operator's socket was closed before its calls had ended";
+        match rpc::serve_admin(listener, ledger, about, shutdown).await {
+            Ok(WentDown::InOrder) => {}
+            // The calls of all servers are counted together.
+            Ok(WentDown::Cut { calls: _, after_s }) => tracing::warn!(after_s, "{closed}"),
+            Err(error) => tracing::warn!(%error, "{closed}"),
         }
     }
 }

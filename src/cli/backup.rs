@@ -12,11 +12,12 @@ use tonic::Streaming;
 use super::{
     admin::{self, AdminFlags},
     failure::Failure,
+    first,
     output::{self, Format, Output},
     wiring,
 };
 use crate::{
-    backup::{Chain, KeyringWriter, Next, PartHead, PartWriter, part_name},
+    backup::{Chain, KeyringWriter, LOCK, Next, PartHead, PartWriter, is_keyring, part_name},
     disk::{Disk, RealDisk},
     journal::{Entry, Stored},
     judgement::Position,
@@ -31,6 +32,10 @@ needed to restore. They hold grades in clear: keep them on a disk that is encryp
 
   judgement-ledger backup --data ledger --to /mnt/backup/ledger
   judgement-ledger backup --data ledger --keyring /mnt/elsewhere/ledger.keyring
+  judgement-ledger verify /mnt/backup/ledger --key NAME+ID+KEY
+
+What was written before is not read again: `verify` does that, and finds what has rotten on the disk. Run
+it now and then, once a day say, with a key that `info` showed and that is kept elsewhere.
 
 The keys of texts are not among the records. Keep their file elsewhere, few and not for long: together
 with the records and the master key it gives every text that was not erased when it was made.";
@@ -60,12 +65,17 @@ pub struct BackupFlags {
 /// Makes a backup.
 pub(super) async fn run(flags: &BackupFlags, output: &mut Output) -> Result<(), Failure> {
     apart(flags)?;
+    for path in flags.to.iter().chain(&flags.keyring) {
+        outside_ledgers(path)?;
+    }
+    flags.keyring.as_deref().map_or(Ok(()), replaceable)?;
     if let Some(to) = &flags.to {
         let is_new = !to.exists();
         let made = records(flags, to).await;
         if made.is_err() && is_new {
-            // Goes only if it is empty: who looks for a backup must not find a folder without one.
-            drop(fs::remove_dir(to));
+            // Goes only if nothing else is in it: who looks for a backup must not find a folder without
+            // one.
+            drop(fs::remove_file(to.join(LOCK)).and_then(|()| fs::remove_dir(to)));
         }
         tell(flags, &made?, to, output)?;
     }
@@ -99,6 +109,34 @@ fn apart(flags: &BackupFlags) -> Result<(), Failure> {
     )))
 }
 
+/// What lies with the ledger is lost with it; and whoever puts that back would put the backup back, too.
+fn outside_ledgers(path: &Path) -> Result<(), Failure> {
+    let real = wiring::real(path);
+    let Some(ledger) = real.ancestors().find(|it| first::is_ledger(it)) else { return Ok(()) };
+    Err(Failure::misused(format!(
+        "{} lies within {}, which is the directory of a ledger: a backup in it is lost with the ledger; \
+         name another place, on another disk",
+        path.display(),
+        ledger.display()
+    )))
+}
+
+/// The keyring takes the place of an older one, and of nothing else.
+fn replaceable(file: &Path) -> Result<(), Failure> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let (disk, name) = disk_of(file)?;
+    let found = is_keyring(&*disk, &name);
+    match found.map_err(|source| Failure::start("back up the keyring", source))? {
+        None | Some(true) => Ok(()),
+        Some(false) => Err(Failure::misused(format!(
+            "{} is there and is no keyring: nothing else is ever replaced; name another file",
+            file.display()
+        ))),
+    }
+}
+
 /// What was made.
 struct Made {
     /// The name of the part and its size in bytes; none if nothing was new.
@@ -111,10 +149,10 @@ struct Made {
 async fn records(flags: &BackupFlags, to: &Path) -> Result<Made, Failure> {
     let doing = "make the backup";
     let failing = |source| Failure::start(doing, source);
+    let mut client = flags.admin.connect().await?;
     let disk = disk_at(to)?;
     let chain = Chain::open(disk).map_err(failing)?;
     let from = chain.tree().size;
-    let mut client = flags.admin.connect().await?;
     let request = pb::BackupRequest { from_size: from };
     let refused = |status| Failure::refused("a backup", status);
     let mut pieces = client.backup(request).await.map_err(refused)?.into_inner();

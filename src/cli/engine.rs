@@ -1,16 +1,14 @@
 //! A ledger on this machine's disk: its directory, its keys, its stores and its sequencer, opened
 //! and joined.
 
+mod room;
+
 use std::{
-    convert::Infallible,
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError, Sender},
-    },
+    sync::Arc,
     thread::JoinHandle,
-    time::Duration,
 };
 
 use jiff::tz::TimeZone;
@@ -75,6 +73,22 @@ pub enum EngineError {
     /// The journal cannot be read.
     #[error("the journal cannot be read")]
     Unreadable(#[from] JournalError),
+    /// The disk has no room for a journal to begin.
+    #[error(
+        "{path}: a ledger with segments of {segment_mib} MiB needs {needed_mib} MiB to begin, which the \
+         disk has not: make room, or say smaller segments with --segment-mib (4 at least)"
+    )]
+    NoRoom {
+        /// The ledger's directory.
+        path: String,
+        /// How large a segment is to be.
+        segment_mib: u64,
+        /// How much is taken at the start.
+        needed_mib: u64,
+        /// What the disk said.
+        #[source]
+        source: file::OpenError,
+    },
     /// The keyring cannot be opened.
     #[error("the keyring cannot be opened")]
     Vault(#[from] VaultError),
@@ -105,8 +119,10 @@ pub enum EngineError {
 pub struct Engine {
     ledger: Ledger,
     journal: Arc<FileJournal>,
+    /// As whom it is signed.
+    origin: String,
     threads: Threads,
-    _watch: Watch,
+    _watch: room::Watch,
 }
 
 /// The threads of a ledger. Appends block the thread that awaits them, and so does what the views,
@@ -171,21 +187,23 @@ impl Engine {
         let EngineOptions { data, master_key, clock, entropy, zone, metrics, .. } = &options;
         let keys = disk_at(&data.join("keys"))?;
         check_keys(&keys, master_key, entropy)?;
-        let reserve = Reserve::of(data, reserve_bytes(options.segment_bytes));
+        let reserve = Reserve::of(data, room::reserve_bytes(options.segment_bytes));
         let disk = disk_at(&data.join("journal"))?.with_reserve(Arc::clone(&reserve));
         let disk = Arc::new(disk.timed(flushes_of(metrics)));
         let mut ledger_id = [0; 16];
         entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
         let file_options =
             FileOptions { segment_bytes: options.segment_bytes, ..FileOptions::new(ledger_id) };
-        let journal = blocking(move || FileJournal::open(disk, filing(), file_options)).await??;
+        let journal = blocking(move || FileJournal::open(disk, filing(), file_options)).await?;
+        let journal =
+            journal.map_err(|error| room::explained(error, data, options.segment_bytes))?;
         let journal = Arc::new(journal);
         if let Some(discarded) = &journal.recovery().discarded {
             tracing::warn!(?discarded, "an append that was never answered was cut off by a crash");
         }
         // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
-        // needs none to open; keys and views do.
-        let watch = Watch::over(&reserve, metrics)?;
+        // needs none to open; views do.
+        let watch = room::Watch::over(&reserve, metrics)?;
         let id = Uuid::from_bytes(journal.ledger_id());
         let vault = {
             let last_slot = last_slot(&*journal).await?;
@@ -196,7 +214,9 @@ impl Engine {
             blocking(move || Vault::open(keys, master, entropy, setup)).await??
         };
         let signing = signing::open(&options.signer, &*journal, id, entropy).await?;
+        let origin = signing.origin().to_string();
         let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
+        close_to_others(&path);
         let views_options = views_options(id, cache_bytes);
         let known = Known::noted(&path, id.as_bytes(), views_options.codec);
         let views = move || Views::open(&path, &views_options);
@@ -227,13 +247,19 @@ impl Engine {
                 | Stop::Overtaken { .. }) => EngineError::Stopped(stop),
             });
         }
-        Ok(Self { ledger, journal, threads, _watch: watch })
+        Ok(Self { ledger, journal, origin, threads, _watch: watch })
     }
 
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// What it is called in its checkpoints.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The ledger's id.
@@ -248,7 +274,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; nothing that was answered is lost by it.
     pub async fn close(self) -> Result<Stop, EngineError> {
-        let Self { ledger, journal, threads, _watch } = self;
+        let Self { ledger, journal, origin: _, threads, _watch } = self;
         ledger.close();
         let stop = blocking(|| threads.join()).await??;
         if let Err(error) = blocking(move || ledger.close_views()).await? {
@@ -277,36 +303,15 @@ async fn begin(
     threads.notarise(notary)
 }
 
-/// How often the disk is looked at: views that are behind may run into a full disk within half a
-/// second, and the reserve must be given up before.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// The least that is kept, in bytes: room for the views to open, and for keys.
-const RESERVE_BYTES_MIN: u64 = 4 << 20;
-
-/// What is kept free: the views of a segment's records take about half of its bytes.
-fn reserve_bytes(segment_bytes: u64) -> u64 {
-    (segment_bytes / 2).max(RESERVE_BYTES_MIN)
-}
-
-/// A thread that looks after a reserve until this is dropped.
-struct Watch(
-    #[expect(dead_code, reason = "the thread ends when it is dropped")] Sender<Infallible>,
-);
-
-impl Watch {
-    fn over(reserve: &Arc<Reserve>, metrics: &Arc<Metrics>) -> Result<Self, EngineError> {
-        metrics.disk_is_full(!reserve.look());
-        let (ends, told) = mpsc::channel::<Infallible>();
-        let (reserve, metrics) = (Arc::clone(reserve), Arc::clone(metrics));
-        let look = move || {
-            while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
-                metrics.disk_is_full(!reserve.look());
-            }
-        };
-        let thread = std::thread::Builder::new().name("disk-room".to_owned());
-        thread.spawn(look).map_err(|_| EngineError::Thread)?;
-        Ok(Self(ends))
+/// Views hold grades in clear, in files whose modes sled chooses: so nobody else comes to where they are,
+/// of a ledger either that was made when they did.
+fn close_to_others(views: &Path) {
+    let Ok(found) = fs::metadata(views) else { return };
+    let mode = found.permissions().mode();
+    if mode & 0o077 != 0
+        && let Err(error) = fs::set_permissions(views, fs::Permissions::from_mode(mode & 0o7700))
+    {
+        tracing::warn!(%error, "{} is open to others, and they hold grades in clear", views.display());
     }
 }
 

@@ -19,12 +19,14 @@ mod export;
 mod face;
 mod failure;
 mod feed;
+mod first;
 mod flags;
 mod framework;
 mod healthcheck;
 mod history;
 mod import;
 mod json;
+mod key_files;
 mod letter;
 mod output;
 mod probes;
@@ -51,6 +53,7 @@ mod wiring;
 mod wording;
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 
 pub use admin::{AdminFlags, InfoFlags};
 pub use assessment::{AssessmentFlags, View};
@@ -179,6 +182,11 @@ pub enum Verb {
 /// # Errors
 /// [`Failure`], with what the shell is told.
 pub fn run(cli: Cli) -> Result<(), Failure> {
+    if cli.verb.keeps_to_itself() {
+        // Before the first thread, and for all that the process makes, sled's files too: what lies in a
+        // ledger, a signer or a backup is for the account that runs it.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -188,6 +196,21 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     // What still runs then was told to end at once, or ends with the process.
     runtime.shutdown_background();
     acted
+}
+
+impl Verb {
+    /// Whether it writes what nobody else should read. What the others write is to be handed on.
+    fn keeps_to_itself(&self) -> bool {
+        matches!(
+            self,
+            Self::Serve(_)
+                | Self::Demo(_)
+                | Self::Signer(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Rebuild(_)
+        )
+    }
 }
 
 async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {

@@ -19,6 +19,7 @@ use super::{
     engine::{self, EngineError},
     failure::Failure,
     output::{self, Output},
+    signing::SignerOptions,
 };
 use crate::{
     backup::{BackupError, Chain, PartHead, Proofs, Restored, read_keyring, restore},
@@ -37,7 +38,9 @@ key of the log signed. Only a ledger of which all that holds is put into --data.
 
 The signer is not in a backup: it has a memory of what it signed. Where that ends with the backup, the
 restored ledger goes on. Where it goes further, records are lost, and the ledger is served read-only;
-if they are lost for good, move the signer away and begin another with `judgement-ledger signer recover`.";
+if they are lost for good, move the signer away and begin another:
+
+  judgement-ledger signer recover --data DIR --signer-dir DIR";
 
 /// What lies in the directory meanwhile, and what each is called in the end.
 const JOURNAL: (&str, &str) = ("journal.restoring", "journal");
@@ -58,8 +61,8 @@ pub struct RestoreFlags {
     /// The backup of the keyring. Needed as soon as there is a text, a person's name say.
     #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_BACKUP_KEYRING")]
     pub keyring: Option<PathBuf>,
-    /// A key of the log that you trust, as `name+id+base64`; may be repeated. Without one, the keys
-    /// count that the ledger itself names.
+    /// A key of the log that you trust, as `name+id+base64`, which `info` of a running server shows; may
+    /// be repeated. Without one, the keys count that the ledger itself names.
     #[arg(long = "key", value_name = "VKEY", env = "JUDGEMENT_LEDGER_KEY", value_delimiter = ',', value_parser = key)]
     pub keys: Vec<Verifier>,
     /// A checkpoint kept elsewhere that the ledger must begin with; may be repeated.
@@ -260,26 +263,36 @@ fn failed_at(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Fail
 }
 
 fn tell(flags: &RestoreFlags, restored: &Restored, output: &mut Output) -> Result<(), Failure> {
-    let Restored { tree, parts, checkpoints, .. } = restored;
-    let data = flags.data.display();
-    output.line(&format!("{data}: {} records of {parts} parts", tree.size))?;
-    output.line(&format!("root {}", tree.root))?;
-    for checkpoint in checkpoints {
-        let (found, size) = (&checkpoint.found, checkpoint.size);
-        let by = checkpoint.signed_by.join(" and ");
-        output.line(&format!("checkpoint  {found}: {size} records, signed by {by}"))?;
-    }
+    output.lines(&proven(&flags.data, restored))?;
     if flags.keys.is_empty() {
-        output::note(
-            "NO KEY WAS GIVEN: the checkpoints are signed by keys that the backup names itself, which \
-             shows that it is whole, not that it is your ledger; give the log's key with --key",
-        );
+        output::note(NO_KEY);
     }
+    let signer = SignerOptions::beside(&flags.master_key_file).directory;
     output::note(&format!(
         "serve it with the signer that signed it. If its memory goes further than record {}, records \
          are lost and the ledger is read-only; if they are lost for good, move that signer away and \
-         run `judgement-ledger signer recover --data {data}`",
-        tree.size
+         run `judgement-ledger signer recover --data {} --signer-dir {}`, or whichever directory the \
+         server's --signer-dir is to name",
+        restored.tree.size,
+        flags.data.display(),
+        signer.display()
     ));
     Ok(())
+}
+
+/// Said where the backup vouches for itself.
+pub(super) const NO_KEY: &str = "\
+NO KEY WAS GIVEN: the checkpoints are signed by keys that the backup names itself, which shows that it is \
+whole, not that it is your ledger; give the log's key with --key (`info` of a running server shows it)";
+
+/// What of a backup was proven, and by whom.
+pub(super) fn proven(found: &Path, proven: &Restored) -> Vec<String> {
+    let Restored { tree, parts, checkpoints, .. } = proven;
+    let whole = format!("{}: {} records of {parts} parts", found.display(), tree.size);
+    let checkpoints = checkpoints.iter().map(|checkpoint| {
+        let (name, size) = (&checkpoint.found, checkpoint.size);
+        let by = checkpoint.signed_by.join(" and ");
+        format!("checkpoint  {name}: {size} records, signed by {by}")
+    });
+    [whole, format!("root {}", tree.root)].into_iter().chain(checkpoints).collect()
 }

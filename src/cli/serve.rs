@@ -11,13 +11,14 @@ use super::{
     admin_socket, dev,
     face::FaceFlags,
     failure::Failure,
+    first::{self, Making},
     output::{self, Output},
     probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
     socket,
     stopping::{self, Signals},
     supervisor,
-    wiring::{self, Clock, Keys, Setup},
+    wiring::{self, Clock, Keys, Running, Setup},
 };
 use crate::{
     merkle::KeyName,
@@ -51,6 +52,10 @@ pub struct ServeFlags {
         conflicts_with = "dev"
     )]
     pub data: Option<PathBuf>,
+    /// Make no ledger: end with exit code 2 if there is none in the directory, whose volume may not be
+    /// mounted. The first start is made without it.
+    #[arg(long, env = "JUDGEMENT_LEDGER_MUST_EXIST", conflicts_with = "dev")]
+    pub must_exist: bool,
     /// For a try: a ledger in a directory that vanishes, with tokens and an example in it. Never
     /// for judgements that matter.
     #[arg(long, env = "JUDGEMENT_LEDGER_DEV")]
@@ -150,10 +155,13 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     output::note(&flags.to_string());
     let _admin_port = admin_port(flags, &probes).await?;
     let home = Home::prepare(flags)?;
-    socket::check(&admin_socket(flags, &home))?;
-    let setup = setup(flags, &home, &probes);
-    apart(&setup)?;
-    let running = wiring::start(setup).await?;
+    let running = match start(flags, &home, &probes).await {
+        Ok(running) => running,
+        Err(failure) => {
+            home.abandon();
+            return Err(failure);
+        }
+    };
     // Before anybody is told that it serves: who knows may tell it to stop.
     let signals = Signals::hear()?;
     supervisor::ready();
@@ -167,6 +175,13 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     #[cfg(feature = "otel")]
     log.end().await;
     ended
+}
+
+async fn start(flags: &ServeFlags, home: &Home, probes: &Probes) -> Result<Running, Failure> {
+    socket::check(&admin_socket(flags, home))?;
+    let setup = setup(flags, home, probes);
+    apart(&setup)?;
+    wiring::start(setup).await
 }
 
 /// Nobody listens beyond this machine by accident.
@@ -213,7 +228,12 @@ fn log_to_stderr(flags: &ServeFlags, probes: &Probes) -> Result<Log, Failure> {
 /// The directory of the ledger.
 enum Home {
     /// One that stays.
-    Kept(PathBuf),
+    Kept {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether it was made for this start.
+        made: bool,
+    },
     /// One that vanishes when this is dropped.
     ThrowAway(TempDir),
 }
@@ -222,21 +242,34 @@ impl Home {
     fn prepare(flags: &ServeFlags) -> Result<Self, Failure> {
         match &flags.data {
             Some(data) => {
+                let making = if flags.must_exist { Making::Forbidden } else { Making::Allowed };
+                if let Some(signer) = flags.signer() {
+                    first::check(data, &signer, making)?;
+                }
+                let made = !data.exists();
                 let failed = |source| Failure::File {
                     doing: "create the directory",
                     path: data.clone(),
                     source,
                 };
                 fs::create_dir_all(data).map_err(failed)?;
-                Ok(Self::Kept(data.clone()))
+                Ok(Self::Kept { path: data.clone(), made })
             }
             None => throw_away().map(Self::ThrowAway),
         }
     }
 
+    /// Leaves no empty directory behind that looks as if a ledger had been in it.
+    fn abandon(&self) {
+        if let Self::Kept { path, made: true } = self {
+            // Goes only if it is empty.
+            drop(fs::remove_dir(path));
+        }
+    }
+
     fn path(&self) -> PathBuf {
         match self {
-            Self::Kept(path) => path.clone(),
+            Self::Kept { path, .. } => path.clone(),
             Self::ThrowAway(directory) => wiring::ledger_in(directory.path()),
         }
     }
@@ -300,6 +333,12 @@ fn apart(setup: &Setup) -> Result<(), Failure> {
 }
 
 impl ServeFlags {
+    /// The directory of the signer; none of a ledger that is thrown away.
+    fn signer(&self) -> Option<PathBuf> {
+        let beside = || self.master_key_file.as_ref().map(|it| SignerOptions::beside(it).directory);
+        self.signer_dir.clone().or_else(beside)
+    }
+
     /// Where metrics and probes are answered: several ledgers to throw away never want the same port.
     fn admin_listen(&self) -> AdminListen {
         let any = SocketAddr::new(probes::STANDARD_PORT.ip(), 0);
@@ -325,11 +364,11 @@ impl fmt::Display for ServeFlags {
             AdminListen::Off => writeln!(f, "  probes           off")?,
             AdminListen::At(address) => writeln!(f, "  probes           {address}")?,
         }
-        writeln!(f, "  data             {}", path(&self.data))?;
+        let must = if self.must_exist { ", which must hold a ledger" } else { "" };
+        writeln!(f, "  data             {}{must}", path(&self.data))?;
         writeln!(f, "  time zone        {zone}")?;
         writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
-        let beside = || self.master_key_file.as_ref().map(|it| SignerOptions::beside(it).directory);
-        writeln!(f, "  signer           {}", path(&self.signer_dir.clone().or_else(beside)))?;
+        writeln!(f, "  signer           {}", path(&self.signer()))?;
         writeln!(
             f,
             "  origin           {}",

@@ -54,7 +54,8 @@ pub enum SigningError {
     #[error(
         "{directory}: the ledger was signed up to record {signed}, but its signer is not here: name \
          its directory with --signer-dir, or bring it back from its backup. If it is lost for good, \
-         `judgement-ledger signer recover` begins another one where the journal says it ended"
+         `judgement-ledger signer recover --data DIR --signer-dir {directory}` begins another one where \
+         the journal says it ended"
     )]
     Missing {
         /// Where it should be.
@@ -67,7 +68,7 @@ pub enum SigningError {
         "{directory}: the signer remembers {remembered} signed records, but the journal keeps a \
          checkpoint over {signed}: an older directory was put back, or it is another ledger's. \
          Bring back the newest; if it is lost for good, move this one away and run \
-         `judgement-ledger signer recover`"
+         `judgement-ledger signer recover --data DIR --signer-dir {directory}`"
     )]
     Forgot {
         /// Its directory.

@@ -1,11 +1,18 @@
 //! How a server is told to stop: SIGTERM or ctrl-c. Told once, it goes down in order; told again, it
 //! ends at once.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::Instant,
+};
 
 use super::{failure::Failure, output, probes::Probes, supervisor, wiring::Running};
+
+/// What comes so soon after the first signal is the first one again: `timeout`, a shell or a supervisor
+/// tells the process and then its group. Nobody who changed their mind is as fast.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The signals that tell a server to stop.
 pub(super) struct Signals {
@@ -36,6 +43,16 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+
+    /// Waits for the next one that is not the first again.
+    async fn after(&mut self, first: Instant) {
+        loop {
+            self.next().await;
+            if first.elapsed() >= AGAIN {
+                return;
+            }
+        }
+    }
 }
 
 /// Waits for a signal or the server's own end, then lets calls under way finish. Meanwhile it does
@@ -54,13 +71,14 @@ pub(super) async fn until_told(
             () = signals.next() => {}
             () = running.stop.cancelled() => {}
         }
+        let first = Instant::now();
         probes.draining();
         supervisor::stopping();
         output::note("stopping: calls under way are finished; a second signal ends at once");
         tokio::select! {
             biased;
             ended = running.stop() => ended,
-            () = signals.next() => Err(Failure::Hastened),
+            () = signals.after(first) => Err(Failure::Hastened),
         }
     };
     tokio::select! {

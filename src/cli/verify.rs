@@ -1,4 +1,6 @@
-//! `verify`: a ledger or evidence of one, without a server.
+//! `verify`: a ledger, evidence of one or a backup, without a server.
+
+mod backup;
 
 use std::{
     fs,
@@ -29,6 +31,7 @@ Nothing is changed, and no server is asked. DIR is one of
   the data directory of a ledger, or a copy of it (also while it is served)
   the journal in it
   a folder that `export` or `case` wrote
+  a directory that `backup` wrote: all parts are read and folded against their checkpoints
 Exit code 0: all of it holds. 1: something does not, and the first place is named. 2: misused.";
 
 /// What `verify` is told.
@@ -69,6 +72,10 @@ pub(super) fn run(flags: &VerifyFlags, output: &mut Output) -> Result<(), Failur
     let trust = Trust { keys: flags.keys.clone() };
     let path = &flags.path;
     let bar = bar();
+    if backup::is_one(path) {
+        without_keyring(flags)?;
+        return backup::run(flags, &trust, &bar, output);
+    }
     let found = if path.join(CASE).is_file() {
         if !flags.checkpoints.is_empty() {
             return Err(Failure::misused(
@@ -97,14 +104,15 @@ struct Verified {
     unchecked: Vec<String>,
 }
 
-/// Refuses keys of texts for a folder of evidence, in which no text is sealed.
+/// Refuses keys of texts for a folder of evidence, in which no text is sealed, and for a backup, whose
+/// keys are elsewhere.
 fn without_keyring(flags: &VerifyFlags) -> Result<(), Failure> {
     if flags.master_key_file.is_none() && flags.keyring.is_none() {
         return Ok(());
     }
     Err(Failure::misused(
         "--master-key-file and --keyring are for the directory of a ledger: a folder of evidence has \
-         its texts open",
+         its texts open, and a backup's are tried by restoring it",
     ))
 }
 
@@ -148,8 +156,8 @@ fn place(path: &Path) -> Result<(PathBuf, Option<PathBuf>), Failure> {
         return Ok((path.to_owned(), None));
     }
     Err(Failure::misused(format!(
-        "{} is neither the directory of a ledger nor a folder of evidence: there is no \
-         journal/FORMAT, no {MANIFEST} and no {CASE} in it",
+        "{} is neither the directory of a ledger nor a folder of evidence nor a backup: there is no \
+         journal/FORMAT, no {MANIFEST}, no {CASE} and no part-0001.backup in it",
         path.display()
     )))
 }

@@ -13,6 +13,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
@@ -21,6 +22,8 @@ use super::{
     engine::{Engine, EngineError, EngineOptions},
     face::{self, Believed, Listen, Place, Tokens},
     failure::Failure,
+    first::Made,
+    key_files::KeyFiles,
     output,
     probes::Probes,
     reload,
@@ -33,6 +36,7 @@ use crate::{
     ledger::{self, Reading, Stop, system_clock},
     rpc::{
         self, About, Credentials, Identity, Limits, Listener, Reflection, ServeOptions, TlsFiles,
+        WentDown,
     },
     vault::{self, system_entropy},
 };
@@ -159,6 +163,9 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let opening = |source: EngineError| Failure::start("open the ledger", source);
     let (clock, now) = clocks(&setup.clock);
     let credentials = Arc::new(credentials(&setup)?);
+    let kept = matches!(setup.keys, Keys::Files { .. });
+    let made = Made::by_opening(&setup.data, &setup.keys.master(&setup.data));
+    let key_files = key_files(&setup);
     let tls = setup.tls.map(face::speak).transpose()?;
     let (listener, place) = face::bind(&setup.listen, tls.is_some()).await?;
     let options = EngineOptions {
@@ -181,6 +188,10 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     .await
     .map_err(opening)?;
     rebuilding.done();
+    if kept {
+        made.tell(Uuid::from_bytes(engine.ledger_id()));
+    }
+    key_files.check();
     probes.open(engine.ledger().vitals());
     let serving = ServeOptions {
         credentials: Arc::clone(&credentials),
@@ -203,6 +214,20 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     Ok(Running { place, mint, stop, ended })
 }
 
+/// Where its keys lie.
+fn key_files(setup: &Setup) -> KeyFiles {
+    let credentials = match &setup.keys {
+        Keys::Files { believed, .. } => match &believed.tokens {
+            Tokens::Development(path) => Some(path.clone()),
+            Tokens::Issuers(_) | Tokens::Nobody => None,
+        },
+        Keys::Beside => Some(token_key(&setup.data)),
+    };
+    let signer = setup.signer.clone().unwrap_or_else(|| setup.keys.signer(&setup.data));
+    let files = credentials.into_iter().chain([setup.keys.master(&setup.data)]).collect();
+    KeyFiles { files, signer: signer.directory }
+}
+
 /// The operator's socket, and what is told on it.
 type Operator = Option<(AdminSocket, About)>;
 
@@ -213,7 +238,8 @@ fn operator(path: Option<&Path>, engine: &Engine) -> Result<Operator, Failure> {
         ("keyring", vault::FORMAT_VERSION),
         ("backup", backup::FORMAT_VERSION),
     ];
-    let about = About { ledger_id: engine.ledger_id(), started_at: Timestamp::now(), formats };
+    let (ledger_id, origin) = (engine.ledger_id(), engine.origin().to_owned());
+    let about = About { ledger_id, started_at: Timestamp::now(), origin, formats };
     Ok(Some((AdminSocket::bind(path)?, about)))
 }
 
@@ -254,10 +280,27 @@ async fn run(
     stop.cancel();
     let why = engine.close().await.map_err(|error| Failure::start("close the ledger", error))?;
     match why {
-        Stop::Closed => served.map_err(|error| Failure::start("serve", error)),
+        Stop::Closed => {
+            let went_down = served.map_err(|error| Failure::start("serve", error))?;
+            tell_of_cut(went_down);
+            Ok(())
+        }
         Stop::Unknown(_) | Stop::Keys(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
             Err(Failure::start("go on", why))
         }
+    }
+}
+
+/// A peer that takes nothing is no reason to end badly: all that was answered is there, and the ledger
+/// is closed in order.
+fn tell_of_cut(went_down: WentDown) {
+    match went_down {
+        WentDown::InOrder => {}
+        WentDown::Cut { calls, after_s } => tracing::warn!(
+            calls,
+            after_s,
+            "calls that did not end in time were cut off; whatever was answered is there"
+        ),
     }
 }
 
@@ -353,4 +396,44 @@ fn mint_with(credentials: &Credentials, login: &Login, now: Timestamp) -> Result
     credentials
         .mint(&identity, now, login.valid)
         .map_err(|error| Failure::misused(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::transport::Endpoint;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_peer_that_takes_nothing_is_cut_off_and_the_end_is_a_good_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = ledger_in(directory.path());
+        fs::create_dir_all(&data).unwrap();
+        let drain_max = Duration::from_millis(200);
+        let running = start(Setup {
+            listen: "127.0.0.1:0".parse().map(Listen::Tcp).unwrap(),
+            tls: None,
+            data,
+            clock: Clock::System,
+            time_zone: TimeZone::UTC,
+            keys: Keys::Beside,
+            signer: None,
+            segment_mib: 4,
+            cache_mib: 16,
+            allow_origins: Vec::new(),
+            limits: Limits { drain_delay: Duration::ZERO, drain_max, ..Limits::STANDARD },
+            probes: Probes::new().unwrap(),
+            admin_socket: None,
+            reflection: Reflection::Hidden,
+        });
+        let running = running.await.unwrap();
+        // It has room for one byte of an answer, and takes none.
+        let endpoint = Endpoint::from_shared(running.place.url()).unwrap();
+        let channel = endpoint.initial_stream_window_size(1).connect().await.unwrap();
+        let mut health = HealthClient::new(channel);
+        let untaken = health.watch(HealthCheckRequest::default()).await.unwrap();
+        running.stop().await.unwrap();
+        drop(untaken);
+    }
 }

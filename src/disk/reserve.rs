@@ -33,8 +33,16 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub struct Reserve {
     directory: PathBuf,
     bytes: u64,
-    /// Whether the file is there. Held while it is looked at, given up or taken anew.
-    kept: Mutex<bool>,
+    /// Held while the file is looked at, given up or taken anew.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Whether the file is there.
+    kept: bool,
+    /// What was said last of whether there is room; nothing yet, by a process that just started.
+    said: Option<bool>,
 }
 
 impl Reserve {
@@ -42,11 +50,12 @@ impl Reserve {
     /// until it is looked after.
     #[must_use]
     pub fn of(directory: impl Into<PathBuf>, bytes: u64) -> Arc<Self> {
-        let reserve = Self { directory: directory.into(), bytes, kept: Mutex::new(false) };
+        let state = Mutex::new(State { kept: false, said: None });
+        let reserve = Self { directory: directory.into(), bytes, state };
         let whole = |found: Metadata| {
             found.len() == bytes && found.blocks().saturating_mul(BLOCK_BYTES) >= bytes
         };
-        *reserve.kept() = fs::metadata(reserve.file()).is_ok_and(whole);
+        reserve.state().kept = fs::metadata(reserve.file()).is_ok_and(whole);
         Arc::new(reserve)
     }
 
@@ -60,26 +69,35 @@ impl Reserve {
 
     /// The same for one who only looks after it.
     pub fn look(&self) -> bool {
-        let mut kept = self.kept();
+        let mut state = self.state();
         // Of a disk that does not say how full it is, the next write will.
-        let Ok(free) = self.free() else { return *kept };
-        if *kept && free < self.bytes / 2 {
-            tracing::warn!(free, "the disk is full: nothing is recorded until there is room");
+        let Ok(free) = self.free() else { return state.kept };
+        if state.kept && free < self.bytes / 2 {
             self.give_up();
-            *kept = false;
-        } else if !*kept && free >= self.bytes.saturating_mul(2) {
+            state.kept = false;
+        } else if !state.kept && free >= self.bytes.saturating_mul(2) {
             match self.take() {
-                Ok(()) => {
-                    tracing::info!(free, "there is room on the disk");
-                    *kept = true;
-                }
+                Ok(()) => state.kept = true,
                 Err(error) => {
                     tracing::warn!(%error, "no room can be kept on the disk");
                     self.give_up();
                 }
             }
         }
-        *kept
+        if state.said != Some(state.kept) {
+            state.said = Some(state.kept);
+            let (free, needed) = (free, self.bytes.saturating_mul(2));
+            if state.kept {
+                tracing::info!(free, "there is room on the disk");
+            } else {
+                tracing::warn!(
+                    free,
+                    needed,
+                    "the disk is full: nothing is recorded until there is room"
+                );
+            }
+        }
+        state.kept
     }
 
     fn free(&self) -> io::Result<u64> {
@@ -127,8 +145,8 @@ impl Reserve {
     }
 
     /// A panic while it was held leaves nothing half changed.
-    fn kept(&self) -> MutexGuard<'_, bool> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,8 +174,8 @@ mod tests {
     fn a_file_of_zeros_holds_the_same_room() {
         let directory = tempfile::tempdir().unwrap();
         let bytes = (5 << 19) + 7;
-        let reserve =
-            Reserve { directory: directory.path().to_owned(), bytes, kept: Mutex::new(false) };
+        let state = Mutex::new(State { kept: false, said: None });
+        let reserve = Reserve { directory: directory.path().to_owned(), bytes, state };
         let file = File::create(reserve.file()).unwrap();
         reserve.write_zeros(&file).unwrap();
         assert_eq!(file.metadata().unwrap().len(), bytes);

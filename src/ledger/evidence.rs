@@ -63,7 +63,8 @@ impl fmt::Display for ReadOnly {
                 f,
                 "the journal ends at record {head}, but a checkpoint over {signed} records was \
                  signed: an older journal was put back. The ledger is read-only and signs nothing; \
-                 bring back the journal that has those records"
+                 bring back the journal that has those records. If they are lost for good, move the \
+                 signer away and begin another with `judgement-ledger signer recover`"
             ),
             Contradiction::Inconsistent => write!(
                 f,

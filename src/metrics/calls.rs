@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+};
 
 use super::{MetricsError, Told, seconds};
 
@@ -40,12 +42,18 @@ impl CallKind {
     }
 }
 
+/// The codes that a call ends with by the server's own fault, of which somebody wants to be told when
+/// the first one comes: counted from 0.
+const FAULTS: [&str; 3] = ["Internal", "Unknown", "DataLoss"];
+
 /// The calls of all methods.
 #[derive(Debug, Clone)]
 pub struct Calls {
     started: IntCounterVec,
     handled: IntCounterVec,
     handling: HistogramVec,
+    /// On no page: what is started and not handled says it there.
+    under_way: IntGauge,
 }
 
 impl Calls {
@@ -63,13 +71,23 @@ impl Calls {
             started: told.of_new(IntCounterVec::new(started, &method)?)?,
             handled: told.of_new(IntCounterVec::new(handled, &by_code)?)?,
             handling: told.of_new(HistogramVec::new(handling, &method)?)?,
+            under_way: IntGauge::new("calls_under_way", "Calls that have not ended.")?,
         })
+    }
+
+    /// How many calls have begun and not ended.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        u64::try_from(self.under_way.get()).unwrap_or(0)
     }
 
     /// The calls of one method: looked up once, not with every call.
     #[must_use]
     pub fn of(&self, kind: CallKind, service: &str, method: &str) -> Arc<MethodCalls> {
         let labels = [kind.as_str(), service, method];
+        for code in FAULTS {
+            self.handled.with_label_values(&[kind.as_str(), service, method, code]);
+        }
         Arc::new(MethodCalls {
             kind,
             service: service.to_owned(),
@@ -78,6 +96,7 @@ impl Calls {
             handled: self.handled.clone(),
             handled_well: OnceLock::new(),
             handling: self.handling.with_label_values(&labels),
+            under_way: self.under_way.clone(),
         })
     }
 }
@@ -93,12 +112,14 @@ pub struct MethodCalls {
     /// The one of `handled` that counts most calls: looked up once.
     handled_well: OnceLock<IntCounter>,
     handling: Histogram,
+    under_way: IntGauge,
 }
 
 impl MethodCalls {
     /// A call was begun.
     pub fn started(&self) {
         self.started.inc();
+        self.under_way.inc();
     }
 
     /// A call ended after `took` with `code`, as Go names it: for example `OK`, `Canceled`.
@@ -111,6 +132,7 @@ impl MethodCalls {
             "OK" => self.handled_well.get_or_init(of_code).inc(),
             _ => of_code().inc(),
         }
+        self.under_way.dec();
         self.handling.observe(seconds(took));
     }
 }

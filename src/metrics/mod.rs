@@ -28,6 +28,7 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder, core::Collector,
 };
+use tokio::sync::watch;
 
 pub use calls::{CallKind, Calls, MethodCalls};
 pub use flow::Flow;
@@ -61,6 +62,8 @@ pub struct Metrics {
     /// When the newest checkpoint was published; held for the moment of reading or setting it.
     checkpoint_at: Mutex<Instant>,
     disk_full: IntGauge,
+    /// The same, for whoever wants to be told when it changes.
+    full: watch::Sender<bool>,
     read_only: IntGauge,
 }
 
@@ -136,6 +139,7 @@ impl Metrics {
                 "judgement_ledger_disk_full",
                 "1 while nothing is recorded since the disk is full (DISK_FULL), else 0.",
             )?,
+            full: watch::Sender::new(false),
             read_only: told.gauge(
                 "judgement_ledger_read_only",
                 "1 if nothing is recorded since the journal is not the one that was signed, else 0.",
@@ -148,6 +152,14 @@ impl Metrics {
     /// A call, a command or a connection was refused for a reason, as `errors.proto` writes it.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Refusals are counted by these reasons from now on, and by each from 0: of a series that begins
+    /// with its first refusal nobody sees that it grew.
+    pub fn may_refuse(&self, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            self.refusals.with_label_values(&[reason]);
+        }
     }
 
     /// A line of the log was left out.
@@ -168,12 +180,19 @@ impl Metrics {
     /// Whether the disk has no room for another record.
     pub fn disk_is_full(&self, full: bool) {
         self.disk_full.set(i64::from(full));
+        self.full.send_if_modified(|told| std::mem::replace(told, full) != full);
     }
 
     /// Whether nothing is recorded since the disk is full, as it was told last.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
-        self.disk_full.get() != 0
+        *self.full.borrow()
+    }
+
+    /// The same, and when it changes.
+    #[must_use]
+    pub fn follow_disk_full(&self) -> watch::Receiver<bool> {
+        self.full.subscribe()
     }
 
     /// The page, with the ledger where it stands; without it, as long as it is not open.

@@ -16,7 +16,7 @@ use super::status::{self, Problem, Reason};
 use crate::{
     journal::{Page, Stored},
     judgement::Position,
-    ledger::{KeyringFile, Ledger, Published, Reads},
+    ledger::{KeyringFile, Ledger, Published, Reads, SubmitError},
     merkle::Hash,
     pb::{self, admin_service_server::AdminService},
 };
@@ -33,6 +33,8 @@ pub struct About {
     pub ledger_id: [u8; 16],
     /// When it began to be served.
     pub started_at: Timestamp,
+    /// What it is called in its checkpoints.
+    pub origin: String,
     /// The names of the formats in which this program writes, and their versions.
     pub formats: Vec<(&'static str, u32)>,
 }
@@ -66,8 +68,10 @@ impl AdminService for AdminApi {
             recorded_at: Some(timestamp(head.recorded_at)),
             covered: *self.ledger.covered().borrow(),
             reads_answered: answered,
-            read_only: self.ledger.read_only().map(|why| why.to_string()).unwrap_or_default(),
+            read_only: self.why_nothing_is_recorded(),
             formats: about.formats.iter().map(format).collect(),
+            origin: about.origin.clone(),
+            keys: self.keys(),
         }))
     }
 
@@ -124,6 +128,21 @@ impl AdminService for AdminApi {
 }
 
 impl AdminApi {
+    /// A sentence; empty if commands are taken. A ledger that is read-only stays so once there is room.
+    fn why_nothing_is_recorded(&self) -> String {
+        match self.ledger.read_only() {
+            Some(why) => why.to_string(),
+            None if self.ledger.metrics().is_disk_full() => SubmitError::Full.to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// The keys of the log that sign, as those who verify it are given them.
+    fn keys(&self) -> Vec<String> {
+        let published = self.ledger.checkpoint();
+        published.iter().flat_map(|it| it.keys.iter()).map(ToString::to_string).collect()
+    }
+
     /// The newest checkpoint, which covers all that was recorded before it is asked for, if it comes
     /// in time.
     async fn published(&self) -> Result<Arc<Published>, Status> {

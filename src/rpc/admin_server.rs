@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::server::Server};
 
 use super::{
-    ServeError,
+    ServeError, WentDown,
     admin::{About, AdminApi},
     layers::{CatchPanic, Deadline, Log, Methods, Surround},
 };
@@ -33,10 +33,11 @@ pub async fn serve_admin(
     ledger: Ledger,
     about: About,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<WentDown, ServeError> {
     let metrics = Arc::clone(ledger.metrics());
     let methods = Methods::of(ADMIN_DESCRIPTORS, &metrics.calls)
         .map_err(|error| ServeError::Descriptors(error.to_string()))?;
+    let calls = metrics.calls.clone();
     let draining = CancellationToken::new();
     let log = Log::new(methods, metrics, about.started_at);
     let api = AdminApi { ledger, about: Arc::new(about) };
@@ -56,7 +57,10 @@ pub async fn serve_admin(
         tokio::time::sleep(DRAIN_MAX).await;
     };
     tokio::select! {
-        served = serving => Ok(served?),
-        () = time_is_up => Err(ServeError::Cut { after_s: DRAIN_MAX.as_secs() }),
+        served = serving => served.map(|()| WentDown::InOrder).map_err(ServeError::from),
+        () = time_is_up => Ok(WentDown::Cut {
+            calls: calls.under_way(),
+            after_s: DRAIN_MAX.as_secs(),
+        }),
     }
 }

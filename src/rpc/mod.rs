@@ -53,6 +53,6 @@ pub use credential::{BadKeys, CredentialError, Credentials, IssuersError, Source
 pub use doorway::Listener;
 pub use options::{Limits, Reflection, ServeOptions};
 pub(crate) use page_token::fuzzed_page_token;
-pub use server::{ServeError, WRITES, serve, serve_connections};
+pub use server::{ServeError, WRITES, WentDown, serve, serve_connections};
 pub use status::{DOMAIN, Reason};
 pub use tls::{ClientAuthority, ClientCertificates, Tls, TlsError, TlsFiles, TlsVersion};

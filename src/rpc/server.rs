@@ -95,9 +95,17 @@ pub enum ServeError {
     /// The transport failed.
     #[error("the transport failed")]
     Transport(#[from] tonic::transport::Error),
-    /// Calls under way did not end in time, and were cut.
-    #[error("calls under way were cut after {after_s} s")]
+}
+
+/// How a server went down that was told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WentDown {
+    /// Every call had ended.
+    InOrder,
+    /// Calls under way did not end in time, and were cut off: nobody took their answers, say.
     Cut {
+        /// How many.
+        calls: u64,
         /// After how many seconds.
         after_s: u64,
     },
@@ -114,7 +122,7 @@ pub async fn serve(
     ledger: Ledger,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
+) -> Result<WentDown, ServeError> {
     let options = by_the_ledger(options, &ledger);
     let tls = options.tls.clone().map(|tls| (tls, Arc::clone(&options.now)));
     let metrics = Arc::clone(ledger.metrics());
@@ -131,7 +139,7 @@ pub async fn serve_connections<C>(
     ledger: Ledger,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError>
+) -> Result<WentDown, ServeError>
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
@@ -144,7 +152,7 @@ async fn serve_services<C>(
     ledger: Ledger,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError>
+) -> Result<WentDown, ServeError>
 where
     C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
@@ -153,6 +161,7 @@ where
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
     let read_only = ledger.follow_read_only();
     let metrics = Arc::clone(ledger.metrics());
+    let disk_full = metrics.follow_disk_full();
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -164,8 +173,9 @@ where
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let services = &services;
+    let writes = Writes { read_only, disk_full };
     let serving =
-        Serving { options, draining, ledger_stopped, reads, read_only, services, find, metrics };
+        Serving { options, draining, ledger_stopped, reads, writes, services, find, metrics };
     serving.run(incoming, routes, shutdown).await
 }
 
@@ -237,14 +247,41 @@ pub(super) struct Serving<'s> {
     pub(super) ledger_stopped: CancellationToken,
     /// Whether readings are answered: where they are refused, health says so.
     pub(super) reads: watch::Receiver<Reads>,
-    /// Why nothing may be recorded, if that is so: then health says so of [`WRITES`].
-    pub(super) read_only: watch::Receiver<Option<ReadOnly>>,
+    /// Whether anything is recorded: where nothing is, health says so of [`WRITES`].
+    pub(super) writes: Writes,
     /// The names of its own services, for health.
     pub(super) services: &'s [&'static str],
     /// Finds the person behind a caller, for the log.
     pub(super) find: Find,
     /// Where calls are counted.
     pub(super) metrics: Arc<Metrics>,
+}
+
+/// What may keep a ledger from recording anything while it answers readings.
+pub(super) struct Writes {
+    /// Its journal is not the one that was signed.
+    pub(super) read_only: watch::Receiver<Option<ReadOnly>>,
+    /// Its disk is full.
+    pub(super) disk_full: watch::Receiver<bool>,
+}
+
+impl Writes {
+    /// Waits until one of the two changes.
+    ///
+    /// # Errors
+    /// Once the ledger is gone.
+    async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.read_only.changed() => changed,
+            changed = self.disk_full.changed() => changed,
+        }
+    }
+
+    fn are_taken(&mut self) -> bool {
+        let read_only = self.read_only.borrow_and_update().is_some();
+        let disk_full = *self.disk_full.borrow_and_update();
+        !read_only && !disk_full
+    }
 }
 
 impl Serving<'_> {
@@ -254,23 +291,22 @@ impl Serving<'_> {
         incoming: impl Stream<Item = io::Result<C>>,
         routes: Routes,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<(), ServeError>
+    ) -> Result<WentDown, ServeError>
     where
         C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     {
         let (reporter, health_service) = health_reporter();
         let health = Health { reporter, services: self.services };
-        let (mut reads, mut read_only) = (self.reads, self.read_only);
+        let (mut reads, mut writes) = (self.reads, self.writes);
         health.tell(&mut reads).await;
-        health.tell_writes(&mut read_only).await;
+        health.tell_writes(&mut writes).await;
         let mut routes = routes.add_service(compressed!(health_service));
-        match self.options.reflection {
-            Reflection::Offered => routes = with_reflection(routes)?,
-            Reflection::Hidden => {}
+        if self.options.reflection == Reflection::Offered {
+            routes = with_reflection(routes)?;
         }
 
         let limits = self.options.limits;
-        let draining = &self.draining;
+        let (draining, calls) = (&self.draining, self.metrics.calls.clone());
         let going_down = CancellationToken::new();
         let goes_down = async {
             shutdown.await;
@@ -287,7 +323,7 @@ impl Serving<'_> {
                     () = going_down.cancelled() => break,
                     () = ledger_stopped.cancelled() => break,
                     Ok(()) = reads.changed() => health.tell(&mut reads).await,
-                    Ok(()) = read_only.changed() => health.tell_writes(&mut read_only).await,
+                    Ok(()) = writes.changed() => health.tell_writes(&mut writes).await,
                     else => break,
                 }
             }
@@ -320,8 +356,11 @@ impl Serving<'_> {
             .layer(Surround(Authorise::new()));
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
-            served = serving => Ok(served?),
-            () = time_is_up => Err(ServeError::Cut { after_s: limits.drain_max.as_secs() }),
+            served = serving => served.map(|()| WentDown::InOrder).map_err(ServeError::from),
+            () = time_is_up => Ok(WentDown::Cut {
+                calls: calls.under_way(),
+                after_s: limits.drain_max.as_secs(),
+            }),
             never = ledger_turns => match never {},
         }
     }
@@ -397,13 +436,10 @@ impl Health<'_> {
         .await;
     }
 
-    /// Says whether commands are taken. A ledger that is read-only answers every question.
-    async fn tell_writes(&self, read_only: &mut watch::Receiver<Option<ReadOnly>>) {
-        let read_only = *read_only.borrow_and_update();
-        let status = match read_only {
-            None => ServingStatus::Serving,
-            Some(_) => ServingStatus::NotServing,
-        };
+    /// Says whether commands are taken. A ledger that records nothing answers every question.
+    async fn tell_writes(&self, writes: &mut Writes) {
+        let taken = writes.are_taken();
+        let status = if taken { ServingStatus::Serving } else { ServingStatus::NotServing };
         self.reporter.set_service_status(WRITES, status).await;
     }
 

@@ -201,7 +201,8 @@ impl Writer {
     }
 
     /// Removes the files that a crash left unfinished. They never counted: a new block of which
-    /// no key was handed out, or a destruction that nobody was told of.
+    /// no key was handed out, or a destruction that nobody was told of. What it finished is durable on
+    /// return: a killed process may have renamed a file, and not have flushed the directory.
     pub(super) fn tidy(&self) -> Result<(), VaultError> {
         let disk = &*self.keyring.disk;
         for name in disk.list().map_err(|source| refused(disk, source))? {
@@ -211,7 +212,7 @@ impl Writer {
                     .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
             }
         }
-        Ok(())
+        disk.sync().map_err(|source| VaultError::Unknown { file: disk.describe("."), source })
     }
 
     /// A new block, durable on return.
@@ -242,8 +243,8 @@ impl Writer {
         };
         if !block.destroy(indexes) {
             // An earlier call did it, and durably: one of this process that could not tell has
-            // poisoned the writer, and what a killed process left was made durable together with
-            // this one's first block.
+            // poisoned the writer, and what a killed process left was made durable when this one
+            // opened the keyring.
             return self.check_usable().map(Some);
         }
         let name = number.file_name();

@@ -18,7 +18,9 @@
 //!
 //! Which slots are used is written nowhere but in the journal, and a crash may lose appends. Every
 //! opening therefore begins a new block: a slot that a lost append may have used is never used
-//! again, and no key ever seals two texts. The cost is one file of 34 kB for each start.
+//! again, and no key ever seals two texts. The block is made when the first text is sealed, which
+//! waits for one flush more. So the cost is one file of 34 kB for each start that seals a text, and
+//! none for one that fails, is repeated in vain, or only reads.
 //!
 //! # What `destroy` leaves
 //!
@@ -146,7 +148,8 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Opens the keyring in the directory `disk`, empty or not, and begins a new block in it.
+    /// Opens the keyring in the directory `disk`, empty or not. A new block is begun in it with the first
+    /// text that is sealed.
     ///
     /// # Errors
     /// Before anything is written: `InUse`; `WrongMasterKey`, `OtherLedger`, `NewerFormat` or
@@ -167,8 +170,7 @@ impl Vault {
         // Past this line the keyring is written.
         writer.tidy()?;
         let writer = Arc::new(writer);
-        let stock = Stock::begin(Arc::clone(&writer), newest.next(), setup.prepare)?;
-        let stock = Arc::new(stock);
+        let stock = Arc::new(Stock::begin(Arc::clone(&writer), newest.next(), setup.prepare));
         let preparer = Preparer::start(&stock).map_err(|source| VaultError::Io {
             file: "the thread that prepares keys".to_owned(),
             source,
@@ -198,7 +200,8 @@ impl Vault {
     /// Seals the texts of one record, each under a key of its own that is durable already: what
     /// is returned may be stored at once. No texts give no bytes.
     ///
-    /// It does no I/O, unless the keys at hand are used up or [`Prepare::Inline`] finds them low.
+    /// It does no I/O, unless it is the first call, the keys at hand are used up, or
+    /// [`Prepare::Inline`] finds them low.
     /// Slots taken by a call that fails, or whose bytes are never stored, stay unused.
     ///
     /// # Errors

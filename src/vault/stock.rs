@@ -70,18 +70,14 @@ struct Keys {
 }
 
 impl Stock {
-    /// Begins with block `first`, which is prepared before this returns.
-    ///
-    /// # Errors
-    /// As [`Writer::prepare`].
-    pub(super) fn begin(
-        writer: Arc<Writer>,
-        first: BlockNumber,
-        prepare: Prepare,
-    ) -> Result<Self, VaultError> {
-        let current = Keys::prepare(&writer, first)?;
-        let state = State { current, ready: None, next: first.next(), order: Order::None };
-        Ok(Self { writer, prepare, state: Mutex::new(state), changed: Condvar::new() })
+    /// Begins with block `first`, which is prepared once the first slot is wanted: who never seals a
+    /// text leaves no block behind.
+    pub(super) fn begin(writer: Arc<Writer>, first: BlockNumber, prepare: Prepare) -> Self {
+        // Past the last number nothing can be prepared: whoever asks for a slot is told.
+        let next = first.first_slot().unwrap_or(Slot::new(u64::MAX));
+        let current = Keys { next, rest: Vec::new() };
+        let state = State { current, ready: None, next: first, order: Order::None };
+        Self { writer, prepare, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Hands out `count` slots with their keys: nobody gets them again, not even after an error.

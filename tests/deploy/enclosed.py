@@ -88,7 +88,7 @@ def main():
     restore = place(
         "restore-pod", (volumes["restored"], "/data", "rw"), (volumes["keys"], "/keys", "ro"),
         (volumes["backup"], "/backup", "ro"), (volumes["backup-keyring"], "/backup-keyring", "ro"))
-    expect(run(restore, args_of(documents, "Job"), settings_of_image()), 0, "")
+    expect(run(restore, args_of(documents, "Job", "restore"), settings_of_image()), 0, "signer recover")
     restored = place(
         "restored-server", (volumes["restored"], "/data", "rw"), (volumes["keys"], "/keys", "rw"),
         (f"{files}/tls", "/run/tls", "ro"), (f"{files}/issuers", "/run/issuers", "ro"))
@@ -98,6 +98,16 @@ def main():
     again.kill()
     again.wait()
     say("is restored by the job and served again, its days being those of another zone")
+
+    recover = place("recover-pod", (volumes["restored"], "/data", "rw"), (volumes["keys"], "/keys", "rw"))
+    expect(run(recover, args_of(documents, "Job", "recover"), settings_of_image()), 0, "it signs from the next start on")
+    renewed = zoned | {"JUDGEMENT_LEDGER_SIGNER_DIR": "/keys/signer-recovered", "JUDGEMENT_LEDGER_MUST_EXIST": "true"}
+    again = start(restored, ["serve"], renewed)
+    writes = ["healthcheck", "--service", "judgement.ledger.v1.writes"]
+    expect(run(restored, writes, asks), 0, "SERVING")
+    again.kill()
+    again.wait()
+    say("is given another signer by the job, and takes commands under it")
 
     # What must be seen: a binary that needs a loader and libraries does not even begin.
     needy = place("needy", (os.path.dirname(dynamic), "/needy", "ro"))
@@ -150,8 +160,8 @@ def grace_of_pod(documents):
     return of_kind(documents, "StatefulSet")["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
 
 
-def args_of(documents, kind):
-    spec = of_kind(documents, kind)["spec"]
+def args_of(documents, kind, name=""):
+    spec = of_kind(documents, kind, name)["spec"]
     spec = spec["jobTemplate"]["spec"] if kind == "CronJob" else spec
     return spec["template"]["spec"]["containers"][0]["args"]
 

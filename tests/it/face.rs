@@ -14,7 +14,7 @@ use judgement_ledger::{
         command::Order, framework_service_client::FrameworkServiceClient,
     },
     record::{built_in, read_snapshot, snapshot_of},
-    rpc::{Credentials, Identity, Limits, Now, ServeError, ServeOptions, serve},
+    rpc::{Credentials, Identity, Limits, Now, ServeError, ServeOptions, WentDown, serve},
     vault::{MasterKey, Prepare, Setup, Vault, system_entropy},
     views::{SnapshotCodec, Views, ViewsOptions},
 };
@@ -39,7 +39,7 @@ struct Face {
     channel: Channel,
     credentials: Arc<Credentials>,
     shutdown: CancellationToken,
-    served: JoinHandle<Result<(), ServeError>>,
+    served: JoinHandle<Result<WentDown, ServeError>>,
 }
 
 fn now() -> Timestamp {
@@ -135,7 +135,7 @@ impl Face {
     async fn stop(self) {
         self.shutdown.cancel();
         drop(self.channel);
-        self.served.await.unwrap().unwrap();
+        assert_eq!(self.served.await.unwrap().unwrap(), WentDown::InOrder);
     }
 }
 

@@ -59,6 +59,7 @@ mod letter;
 mod linear;
 mod marks;
 mod mutations;
+mod operated;
 mod oracle;
 #[cfg(feature = "otel")]
 mod otel;

@@ -25,7 +25,7 @@ use judgement_ledger::{
         report_service_client::ReportServiceClient,
         transparency_service_client::TransparencyServiceClient,
     },
-    rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions},
+    rpc::{self, Credentials, Identity, Limits, Now, Reflection, ServeOptions, WentDown},
     signer::Witness,
     vault::system_entropy,
 };
@@ -281,7 +281,9 @@ impl Served {
         let (shutdown, told) = oneshot::channel();
         let ended = tokio::spawn(async move {
             let ledger = engine.ledger().clone();
-            rpc::serve(listener, ledger, options, async { drop(told.await) }).await.unwrap();
+            let until = async { drop(told.await) };
+            let went_down = rpc::serve(listener, ledger, options, until).await.unwrap();
+            assert_eq!(went_down, WentDown::InOrder);
             engine.close().await
         });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();

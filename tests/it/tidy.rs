@@ -26,7 +26,7 @@ const LAYERS: &[Room] = &[
         crates: &["sha2", "ed25519_dalek", "base64", "thiserror"],
     },
     Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
-    Room { path: "metrics", rooms: &["metrics"], crates: &["prometheus", "thiserror"] },
+    Room { path: "metrics", rooms: &["metrics"], crates: &["prometheus", "thiserror", "tokio"] },
     Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing"] },
     Room {
         path: "record",

@@ -152,13 +152,18 @@ async fn a_server_goes_down_in_order() {
 async fn a_second_signal_ends_at_once_and_loses_nothing() {
     let home = Home::new();
     for (first, second) in [("TERM", "TERM"), ("INT", "TERM"), ("TERM", "INT")] {
-        let server = Running::start(home.serve());
+        let mut server = Running::start(home.serve());
         let subject = format!("subjects/{}-{}", first.to_lowercase(), second.to_lowercase());
         register(&server, &subject).await;
         tell(server.id(), first);
         wait_until("it is stopping", || server.said().contains("stopping: "));
-        // Long before connections are refused, which takes five seconds.
-        tell(server.id(), second);
+        // Long before connections are refused, which takes five seconds: it is told until it counts.
+        let over = Instant::now() + Duration::from_secs(4);
+        while server.runs() {
+            assert!(Instant::now() < over, "it goes down in order though it is told to hurry");
+            tell(server.id(), second);
+            std::thread::sleep(Duration::from_millis(100));
+        }
         let (status, said) = server.end_and_say();
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("told to stop twice"), "{said}");
@@ -166,6 +171,18 @@ async fn a_second_signal_ends_at_once_and_loses_nothing() {
         assert_eq!(registered(&again, &subject).await.as_deref(), Some(&*subject));
         again.kill();
     }
+}
+
+/// As `timeout` tells it: the process, and then its group.
+#[test]
+fn a_signal_that_comes_twice_at_once_counts_once() {
+    let home = Home::new();
+    let server = Running::start(home.serve());
+    tell(server.id(), "TERM");
+    wait_until("it is stopping", || server.said().contains("stopping: "));
+    tell(server.id(), "TERM");
+    let (status, said) = server.end_and_say();
+    assert_eq!(status.code(), Some(0), "{said}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(in crate::rpc) struct Log {
 impl Log {
     /// Logs the calls of these methods, to a server that starts now.
     pub(in crate::rpc) fn new(methods: Methods, metrics: Arc<Metrics>, start: Timestamp) -> Self {
+        metrics.may_refuse(Reason::ALL.iter().map(|reason| reason.as_str()));
         Self { methods, metrics, ids: CallIds::since(start) }
     }
 }

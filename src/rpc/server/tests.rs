@@ -19,6 +19,7 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
+    ledger::Contradiction,
     pb::{
         self, assessment_service_client::AssessmentServiceClient,
         framework_service_client::FrameworkServiceClient,
@@ -250,6 +251,25 @@ async fn health_says_whether_readings_are_served() {
 }
 
 #[tokio::test]
+async fn health_says_whether_commands_are_taken() {
+    let server = running(LIMITS).await;
+    let behind = ReadOnly { signed: 2, head: 1, how: Contradiction::Behind };
+    for (read_only, disk_full, expected) in [
+        (None, false, Answered::Serving),
+        (None, true, Answered::NotServing),
+        (Some(behind), true, Answered::NotServing),
+        (Some(behind), false, Answered::NotServing),
+        (None, false, Answered::Serving),
+        (Some(behind), false, Answered::NotServing),
+    ] {
+        server.read_only.send_replace(read_only);
+        server.metrics.disk_is_full(disk_full);
+        while health(&server, WRITES).await != Ok(expected) {}
+        assert_eq!(health(&server, "").await, Ok(Answered::Serving), "readings are answered");
+    }
+}
+
+#[tokio::test]
 async fn the_server_goes_down_in_order() {
     let server = running(LIMITS).await;
     let (_sender, mut answers) = open_stream(&server, None).await.unwrap();
@@ -258,7 +278,7 @@ async fn the_server_goes_down_in_order() {
     let answer = answers.message().await;
     assert_eq!(told(answer), is(Code::Unavailable, "DRAINING"));
     drop((answers, server.channel));
-    assert!(matches!(server.ended.await.unwrap(), Ok(())));
+    assert!(matches!(server.ended.await.unwrap(), Ok(WentDown::InOrder)));
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
 }
 
@@ -269,7 +289,7 @@ async fn calls_that_do_not_end_are_cut() {
     let _stuck = open_stream(&server, None).await.unwrap();
     server.shutdown.cancel();
     let ended = server.ended.await.unwrap();
-    assert!(matches!(ended, Err(ServeError::Cut { after_s: 0 })), "{ended:?}");
+    assert!(matches!(ended, Ok(WentDown::Cut { calls: 1, after_s: 0 })), "{ended:?}");
 }
 
 /// The head of a call from a page.

@@ -166,7 +166,7 @@ fn a_missing_block_is_not_a_destroyed_one() {
     let entropy = seeded(1);
     let record = Record::new(1, 1);
     let blob = open(&disk, &entropy).unwrap().seal(&record.sealings()).unwrap();
-    drop(open(&disk, &entropy).unwrap());
+    open(&disk, &entropy).unwrap().seal(&Record::new(2, 1).sealings()).unwrap();
     Disk::remove(&disk, "block-0000000001.keys").unwrap();
 
     let vault = open(&disk, &entropy).unwrap();

@@ -128,9 +128,31 @@ fn unfinished_files_are_removed_and_others_are_not() {
         .with_file("block-0000000003.keys.new", b"unfinished")
         .with_file("README", b"kept")
         .with_file("master.key.new", b"kept");
-    drop(open(&disk, &seeded(1)).unwrap());
-    let names: Vec<_> = disk.files().into_keys().collect();
-    assert_eq!(names, ["README", "block-0000000001.keys", "master.key.new"]);
+    let vault = open(&disk, &seeded(1)).unwrap();
+    let names = || disk.files().into_keys().collect::<Vec<_>>();
+    assert_eq!(names(), ["README", "master.key.new"], "no text is sealed, so no key is made");
+    vault.seal(&Record::new(1, 1).sealings()).unwrap();
+    assert_eq!(names(), ["README", "block-0000000001.keys", "master.key.new"]);
+}
+
+/// A killed process destroyed a key and did not come to flush the directory: what the next one reads as
+/// destroyed it calls destroyed, so that must outlive a power cut.
+#[test]
+fn what_a_killed_process_renamed_is_durable_once_the_keyring_is_open() {
+    let name = "block-0000000001.keys";
+    let (disk, _, blob) = used();
+    let other = disk.after_power_cut(Kept::All);
+    open(&other, &seeded(2)).unwrap().destroy(&slots_of(&blob).unwrap()).unwrap();
+    let rewritten = other.files().remove(name).unwrap();
+    let file = Disk::create(&disk, "unfinished").unwrap();
+    crate::disk::whole::write_all(&*file, &rewritten).unwrap();
+    file.sync().unwrap();
+    Disk::rename(&disk, "unfinished", name).unwrap();
+
+    let vault = open(&disk, &seeded(3)).unwrap();
+    vault.destroy(&slots_of(&blob).unwrap()).unwrap();
+    drop(vault);
+    assert_eq!(disk.after_power_cut(Kept::Synced).files().remove(name).unwrap(), rewritten);
 }
 
 #[test]

@@ -154,6 +154,8 @@ fn many_threads_seal_read_and_destroy() {
 fn a_seal_writes_nothing_while_there_are_keys() {
     let disk = MemoryDisk::default();
     let vault = open(&disk, &seeded(1)).unwrap();
+    assert_eq!(disk.files().len(), 0, "who seals nothing has no keys");
+    vault.seal(&Record::new(99, 1).sealings()).unwrap();
     let before = disk.calls();
     for number in 0..50 {
         vault.seal(&Record::new(number, 10).sealings()).unwrap();

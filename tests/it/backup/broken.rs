@@ -65,6 +65,41 @@ async fn parts_that_are_not_what_was_made_are_refused() {
     assert_eq!(stored(&to).await, stored(&home).await);
 }
 
+/// What lies long on a disk is looked at before it is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_verified_where_it_lies_and_a_rotten_byte_is_found() {
+    let home = kept().await;
+    let key = fs::read_to_string(home.path("key")).unwrap();
+    let (backup, before) = (path(&home, "backup"), crate::binary::digest(&home.path("backup")));
+    let verify = |words: &[&str]| verb(&[&["verify", &backup][..], words].concat());
+    for words in [&[][..], &["--key", &key], &["--format", "json"]] {
+        let verified = verify(words);
+        assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+        let said = ["VERIFIED", "\"verified\":true"];
+        assert!(said.iter().any(|it| verified.stdout.contains(it)), "{}", verified.stdout);
+    }
+    let no_key = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    let others = verify(&["--key", no_key]);
+    assert_eq!(others.code, Some(1), "{}", others.stdout);
+    assert!(others.stderr.contains("NOT VERIFIED"), "{}", others.stderr);
+    let misused = verify(&["--master-key-file", &path(&home, "master.key")]);
+    assert_eq!(misused.code, Some(2), "{}", misused.stderr);
+    assert_eq!(crate::binary::digest(&home.path("backup")), before, "nothing is written");
+
+    for number in [1, 2] {
+        let file = part(&home, number);
+        let whole = fs::read(&file).unwrap();
+        let mut rotten = whole.clone();
+        rotten[whole.len() / 2] ^= 1;
+        fs::write(&file, rotten).unwrap();
+        let verified = verify(&[]);
+        assert_eq!((verified.code, verified.stdout.as_str()), (Some(1), ""), "{}", verified.stderr);
+        let said = format!("part-000{number}.backup");
+        assert!(verified.stderr.contains(&said), "{}", verified.stderr);
+        fs::write(&file, whole).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_of_another_ledger_is_refused() {
     let (home, other) = (kept().await, kept().await);
@@ -178,9 +213,14 @@ async fn a_ledger_restored_behind_its_signer_is_read_only_until_another_signer_b
     tell(&running.clients(), 2, telling()).await;
     assert!(running.stop().success());
     let to = elsewhere(&home);
-    let restored = Restoring::of(&home, &to).succeeds();
-    assert!(restored.stderr.contains("signer recover"), "{}", restored.stderr);
+    let restored =
+        Restoring::of(&home, &to).with("--master-key-file", &path(&to, "master.key")).succeeds();
+    // It says what to run, word for word.
+    let command = restored.stderr.split('`').find(|it| it.starts_with("judgement-ledger signer"));
+    let command = command.expect("the command").to_owned();
     let running = Running::start(to.serve());
+    let info = verb(&["info", "--data", &path(&to, "data")]);
+    assert!(info.stdout.contains("signer recover"), "{}", info.stdout);
     let writes = ["healthcheck", "--server", &running.address, "--service"];
     let writes = verb(&[&writes[..], &["judgement.ledger.v1.writes"]].concat());
     assert_eq!((writes.code, writes.stdout.as_str()), (Some(1), ""));
@@ -190,8 +230,8 @@ async fn a_ledger_restored_behind_its_signer_is_read_only_until_another_signer_b
     assert!(running.stop().success());
 
     fs::rename(to.path("signer"), to.path("signer-aside")).unwrap();
-    let words = ["--data", &path(&to, "data"), "--signer-dir", &path(&to, "signer")];
-    let recovered = verb(&[&["signer", "recover"][..], &words].concat());
+    let words: Vec<_> = command.split_whitespace().skip(1).collect();
+    let recovered = verb(&words);
     assert_eq!(recovered.code, Some(0), "{}", recovered.stderr);
     let running = Running::start(to.serve());
     tell(&running.clients(), 2, telling()).await;

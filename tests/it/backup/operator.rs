@@ -49,15 +49,24 @@ async fn the_operator_asks_on_a_socket_and_nowhere_else() {
     let last = receipts.last().unwrap().position;
     let request = pb::GetCheckpointRequest { min_size: last };
     let signed = clients.transparency("auditor").get_checkpoint(request).await.unwrap();
+    let signed = signed.into_inner();
     let info = verb(&["info", "--admin-socket", socket.to_str().unwrap(), "--format", "json"]);
     assert_eq!(info.code, Some(0), "{}", info.stderr);
     let told: serde_json::Value = serde_json::from_str(&info.stdout).unwrap();
     assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!((told["position"].as_u64(), told["read_only"].as_str()), (Some(last), Some("")));
-    assert_eq!(told["covered"].as_u64(), Some(signed.into_inner().size));
+    assert_eq!(told["covered"].as_u64(), Some(signed.size));
+    let keys: Vec<_> = told["keys"].as_array().into_iter().flatten().collect();
+    assert_eq!(keys, signed.keys.iter().collect::<Vec<_>>(), "by which a backup is restored");
+    let origin = signed.keys[0].split('+').next();
+    assert_eq!(told["origin"].as_str(), origin);
     assert_eq!(told["formats"], serde_json::json!({ "journal": 1, "keyring": 1, "backup": 1 }));
     let table = verb(&["info", "--data", &path(&home, "data")]);
-    assert!(table.stdout.contains(&format!("records     {last}, recorded at")), "{}", table.stdout);
+    for line in
+        [format!("records     {last}, recorded at"), format!("key         {}", signed.keys[0])]
+    {
+        assert!(table.stdout.contains(&line), "{line} is not said in: {}", table.stdout);
+    }
 
     let found = services(&clients.channel).await;
     assert!(found.iter().any(|it| it.ends_with("AuditService")), "{found:?}");

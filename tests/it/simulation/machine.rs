@@ -19,7 +19,7 @@ use judgement_ledger::{
     ledger::{Covering, Follower, Ledger, Parts, Reading, Sequencer, Stop, filing},
     metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
-    rpc::{self, Credentials, Limits, ServeOptions},
+    rpc::{self, Credentials, Limits, ServeOptions, WentDown},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, slots_of},
     views::{Known, SnapshotCodec, Views, ViewsOptions},
 };
@@ -240,7 +240,11 @@ impl Machine {
                 return Err(why.to_string());
             }
         }
-        served.map_err(|error| error.to_string())
+        match served {
+            Ok(WentDown::InOrder) => Ok(()),
+            Ok(cut @ WentDown::Cut { .. }) => Err(format!("{cut:?}")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     async fn open(&self) -> Result<(Ledger, Sequencer, Follower, Arc<FileJournal>), String> {

@@ -159,8 +159,9 @@ pub(super) struct Running {
     pub(super) token: String,
     pub(super) ledger_stopped: CancellationToken,
     pub(super) reads: watch::Sender<Reads>,
+    pub(super) read_only: watch::Sender<Option<ReadOnly>>,
     pub(super) shutdown: CancellationToken,
-    pub(super) ended: JoinHandle<Result<(), ServeError>>,
+    pub(super) ended: JoinHandle<Result<WentDown, ServeError>>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -201,6 +202,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
     let ledger_stopped = CancellationToken::new();
     let stopped = ledger_stopped.clone();
     let (reads, told) = watch::channel(Reads::Answered);
+    let (read_only, writes_told) = watch::channel(None);
     let metrics = Metrics::new(0).unwrap();
     let (counted, turned_away) = (Arc::clone(&metrics), Arc::clone(&metrics));
     let options = ServeOptions {
@@ -221,7 +223,7 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
             draining: CancellationToken::new(),
             ledger_stopped: stopped,
             reads: told,
-            read_only: watch::channel(None).1,
+            writes: Writes { read_only: writes_told, disk_full: counted.follow_disk_full() },
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
             metrics: counted,
@@ -231,7 +233,18 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
         serving.run(incoming, routes, until).await
     });
     let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    Running { clock, address, channel, token, ledger_stopped, reads, shutdown, ended, metrics }
+    Running {
+        clock,
+        address,
+        channel,
+        token,
+        ledger_stopped,
+        reads,
+        read_only,
+        shutdown,
+        ended,
+        metrics,
+    }
 }
 
 impl Running {

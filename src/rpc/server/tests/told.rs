@@ -9,6 +9,7 @@ use tracing::{
 };
 
 use super::*;
+use crate::rpc::status::Reason;
 
 /// The lines that are logged on this thread, on which a test's server runs, too.
 #[derive(Clone, Default)]
@@ -118,6 +119,24 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
+/// A series that begins with the first refusal shows no growth, and nobody is told of the first.
+#[tokio::test]
+async fn reasons_and_faults_are_counted_from_zero() {
+    let server = running(LIMITS).await;
+    server.get("").await.unwrap();
+    let page = server.metrics.page(None).unwrap();
+    let zero = |line: &str| assert!(page.lines().any(|it| it == line), "{line} is not in\n{page}");
+    for reason in Reason::ALL {
+        zero(&format!("judgement_ledger_refusals_total{{reason=\"{}\"}} 0", reason.as_str()));
+    }
+    for code in ["Internal", "Unknown", "DataLoss"] {
+        zero(&format!(
+            "grpc_server_handled_total{{grpc_code=\"{code}\",grpc_method=\"SetGrade\",\
+             grpc_service=\"judgement.ledger.v1.AssessmentService\",grpc_type=\"unary\"}} 0"
+        ));
+    }
+}
+
 #[tokio::test]
 async fn a_stream_is_counted_when_it_is_over() {
     let server = running(LIMITS).await;
@@ -125,6 +144,7 @@ async fn a_stream_is_counted_when_it_is_over() {
     let handled = |of: &Running| {
         let page = of.metrics.page(None).unwrap();
         let lines = page.lines().filter(|line| line.starts_with("grpc_server_handled_total"));
+        let lines = lines.filter(|line| !line.ends_with(" 0"));
         lines.map(|line| line.split(',').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(handled(&server), Vec::<String>::new());
