@@ -56,6 +56,7 @@ pub use admin::{AdminFlags, InfoFlags};
 pub use assessment::{AssessmentFlags, View};
 pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
 pub use backup::BackupFlags;
+pub use client::Broken;
 pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;

@@ -83,6 +83,7 @@ mod slow_reader;
 mod story;
 mod tidy;
 mod traced;
+mod unreached;
 mod walks;
 mod watched;
 mod witnessed;
