@@ -47,6 +47,7 @@ mod tables;
 mod timeline;
 mod token;
 mod verify;
+mod voice;
 mod wiring;
 mod wording;
 

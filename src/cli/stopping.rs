@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{failure::Failure, output, probes::Probes, supervisor, wiring::Running};
+use super::{failure::Failure, probes::Probes, supervisor, voice::Voice, wiring::Running};
 
 /// The signals that tell a server to stop.
 pub(super) struct Signals {
@@ -46,7 +46,7 @@ impl Signals {
 pub(super) async fn until_told(
     running: Running,
     mut signals: Signals,
-    probes: &Probes,
+    (probes, voice): (&Probes, Voice),
     meanwhile: impl Future<Output = Infallible>,
 ) -> Result<(), Failure> {
     let goes_down = async {
@@ -56,7 +56,7 @@ pub(super) async fn until_told(
         }
         probes.draining();
         supervisor::stopping();
-        output::note("stopping: calls under way are finished; a second signal ends at once");
+        voice.stopping();
         tokio::select! {
             biased;
             ended = running.stop() => ended,
