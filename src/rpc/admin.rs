@@ -159,6 +159,7 @@ impl Copying {
             return Ok(Some((pb::BackupPiece { piece: Some(Piece::Head(head)) }, self)));
         }
         if self.after >= self.until {
+            self.ledger.metrics().backed_up();
             return Ok(None);
         }
         let found = self.ledger.stored(self.after, PIECE).await;

@@ -28,7 +28,7 @@ use super::{
     audit::AuditApi,
     authorise::Authorise,
     caller::{Authenticate, Find},
-    doorway::{Doorway, Listener},
+    doorway::{Connection, Doorway, Listener},
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
@@ -114,7 +114,10 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (tls, connections_max) = (options.tls.clone(), options.limits.connections_max);
+    let metrics = Arc::clone(ledger.metrics());
     let incoming = Doorway::open(listener.into(), tls, connections_max);
+    let counted = move |it: io::Result<Connection>| it.map(|one| one.counted_by(&metrics));
+    let incoming = tokio_stream::StreamExt::map(incoming, counted);
     serve_connections(incoming, ledger, options, shutdown).await
 }
 
