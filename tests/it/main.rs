@@ -71,6 +71,7 @@ mod rules;
 mod rules_of_editions;
 mod rules_of_marks;
 mod rules_of_redactions;
+mod said;
 mod scarce;
 mod scenarios;
 mod secrets;
