@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     admin_socket,
     failure::Failure,
+    json,
     output::{Format, Output},
     socket,
 };
@@ -110,7 +111,7 @@ pub(super) async fn run(flags: &InfoFlags, output: &mut Output) -> Result<(), Fa
     let info = info.map_err(|status| Failure::refused("how the ledger stands", status))?;
     let info = Shown::of(info.into_inner())?;
     match flags.format {
-        Format::Json => output.line(&info.json().to_string()),
+        Format::Json => output.line(&json::line(&info.info)?),
         Format::Table => output.lines(&info.lines()),
     }
 }
@@ -134,24 +135,6 @@ impl Shown {
 
     fn formats(&self) -> impl Iterator<Item = (&str, u32)> {
         self.info.formats.iter().map(|it| (it.name.as_str(), it.version))
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let formats: serde_json::Map<_, _> =
-            self.formats().map(|(name, version)| (name.to_owned(), version.into())).collect();
-        serde_json::json!({
-            "version": self.info.version,
-            "ledger_id": self.ledger.to_string(),
-            "started_at": self.started_at.to_string(),
-            "position": self.info.position,
-            "recorded_at": self.recorded_at.map(|it| it.to_string()),
-            "covered": self.info.covered,
-            "reads_answered": self.info.reads_answered,
-            "read_only": self.info.read_only,
-            "formats": formats,
-            "origin": self.info.origin,
-            "keys": self.info.keys,
-        })
     }
 
     fn lines(&self) -> Vec<String> {

@@ -1,48 +1,43 @@
-//! The way to a server: a channel with limits, and the caller's token on every call.
+//! The way to a server: a connection with limits, and the caller's token on every call.
+
+mod connection;
+mod dial;
+mod fault;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 
-use super::{
-    failure::Failure,
-    flags::{ClientFlags, ServerFlags},
-};
+use super::{failure::Failure, flags::ClientFlags};
 use crate::pb::{
     assessment_service_client::AssessmentServiceClient, audit_service_client::AuditServiceClient,
     evidence_service_client::EvidenceServiceClient,
     framework_service_client::FrameworkServiceClient, report_service_client::ReportServiceClient,
     transparency_service_client::TransparencyServiceClient,
 };
+pub(super) use connection::Connection;
+pub(super) use dial::dial;
+pub use fault::Broken;
 
-/// Nobody waits longer for a server that does not answer the telephone.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A call answers, or begins to, within this time: the server's own limit and some way to go.
-const CALL_TIMEOUT: Duration = Duration::from_mins(1);
-/// How often a silent connection is asked whether it still lives, so that a stream that waits for
-/// days learns of a server that died.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The largest answer: a page of 1,000 rows with long rationales. More is not ours to hold.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The environment variable that holds a token, where no file does.
 const TOKEN_VARIABLE: &str = "JUDGEMENT_LEDGER_TOKEN";
 
-/// A service's channel with a token on every call.
-pub(super) type Authorised = InterceptedService<Channel, Bearer>;
+/// A connection with a token on every call.
+pub(super) type Authorised = InterceptedService<Connection, Bearer>;
 
 /// A connection to a server as one caller.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    channel: Channel,
+    connection: Connection,
     bearer: Bearer,
 }
 
@@ -50,85 +45,50 @@ impl Client {
     /// Connects as the flags say.
     pub(super) async fn connect(flags: &ClientFlags) -> Result<Self, Failure> {
         let token = Token::find(flags.token_file.as_deref())?;
-        let channel = dial(&flags.server).await?;
-        Ok(Self::new(channel, token))
+        let connection = dial(&flags.server).await?;
+        Ok(Self::new(connection, token))
     }
 
-    /// A caller on a channel that others may share.
-    pub(super) fn new(channel: Channel, token: Option<Token>) -> Self {
-        Self { channel, bearer: Bearer(token) }
+    /// A caller on a connection that others may share.
+    pub(super) fn new(connection: Connection, token: Option<Token>) -> Self {
+        Self { connection, bearer: Bearer(token) }
     }
 
     /// The service for assessments.
     pub(super) fn assessments(&self) -> AssessmentServiceClient<Authorised> {
-        AssessmentServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        AssessmentServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The service for auditors.
     pub(super) fn audit(&self) -> AuditServiceClient<Authorised> {
-        AuditServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        AuditServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The service that compares, counts and lines up.
     pub(super) fn reports(&self) -> ReportServiceClient<Authorised> {
-        ReportServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        ReportServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The service that hands out evidence.
     pub(super) fn evidence(&self) -> EvidenceServiceClient<Authorised> {
-        EvidenceServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        EvidenceServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The service that proves.
     pub(super) fn transparency(&self) -> TransparencyServiceClient<Authorised> {
-        TransparencyServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        TransparencyServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The service for frameworks and subjects.
     pub(super) fn frameworks(&self) -> FrameworkServiceClient<Authorised> {
-        FrameworkServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+        FrameworkServiceClient::with_interceptor(self.connection.clone(), self.bearer.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
     }
-}
-
-/// Connects to a server, or says that nothing is there.
-pub(super) async fn dial(flags: &ServerFlags) -> Result<Channel, Failure> {
-    endpoint(flags)?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(CALL_TIMEOUT)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true)
-        .connect()
-        .await
-        .map_err(|source| Failure::Unreachable { server: flags.server.clone(), source })
-}
-
-fn endpoint(flags: &ServerFlags) -> Result<Endpoint, Failure> {
-    let misused = |error: tonic::transport::Error| Failure::misused(error.to_string());
-    let endpoint = Endpoint::from_shared(flags.server.clone()).map_err(misused)?;
-    if !flags.server.starts_with("https:") {
-        return Ok(endpoint);
-    }
-    let read = |path: &Path| {
-        let failed = |source| Failure::File { doing: "read", path: path.to_owned(), source };
-        fs::read(path).map_err(failed)
-    };
-    let mut tls = ClientTlsConfig::new();
-    tls = match &flags.ca {
-        Some(ca) => tls.ca_certificate(Certificate::from_pem(read(ca)?)),
-        None => tls.with_enabled_roots(),
-    };
-    if let Some((certificate, key)) = flags.certificate.as_ref().zip(flags.certificate_key.as_ref())
-    {
-        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
-    }
-    endpoint.tls_config(tls).map_err(misused)
 }
 
 /// A caller's token. Never shown.
@@ -214,19 +174,5 @@ mod tests {
             failure.lines(),
             ["error: token.txt holds no token: make one with `judgement-ledger token`"]
         );
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_not_there_is_named_with_the_next_step() {
-        let server = ServerFlags::at("http://127.0.0.1:1".to_owned());
-        let failure = dial(&server).await.unwrap_err();
-        assert_eq!(
-            failure.lines().first().map(String::as_str),
-            Some(
-                "error: nothing listens on http://127.0.0.1:1; start it with \
-                 `judgement-ledger serve --dev`, or name another with --server"
-            )
-        );
-        assert_eq!(failure.exit_code(), 1);
     }
 }

@@ -95,12 +95,7 @@ pub struct FaceFlags {
     pub issuers: Option<PathBuf>,
     /// For development: the file of the key, 32 bytes, under which `token` makes credentials. It is read
     /// once.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE",
-        required_unless_present_any = ["dev", "issuers", "client_ca"]
-    )]
+    #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_TOKEN_KEY_FILE")]
     pub token_key_file: Option<PathBuf>,
     /// Calls that one caller may make in a second, with as many saved up; 0 means no limit. With a limit
     /// it also has no more than half of all calls, and of all streams, under way, and of the queue.
@@ -292,9 +287,11 @@ const MODE: u32 = 0o666;
 pub(super) async fn bind(listen: &Listen, encrypted: bool) -> Result<(Listener, Place), Failure> {
     match listen {
         Listen::Tcp(address) => {
-            let failed = |source: io::Error| Failure::start("listen", source);
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            let bound = listener.local_addr().map_err(failed)?;
+            let at = address.to_string();
+            let failed = |source: io::Error| Failure::Listen { at, flag: "--listen", source };
+            let bound = TcpListener::bind(address).await;
+            let bound = bound.and_then(|it| it.local_addr().map(|place| (it, place)));
+            let (listener, bound) = bound.map_err(failed)?;
             let place = if encrypted { Place::Encrypted(bound) } else { Place::Plain(bound) };
             Ok((listener.into(), place))
         }

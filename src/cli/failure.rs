@@ -4,7 +4,7 @@ use std::{error::Error, io, path::PathBuf};
 
 use tonic::Status;
 
-use super::refusal;
+use super::{client::Broken, refusal};
 use crate::{disk::FlushFailed, ledger::Stop};
 
 /// Why a verb did not do what it was asked.
@@ -16,17 +16,16 @@ pub enum Failure {
         /// What is wrong, and what to say instead.
         what: String,
     },
-    /// Nothing answers at the server's address.
-    #[error(
-        "nothing listens on {server}; start it with `judgement-ledger serve --dev`, or name \
-         another with --server"
-    )]
-    Unreachable {
-        /// The address.
-        server: String,
-        /// What the transport says.
-        #[source]
-        source: tonic::transport::Error,
+    /// Nothing answers at the server's address, or nothing that can be spoken to.
+    #[error(transparent)]
+    Unreachable(Broken),
+    /// The connection broke, and with it the call.
+    #[error("{doing} was not answered: {broken}")]
+    Unanswered {
+        /// What was asked.
+        doing: String,
+        /// How it broke.
+        broken: Broken,
     },
     /// The server answered, and said no.
     #[error("{doing} was refused: {}", refusal::headline(status))]
@@ -95,6 +94,23 @@ pub enum Failure {
          is there"
     )]
     Hastened,
+    /// Nobody can listen there.
+    #[error("cannot listen on {at}; say another place with {flag}")]
+    Listen {
+        /// Where.
+        at: String,
+        /// By which flag that is said.
+        flag: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It was said already, in the log.
+    #[error("it is in the log")]
+    Said {
+        /// What the shell is told.
+        exit_code: u8,
+    },
     /// The process cannot start its tasks, sockets or logs.
     #[error("cannot {doing}")]
     Start {
@@ -117,9 +133,14 @@ impl Failure {
         Self::Misused { what: what.into() }
     }
 
-    /// A refusal by the server of what `doing` names.
+    /// A refusal by the server of what `doing` names; or that no answer came, where the connection
+    /// broke.
     pub(crate) fn refused(doing: impl Into<String>, status: Status) -> Self {
-        Self::Refused { doing: doing.into(), status: Box::new(status) }
+        let doing = doing.into();
+        match refusal::broken(&status) {
+            Some(broken) => Self::Unanswered { doing, broken: broken.clone() },
+            None => Self::Refused { doing, status: Box::new(status) },
+        }
     }
 
     /// What the shell is told: 0 done, 1 refused or failed, 2 misused, 3 a write or a flush failed
@@ -128,9 +149,11 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Closed => 0,
+            Self::Said { exit_code } => *exit_code,
             Self::Misused { .. } => 2,
             Self::Start { source, .. } if is_of_the_disk(source.as_ref()) => 3,
-            Self::Unreachable { .. }
+            Self::Unreachable(_)
+            | Self::Unanswered { .. }
             | Self::Refused { .. }
             | Self::Interrupted { .. }
             | Self::Unexpected { .. }
@@ -140,15 +163,16 @@ impl Failure {
             | Self::Output(_)
             | Self::Json(_)
             | Self::Hastened
+            | Self::Listen { .. }
             | Self::Start { .. } => 1,
         }
     }
 
     /// The failure as lines to be read: what happened, its causes, and for a refusal the details
-    /// and the next step. Nothing if the reader merely went away.
+    /// and the next step. Nothing if the reader merely went away, or if all is said.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        if let Self::Closed = self {
+        if let Self::Closed | Self::Said { .. } = self {
             return Vec::new();
         }
         let mut lines = vec![format!("error: {self}")];
@@ -159,8 +183,26 @@ impl Failure {
         }
         // Layers that add nothing repeat what the one below says.
         lines.dedup();
-        if let Self::Refused { status, .. } = self {
-            lines.extend(refusal::details(status));
+        match self {
+            Self::Refused { status, .. } => lines.extend(refusal::details(status)),
+            Self::Interrupted { status, .. } => lines.extend(refusal::request_id(status)),
+            Self::Unanswered { broken, .. } => {
+                lines.extend(broken.source().map(|it| format!("  caused by: {it}")));
+                lines.extend(broken.next_step().map(refusal::next));
+            }
+            Self::Misused { .. }
+            | Self::Unreachable(_)
+            | Self::Unexpected { .. }
+            | Self::File { .. }
+            | Self::Malformed { .. }
+            | Self::Incomplete { .. }
+            | Self::Closed
+            | Self::Output(_)
+            | Self::Json(_)
+            | Self::Hastened
+            | Self::Said { .. }
+            | Self::Listen { .. }
+            | Self::Start { .. } => {}
         }
         lines
     }

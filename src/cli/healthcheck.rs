@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -48,6 +49,17 @@ async fn ask(flags: &HealthcheckFlags) -> Result<ServingStatus, Failure> {
     let channel = client::dial(&flags.server).await?;
     let request = HealthCheckRequest { service: flags.service.clone() };
     let answer = HealthClient::new(channel).check(request).await;
-    let answer = answer.map_err(|status| Failure::refused("the health of the server", status))?;
+    let answer = answer.map_err(|status| {
+        if status.code() != Code::NotFound {
+            return Failure::refused("the health of the server", status);
+        }
+        let (server, service) = (&flags.server.server, &flags.service);
+        Failure::Incomplete {
+            what: format!(
+                "{server} has no service {service}; leave --service out to ask for the server as a \
+                 whole, or say judgement.ledger.v1.writes"
+            ),
+        }
+    })?;
     Ok(answer.into_inner().status())
 }

@@ -9,8 +9,12 @@ use super::failure::Failure;
 use crate::pb;
 
 /// The descriptors, parsed once; nothing if they do not parse, which a test rules out.
-static POOL: LazyLock<Option<DescriptorPool>> =
-    LazyLock::new(|| DescriptorPool::decode(pb::DESCRIPTORS).ok());
+static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| {
+    let mut pool = DescriptorPool::decode(pb::DESCRIPTORS).ok()?;
+    // The operator's service is described apart.
+    pool.decode_file_descriptor_set(pb::ADMIN_DESCRIPTORS).ok()?;
+    Some(pool)
+});
 
 /// A message that the command line shows or reads as JSON.
 pub(super) trait InJson: Message + Default {
@@ -38,6 +42,7 @@ in_json!(
     GetFeedResponse,
     GetRecipientsResponse,
     ImportStep,
+    Info,
     Receipt,
     RenderLetterResponse,
     StreamRecordsResponse,
@@ -120,6 +125,7 @@ mod tests {
         assert!(line(&pb::GetFeedResponse::default()).is_ok());
         assert!(line(&pb::RenderLetterResponse::default()).is_ok());
         assert!(line(&pb::ImportStep::default()).is_ok());
+        assert!(line(&pb::Info::default()).is_ok());
         assert!(line(&pb::StreamRecordsResponse::default()).is_ok());
         assert!(line(&pb::Subject::default()).is_ok());
         assert!(line(&pb::CompareAssessmentsResponse::default()).is_ok());

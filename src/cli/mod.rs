@@ -49,6 +49,7 @@ mod tables;
 mod timeline;
 mod token;
 mod verify;
+mod voice;
 mod wiring;
 mod wording;
 
@@ -59,6 +60,7 @@ pub use admin::{AdminFlags, InfoFlags};
 pub use assessment::{AssessmentFlags, View};
 pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
 pub use backup::BackupFlags;
+pub use client::Broken;
 pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;

@@ -16,7 +16,7 @@ const WIDTH_MIN: u16 = 60;
 pub enum Format {
     /// Tables and sentences for people.
     Table,
-    /// Protobuf's JSON mapping for programs: one object a line.
+    /// JSON for programs, one object a line; messages of the services in Protobuf's JSON mapping.
     Json,
 }
 

@@ -145,12 +145,14 @@ impl Probes {
     /// # Errors
     /// If the address cannot be had.
     pub(super) async fn listen(&self, at: SocketAddr) -> Result<AdminPort, Failure> {
-        let binding = |source: io::Error| Failure::Start {
-            doing: "listen for probes (say another address with --admin-listen, or off)",
-            source: source.into(),
+        let failed = |source: io::Error| Failure::Listen {
+            at: at.to_string(),
+            flag: "--admin-listen (off: nowhere)",
+            source,
         };
-        let listener = TcpListener::bind(at).await.map_err(binding)?;
-        let address = listener.local_addr().map_err(binding)?;
+        let bound = TcpListener::bind(at).await;
+        let bound = bound.and_then(|it| it.local_addr().map(|address| (it, address)));
+        let (listener, address) = bound.map_err(failed)?;
         let serving = tokio::spawn(serve(listener, router(self.clone()))).abort_handle();
         Ok(AdminPort { address, serving })
     }

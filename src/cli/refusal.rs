@@ -1,13 +1,22 @@
 //! Refusals of the server as lines to be read: the reason, what it is about, the next step.
 
+use std::error::Error as _;
+
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::client::Broken;
 use crate::pb;
+
+/// Where the server says by which id its log names a call.
+pub(super) const CALL_ID: &str = "x-request-id";
 
 /// The stable reason and the sentence.
 pub(super) fn headline(status: &Status) -> String {
+    if let Some(broken) = broken(status) {
+        return broken.to_string();
+    }
     let message = status.message();
     match status.get_details_error_info() {
         Some(info) if message.is_empty() => info.reason,
@@ -17,7 +26,23 @@ pub(super) fn headline(status: &Status) -> String {
     }
 }
 
-/// What the details say, a line each, and what to do about it.
+/// How the connection broke, if it did: then nobody refused anything.
+pub(super) fn broken(status: &Status) -> Option<&Broken> {
+    status.source().and_then(|source| Broken::among(source))
+}
+
+/// By which id the server's log names the call that was refused.
+pub(super) fn request_id(status: &Status) -> Option<String> {
+    let id = status.metadata().get(CALL_ID)?.to_str().ok()?;
+    Some(format!("  request id: {id}"))
+}
+
+/// What to do, as a line.
+pub(super) fn next(step: &str) -> String {
+    format!("  next: {step}")
+}
+
+/// What the details say, a line each, by which id the server knows the call, and what to do about it.
 pub(super) fn details(status: &Status) -> Vec<String> {
     let details = status.get_error_details();
     let mut lines = Vec::new();
@@ -38,15 +63,23 @@ pub(super) fn details(status: &Status) -> Vec<String> {
     let pause = details.retry_info().and_then(|retry| retry.retry_delay);
     let next = match pause {
         Some(pause) => Some(format!("try again in {} ms", pause.as_millis())),
-        None => next_step(status.code()).map(str::to_owned),
+        None => next_step(status).map(str::to_owned),
     };
-    lines.extend(next.map(|next| format!("  next: {next}")));
+    lines.extend(request_id(status));
+    lines.extend(next.as_deref().map(self::next));
     lines
 }
 
-/// What a caller can do about an answer of this code.
-fn next_step(code: Code) -> Option<&'static str> {
-    match code {
+/// What a caller can do about an answer.
+fn next_step(status: &Status) -> Option<&'static str> {
+    match status.code() {
+        Code::Unauthenticated if reason(status) == "CREDENTIAL_INVALID" => Some(
+            "the credential that was given is not taken: see whether it is whole, for this ledger, by an \
+             issuer whom this server believes, and of the client certificate's organisation",
+        ),
+        Code::Unauthenticated if reason(status) == "CREDENTIAL_EXPIRED" => {
+            Some("get a new credential: the time of the one that was given is over")
+        }
         Code::Unauthenticated => Some(
             "give a credential with --token-file FILE or JUDGEMENT_LEDGER_TOKEN, or a certificate with --certificate",
         ),
@@ -69,6 +102,11 @@ fn next_step(code: Code) -> Option<&'static str> {
         | Code::Internal
         | Code::DataLoss => None,
     }
+}
+
+/// The stable reason.
+fn reason(status: &Status) -> String {
+    status.get_details_error_info().map_or_else(String::new, |info| info.reason)
 }
 
 /// A refusal inside an answer as the status that the command's own call would have had.
@@ -129,6 +167,20 @@ mod tests {
         let pause = ErrorDetails::with_retry_info(Some(Duration::from_millis(250)));
         let full = Status::with_error_details(Code::ResourceExhausted, "the queue is full", pause);
         assert_eq!(details(&full), ["  next: try again in 250 ms"]);
+    }
+
+    #[test]
+    fn who_gave_a_credential_is_not_told_to_give_one() {
+        let refused = |reason: &str| {
+            let details = ErrorDetails::with_error_info(reason, "judgement.ledger.v1", []);
+            let mut status = Status::with_error_details(Code::Unauthenticated, "no", details);
+            status.metadata_mut().insert(CALL_ID, "a-1".parse().unwrap());
+            super::details(&status).join("\n")
+        };
+        assert!(refused("CREDENTIAL_INVALID").contains("is not taken"));
+        assert!(refused("CREDENTIAL_EXPIRED").contains("get a new credential"));
+        assert!(refused("CREDENTIAL_MISSING").contains("give a credential with"));
+        assert!(refused("CREDENTIAL_MISSING").starts_with("  request id: a-1\n"));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::output;
 use crate::rpc::{Credentials, Tls};
 
 /// How often the files are looked at. Their content is compared, since what exchanges certificates
@@ -39,9 +38,7 @@ async fn again_and_again(look: impl Fn() + Clone + Send + 'static) -> Infallible
     let mut told = match signal(SignalKind::hangup()) {
         Ok(told) => Some(told),
         Err(error) => {
-            output::note(&format!(
-                "SIGHUP cannot be heard: {error}; files are looked at all the same"
-            ));
+            tracing::warn!(%error, "SIGHUP cannot be heard; files are looked at all the same");
             None
         }
     };

@@ -5,19 +5,20 @@ use std::{fmt, fs, net::SocketAddr, path::PathBuf, sync::Arc};
 use clap::Args;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     admin_socket, dev,
     face::FaceFlags,
     failure::Failure,
     first::{self, Making},
-    output::{self, Output},
+    output::Output,
     probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
     socket,
     stopping::{self, Signals},
     supervisor,
+    voice::Voice,
     wiring::{self, Clock, Keys, Running, Setup},
 };
 use crate::{
@@ -149,13 +150,27 @@ pub struct ServeFlags {
 
 /// Serves until SIGTERM or ctrl-c.
 pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), Failure> {
-    check(flags)?;
     let probes = Probes::new()?;
     let log = log_to_stderr(flags, &probes)?;
-    output::note(&flags.to_string());
-    let _admin_port = admin_port(flags, &probes).await?;
+    let voice = Voice::of(flags.log_format);
+    let ended = serve(flags, output, (&probes, &log)).await;
+    let ended = voice.ended(ended);
+    #[cfg(feature = "otel")]
+    log.end().await;
+    ended
+}
+
+async fn serve(
+    flags: &ServeFlags,
+    output: &mut Output,
+    (probes, log): (&Probes, &Log),
+) -> Result<(), Failure> {
+    check(flags)?;
+    let voice = Voice::of(flags.log_format);
+    voice.configured(&flags.to_string());
+    let _admin_port = admin_port(flags, probes, voice).await?;
     let home = Home::prepare(flags)?;
-    let running = match start(flags, &home, &probes).await {
+    let running = match start(flags, &home, probes).await {
         Ok(running) => running,
         Err(failure) => {
             home.abandon();
@@ -165,16 +180,13 @@ pub(super) async fn run(flags: &ServeFlags, output: &mut Output) -> Result<(), F
     // Before anybody is told that it serves: who knows may tell it to stop.
     let signals = Signals::hear()?;
     supervisor::ready();
-    output::note(&format!("serving on {}", running.place.url()));
+    voice.serving(&running.place.url());
     if flags.dev {
         let home = home.path();
         let beside = home.parent().unwrap_or(&home);
         output.lines(&dev::welcome(&running.place.url(), beside, &running.mint)?)?;
     }
-    let ended = stopping::until_told(running, signals, &probes, log.tell()).await;
-    #[cfg(feature = "otel")]
-    log.end().await;
-    ended
+    stopping::until_told(running, signals, (probes, voice), log.tell()).await
 }
 
 async fn start(flags: &ServeFlags, home: &Home, probes: &Probes) -> Result<Running, Failure> {
@@ -187,6 +199,12 @@ async fn start(flags: &ServeFlags, home: &Home, probes: &Probes) -> Result<Runni
 /// Nobody listens beyond this machine by accident.
 fn check(flags: &ServeFlags) -> Result<(), Failure> {
     flags.face.check()?;
+    if !flags.dev && flags.face.believed().is_none() {
+        return Err(Failure::misused(
+            "nobody could call: name those whose tokens count with --issuers, or who signs client \
+             certificates with --client-ca; for development alone, a key with --token-key-file",
+        ));
+    }
     match flags.admin_listen() {
         AdminListen::At(address) if !address.ip().is_loopback() && !flags.admin_insecure => {
             Err(Failure::misused(format!(
@@ -199,12 +217,16 @@ fn check(flags: &ServeFlags) -> Result<(), Failure> {
 }
 
 /// Opens the admin port, before the ledger: who watches sees that it is being opened.
-async fn admin_port(flags: &ServeFlags, probes: &Probes) -> Result<Option<AdminPort>, Failure> {
+async fn admin_port(
+    flags: &ServeFlags,
+    probes: &Probes,
+    voice: Voice,
+) -> Result<Option<AdminPort>, Failure> {
     match flags.admin_listen() {
         AdminListen::Off => Ok(None),
         AdminListen::At(address) => {
             let port = probes.listen(address).await?;
-            output::note(&format!("metrics and probes on http://{}", port.address));
+            voice.probes(port.address);
             Ok(Some(port))
         }
     }
@@ -214,6 +236,7 @@ fn log_to_stderr(flags: &ServeFlags, probes: &Probes) -> Result<Log, Failure> {
     let doing = "start the log";
     let filter = EnvFilter::try_new(&flags.log)
         .map_err(|error| Failure::Start { doing, source: error.into() })?;
+    let filter = Voice::of(flags.log_format).heard_through(filter);
     let metrics = Arc::clone(probes.metrics());
     Log::to_stderr(LogOptions {
         filter,
@@ -397,6 +420,9 @@ fn witness(given: &str) -> Result<Witness, String> {
 
 fn log_name(given: &str) -> Result<String, String> {
     let wanted = "say a URL without its scheme, such as ledger.example.org/apa";
+    if given.contains("://") {
+        return Err(wanted.to_owned());
+    }
     KeyName::parse(given).map(|_| given.to_owned()).map_err(|error| format!("{error}; {wanted}"))
 }
 
@@ -412,7 +438,20 @@ fn collector(given: &str) -> Result<http::Uri, String> {
 }
 
 fn log(given: &str) -> Result<String, String> {
+    if let Some(odd) = given.split(',').find(|part| !is_directive(part.trim())) {
+        return Err(format!(
+            "{odd} is neither a level (off, error, warn, info, debug, trace) nor a directive such as \
+             judgement_ledger=debug; how events are written is said by --log-format"
+        ));
+    }
     EnvFilter::try_new(given).map(|_| given.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Whether a part of a filter says what it is. The library takes any word for the name of a crate of
+/// which everything is wanted, and nothing of all others.
+fn is_directive(part: &str) -> bool {
+    let names = part == "judgement_ledger" || part.contains("::") || part.contains(['[', ']']);
+    names || part.contains('=') || part.parse::<LevelFilter>().is_ok()
 }
 
 fn origin(given: &str) -> Result<http::HeaderValue, String> {
@@ -495,6 +534,24 @@ mod tests {
         assert!(flags(&["--dev", "--log", "judgement_ledger=loud"]).is_err());
         assert!(flags(&["--dev", "--allow-origin", "https://a.example/page"]).is_err());
         assert!(flags(&["--dev", "--allow-origin", "https://a.example"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for odd in ["json", "info,json", "verbose"] {
+            let error = flags(&["--dev", "--log", odd]).map(drop).unwrap_err().to_string();
+            assert!(error.contains("--log-format"), "{odd}: {error}");
+        }
+        for good in ["warn", "info,judgement_ledger=debug", "judgement_ledger::call=off", "off"] {
+            assert!(flags(&["--dev", "--log", good]).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_a_ledger_is_called_for_ever_has_no_scheme() {
+        let error = flags(&["--dev", "--origin", "https://x.example/apa"]).map(drop).unwrap_err();
+        assert!(error.to_string().contains("without its scheme"), "{error}");
+        assert!(flags(&["--dev", "--origin", "x.example/apa"]).is_ok());
     }
 
     #[test]

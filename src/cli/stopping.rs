@@ -8,7 +8,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{failure::Failure, output, probes::Probes, supervisor, wiring::Running};
+use super::{failure::Failure, probes::Probes, supervisor, voice::Voice, wiring::Running};
 
 /// What comes so soon after the first signal is the first one again: `timeout`, a shell or a supervisor
 /// tells the process and then its group. Nobody who changed their mind is as fast.
@@ -63,7 +63,7 @@ impl Signals {
 pub(super) async fn until_told(
     running: Running,
     mut signals: Signals,
-    probes: &Probes,
+    (probes, voice): (&Probes, Voice),
     meanwhile: impl Future<Output = Infallible>,
 ) -> Result<(), Failure> {
     let goes_down = async {
@@ -74,7 +74,7 @@ pub(super) async fn until_told(
         let first = Instant::now();
         probes.draining();
         supervisor::stopping();
-        output::note("stopping: calls under way are finished; a second signal ends at once");
+        voice.stopping();
         tokio::select! {
             biased;
             ended = running.stop() => ended,

@@ -100,7 +100,11 @@ impl Reserve {
         state.kept
     }
 
-    fn free(&self) -> io::Result<u64> {
+    /// How many bytes of the disk are free, beside the reserve.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn free(&self) -> io::Result<u64> {
         let found = statvfs(&self.directory)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }

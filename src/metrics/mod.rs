@@ -17,6 +17,8 @@
 
 mod calls;
 mod flow;
+mod operating;
+mod process;
 mod readers;
 
 use std::{
@@ -34,6 +36,11 @@ pub use calls::{CallKind, Calls, MethodCalls};
 pub use flow::Flow;
 pub(crate) use flow::GroupSize;
 pub use readers::{Reader, Readers};
+
+pub(crate) use operating::OpenConnection;
+
+use operating::Operating;
+use process::Process;
 
 /// Why metrics cannot be had: a name, a label or a bucket of this build is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +72,8 @@ pub struct Metrics {
     /// The same, for whoever wants to be told when it changes.
     full: watch::Sender<bool>,
     read_only: IntGauge,
+    operating: Operating,
+    process: Process,
 }
 
 /// Where the ledger stands, as it is told to whoever asks for the page.
@@ -144,6 +153,8 @@ impl Metrics {
                 "judgement_ledger_read_only",
                 "1 if nothing is recorded since the journal is not the one that was signed, else 0.",
             )?,
+            operating: Operating::new(&told, started_at_s)?,
+            process: Process::new(&told)?,
             registry: registry.clone(),
         };
         Ok(Arc::new(metrics))
@@ -175,6 +186,21 @@ impl Metrics {
     /// A checkpoint was published that covers more than the one before.
     pub fn checkpoint_published(&self) {
         *self.checkpoint_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// So many bytes are free on the disk of the ledger.
+    pub fn disk_has(&self, free_bytes: u64) {
+        self.operating.disk_has(free_bytes);
+    }
+
+    /// A connection is open, for as long as what is returned lives.
+    pub(crate) fn connection(&self) -> OpenConnection {
+        self.operating.connection()
+    }
+
+    /// A backup was handed out whole.
+    pub(crate) fn backed_up(&self) {
+        self.operating.backed_up();
     }
 
     /// Whether the disk has no room for another record.
@@ -209,6 +235,7 @@ impl Metrics {
             self.read_only.set(i64::from(read_only));
             self.readers.measure(head);
         }
+        self.process.measure();
         let since = *self.checkpoint_at.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint_age.set(since.elapsed().as_secs_f64());
         Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)

@@ -27,6 +27,10 @@ fn what_is_counted_is_on_the_page() {
     metrics.views_are_at(10);
     metrics.disk_is_full(true);
     metrics.left_out();
+    metrics.disk_has(5_000);
+    let (_open, closed) = (metrics.connection(), metrics.connection());
+    drop(closed);
+    metrics.backed_up();
     let page = metrics.page(Some(LEVELS)).unwrap();
     let method = r#"grpc_method="Method",grpc_service="a.Service",grpc_type="unary""#;
     let labels = format!(r#"grpc_code="OK",{method}"#);
@@ -47,6 +51,8 @@ fn what_is_counted_is_on_the_page() {
         "judgement_ledger_views_applied_position 10",
         "judgement_ledger_views_lag_records 2",
         "judgement_ledger_disk_full 1",
+        "judgement_ledger_disk_free_bytes 5000",
+        "judgement_ledger_connections 1",
         "judgement_ledger_read_only 0",
         "judgement_ledger_log_lines_left_out_total 1",
         "process_start_time_seconds 1000",
@@ -54,6 +60,12 @@ fn what_is_counted_is_on_the_page() {
     ] {
         assert!(lines(&page).contains(&expected), "{expected} is not in\n{page}");
     }
+    let number = |name: &str| line(&page, name).rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    let backed_up = number("judgement_ledger_backup_timestamp_seconds ");
+    assert!((1_000.0..1_060.0).contains(&backed_up), "{backed_up}");
+    assert!(number("process_resident_memory_bytes ") > 1e6, "{page}");
+    let (open, most) = (number("process_open_fds "), number("process_max_fds "));
+    assert!(open > 2.0 && open < most, "{open} of {most}");
 }
 
 #[test]
@@ -84,13 +96,15 @@ fn two_ledgers_of_one_process_count_apart() {
 fn every_metric_has_a_unit_last_and_words_that_explain_it() {
     let page = Metrics::new(0).unwrap().page(Some(LEVELS)).unwrap();
     let units = ["seconds", "bytes", "total", "position", "records", "commands"];
-    let states = ["streams", "disk_full", "read_only", "build_info"];
+    let states = ["streams", "connections", "disk_full", "read_only", "build_info"];
+    // As Prometheus names them.
+    let given = ["process_open_fds", "process_max_fds"];
     let named = page.lines().filter_map(|line| line.strip_prefix("# HELP "));
     let mut seen = 0;
     for (name, help) in named.filter_map(|line| line.split_once(' ')) {
         let last = name.rsplit('_').next().unwrap();
         let state = states.iter().any(|state| name == format!("judgement_ledger_{state}"));
-        assert!(units.contains(&last) || state, "{name} has no unit");
+        assert!(units.contains(&last) || state || given.contains(&name), "{name} has no unit");
         assert!(help.len() > 10 && help.ends_with('.'), "{name}: {help}");
         seen += 1;
     }

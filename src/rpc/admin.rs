@@ -189,6 +189,7 @@ impl Copying {
         }
         if self.after >= self.until {
             self.handing.is_whole();
+            self.ledger.metrics().backed_up();
             return Ok(None);
         }
         let found = self.ledger.stored(self.after, PIECE).await;

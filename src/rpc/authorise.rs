@@ -11,21 +11,55 @@ use tonic::body::Body;
 use super::{
     caller::Identity,
     layers::{Answer, Around, Inner, answered},
-    sight::lacks,
-    status,
+    status::{self, Problem, Reason},
 };
-use crate::judgement::{Deed, Role, rights};
+use crate::judgement::{Deed, Role, When, rights};
 
 /// The package of the services.
 const PACKAGE: &str = "judgement.ledger.v1";
 
 /// Lets those pass who may.
 #[derive(Debug, Clone)]
-pub(super) struct Authorise(Arc<HashMap<String, Vec<Role>>>);
+pub(super) struct Authorise(Arc<HashMap<String, Needs>>);
+
+/// Which roles may, in some case.
+#[derive(Debug)]
+struct Needs {
+    roles: Vec<Role>,
+    /// The same in words, with the case where a role may in that alone.
+    words: String,
+}
+
+impl Needs {
+    fn of(deed: Deed) -> Self {
+        let roles = rights::roles_in_any_case(deed);
+        let cases = |role: Role| {
+            let rows = rights::RIGHTS.iter();
+            let may = rows.filter(move |row| row.deed == deed && row.roles.contains(&role));
+            may.map(|row| row.when).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = rights::RIGHTS.iter().filter(|row| row.deed == deed).collect();
+        let words = roles.iter().map(|role| match cases(*role).as_slice() {
+            [When::Transcribed] if all.len() > 1 => {
+                format!("{} (where {})", role.as_str(), When::Transcribed.words())
+            }
+            _ => role.as_str().to_owned(),
+        });
+        let words = words.collect::<Vec<_>>().join(", ");
+        Self { roles, words }
+    }
+
+    /// The refusal of who has none of them.
+    fn lacking(&self) -> tonic::Status {
+        let message = format!("calls of this method need one of the roles {}", self.words);
+        let roles: Vec<_> = self.roles.iter().map(|role| role.as_str()).collect();
+        Problem::new(Reason::NotPermitted, message).with_list("roles", &roles).status()
+    }
+}
 
 impl Authorise {
     pub(super) fn new() -> Self {
-        let rights = Deed::ALL.iter().map(|deed| (path(*deed), rights::roles_in_any_case(*deed)));
+        let rights = Deed::ALL.iter().map(|deed| (path(*deed), Needs::of(*deed)));
         Self(Arc::new(rights.collect()))
     }
 }
@@ -41,9 +75,7 @@ impl Around for Authorise {
         let needs = self.0.get(request.uri().path());
         let who = request.extensions().get::<Arc<Identity>>();
         match (needs, who) {
-            (Some(needs), Some(who)) if !who.has_one_of(needs) => {
-                answered(lacks(needs, "calls of this method"))
-            }
+            (Some(needs), Some(who)) if !who.has_one_of(&needs.roles) => answered(needs.lacking()),
             // Nobody is known only where anybody may call.
             (Some(_), None) => answered(status::no_credential()),
             // A path that no right is given to is none of ours: who answers it says so.
@@ -77,6 +109,17 @@ mod tests {
         let deeds = Deed::ALL.iter().filter(|deed| deed.call().0 != "Itself");
         let rows: BTreeSet<_> = deeds.map(|deed| path(*deed)).collect();
         assert_eq!(calls, rows);
+    }
+
+    #[test]
+    fn a_role_that_will_do_in_one_case_alone_is_named_with_it() {
+        let needs = |deed| Needs::of(deed).words;
+        assert_eq!(
+            needs(Deed::RegisterSubject),
+            "framework-admin, records-officer (where history is entered)"
+        );
+        assert_eq!(needs(Deed::ApproveRedaction), "records-officer");
+        assert!(needs(Deed::GetAssessment).ends_with("framework-admin, consumer"));
     }
 
     #[test]

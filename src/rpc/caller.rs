@@ -219,7 +219,11 @@ fn refused(error: &CredentialError) -> Status {
         | CredentialError::NotItsOrganisation
         | CredentialError::BadRole
         | CredentialError::NoRole
-        | CredentialError::AuditorWrites => problem(Reason::CredentialInvalid),
+        | CredentialError::AuditorWrites => {
+            // The line of the call says its reason alone; both stand within the call's span.
+            tracing::info!(target: "judgement_ledger::access", cause = %error, "a credential is not taken");
+            problem(Reason::CredentialInvalid)
+        }
     }
     .status()
 }

@@ -28,7 +28,7 @@ use super::{
     audit::AuditApi,
     authorise::Authorise,
     caller::{Authenticate, Find},
-    doorway::{Doorway, Listener},
+    doorway::{Connection, Doorway, Listener},
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
@@ -125,8 +125,10 @@ pub async fn serve(
 ) -> Result<WentDown, ServeError> {
     let options = by_the_ledger(options, &ledger);
     let tls = options.tls.clone().map(|tls| (tls, Arc::clone(&options.now)));
-    let metrics = Arc::clone(ledger.metrics());
-    let incoming = Doorway::open(listener.into(), tls, options.limits.connections_max, metrics);
+    let (metrics, connections_max) = (Arc::clone(ledger.metrics()), options.limits.connections_max);
+    let incoming = Doorway::open(listener.into(), tls, connections_max, Arc::clone(&metrics));
+    let counted = move |it: io::Result<Connection>| it.map(|one| one.counted_by(&metrics));
+    let incoming = tokio_stream::StreamExt::map(incoming, counted);
     serve_services(incoming, ledger, options, shutdown).await
 }
 

@@ -103,9 +103,15 @@ pub enum TlsError {
     /// Certificate and key make no whole.
     #[error("the certificate and its key cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
-    /// The authority of clients cannot be used.
-    #[error("the authority of client certificates cannot be used: {0}")]
-    Authority(#[from] VerifierBuilderError),
+    /// An authority of clients cannot be used, or what it took back.
+    #[error("{path} cannot be used: {source}")]
+    Authority {
+        /// Which file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: VerifierBuilderError,
+    },
 }
 
 /// TLS as it is spoken now.
@@ -130,6 +136,19 @@ struct Read {
     revoked: Vec<u8>,
 }
 
+impl Read {
+    /// What is another than before, by name.
+    fn other_than(&self, before: &Self) -> Vec<&'static str> {
+        let files = [
+            ("certificate", self.certificate != before.certificate),
+            ("key", self.key != before.key),
+            ("client authority", self.authority != before.authority),
+            ("revocation list", self.revoked != before.revoked),
+        ];
+        files.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
+    }
+}
+
 impl Tls {
     /// TLS as the files say.
     ///
@@ -152,14 +171,15 @@ impl Tls {
         match tried {
             Ok(None) => last.failed = None,
             Ok(Some((read, config))) => {
+                let changed = read.other_than(&last.read).join(", ");
                 self.spoken.store(Arc::new(config));
                 *last = Last { read, failed: None };
-                tracing::info!("the certificate was exchanged");
+                tracing::info!(changed, "files of TLS were exchanged");
             }
             Err(error) => {
                 let said = error.to_string();
                 if last.failed.as_ref() != Some(&said) {
-                    tracing::error!(%error, "the certificate is not exchanged; the one before stays");
+                    tracing::error!(%error, "files of TLS are not exchanged; those before stay");
                     last.failed = Some(said);
                 }
             }
@@ -241,7 +261,12 @@ impl TlsFiles {
         if !required {
             builder = builder.allow_unauthenticated();
         }
-        Ok(builder.build()?)
+        builder.build().map_err(|source| {
+            let lists = matches!(source, VerifierBuilderError::InvalidCrl(_));
+            let path = authority.revoked.as_ref().filter(|_| lists);
+            let path = path.unwrap_or(&authority.certificates).display().to_string();
+            TlsError::Authority { path, source }
+        })
     }
 }
 

@@ -201,9 +201,14 @@ impl Running {
 
     /// SIGTERM, and the end that it brings.
     pub fn stop(self) -> ExitStatus {
+        self.stop_and_say().0
+    }
+
+    /// The same, with all that it has said.
+    pub fn stop_and_say(self) -> (ExitStatus, String) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.end()
+        self.end_and_say()
     }
 
     /// Waits for its end, which it was told of.

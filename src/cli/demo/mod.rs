@@ -18,11 +18,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use jiff::{Timestamp, tz::TimeZone};
 use tempfile::TempDir;
-use tonic::transport::Channel;
 
 use super::{
     assessment,
-    client::{Client, Token, dial},
+    client::{Client, Connection, Token, dial},
     face::Listen,
     failure::Failure,
     feed,
@@ -148,8 +147,8 @@ async fn play(
     clock: &DemonstrationClock,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let channel = dial(&ServerFlags::at(running.place.url())).await?;
-    let callers = callers(&channel, &script.cast, running)?;
+    let connection = dial(&ServerFlags::at(running.place.url())).await?;
+    let callers = callers(&connection, &script.cast, running)?;
     let mut tally = Tally::new(ProgressBar::hidden(), Format::Table);
     for scene in &mut script.scenes {
         clock.set(scene.at);
@@ -158,22 +157,22 @@ async fn play(
             .await?;
     }
     output::note(&format!("demonstration: {tally}"));
-    let auditor = auditor(&channel, &script.auditor, running)?;
+    let auditor = auditor(&connection, &script.auditor, running)?;
     let screen = ask(&auditor, tally.position()).await?;
     output.lines(&screen.lines(output.width()))
 }
 
 /// A caller for each login of the cast.
-fn callers(channel: &Channel, cast: &[Cast], running: &Running) -> Result<Callers, Failure> {
+fn callers(connection: &Connection, cast: &[Cast], running: &Running) -> Result<Callers, Failure> {
     let mut tokens = BTreeMap::new();
     for member in cast {
         tokens.insert(member.credential.clone(), Some(token(&member.login, running)?));
     }
-    Ok(Callers::new(channel, tokens))
+    Ok(Callers::new(connection, tokens))
 }
 
-fn auditor(channel: &Channel, login: &Login, running: &Running) -> Result<Client, Failure> {
-    Ok(Client::new(channel.clone(), Some(token(login, running)?)))
+fn auditor(connection: &Connection, login: &Login, running: &Running) -> Result<Client, Failure> {
+    Ok(Client::new(connection.clone(), Some(token(login, running)?)))
 }
 
 fn token(login: &Login, running: &Running) -> Result<Token, Failure> {

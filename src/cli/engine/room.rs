@@ -47,6 +47,7 @@ impl Watch {
         let look = move || {
             while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
                 metrics.disk_is_full(!reserve.look());
+                reserve.free().into_iter().for_each(|free| metrics.disk_has(free));
             }
         };
         let thread = std::thread::Builder::new().name("disk-room".to_owned());

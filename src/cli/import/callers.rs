@@ -5,11 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tonic::transport::Channel;
-
 use super::file::{DEFAULT_CREDENTIAL, Step};
 use crate::cli::{
-    client::{Client, Token, dial},
+    client::{Client, Connection, Token, dial},
     failure::Failure,
     flags::ServerFlags,
 };
@@ -35,9 +33,12 @@ impl Callers {
         Ok(Self::new(&dial(server).await?, tokens))
     }
 
-    /// Callers on a channel that is there already.
-    pub(in crate::cli) fn new(channel: &Channel, tokens: BTreeMap<String, Option<Token>>) -> Self {
-        let client = |token| Client::new(channel.clone(), token);
+    /// Callers on a connection that is there already.
+    pub(in crate::cli) fn new(
+        connection: &Connection,
+        tokens: BTreeMap<String, Option<Token>>,
+    ) -> Self {
+        let client = |token| Client::new(connection.clone(), token);
         Self { clients: tokens.into_iter().map(|(name, token)| (name, client(token))).collect() }
     }
 
@@ -74,8 +75,6 @@ pub(super) fn named_file(given: &str) -> Result<(String, PathBuf), String> {
 
 #[cfg(test)]
 mod tests {
-    use tonic::transport::Endpoint;
-
     use super::*;
     use crate::cli::import::file::parse;
 
@@ -88,8 +87,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_credential_without_a_token_is_named_before_anything_is_sent() {
-        let channel = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let callers = Callers::new(&channel, BTreeMap::from([("default".to_owned(), None)]));
+        let callers =
+            Callers::new(&Connection::to_nobody(), BTreeMap::from([("default".to_owned(), None)]));
         let step = r#"{"credential": "lead", "registerSubject": {"subject": "subjects/a"}}"#;
         let steps = parse(&format!("\n{step}"), "letter.json").unwrap();
         let failure = callers.check(&steps, "letter.json").unwrap_err();

@@ -133,12 +133,19 @@ impl<'a> Sender<'a> {
             drop(queue.send(command).await);
         }
         let call = caller.assessments().apply_stream(ReceiverStream::new(commands)).await;
-        let mut answers = call.map_err(|status| broken(steps.first(), status))?.into_inner();
+        let call = call.map_err(|status| broken(steps.first(), status))?;
+        let id = call.metadata().get(refusal::CALL_ID).cloned();
+        let mut answers = call.into_inner();
         let mut queue = Some(queue);
         for step in steps {
             match answer(&mut answers, step).await? {
                 Ok(receipt) => self.tally.receipt(&receipt, self.output)?,
-                Err(status) => self.refused(step, status)?,
+                Err(mut status) => {
+                    if let Some(id) = &id {
+                        status.metadata_mut().insert(refusal::CALL_ID, id.clone());
+                    }
+                    self.refused(step, status)?;
+                }
             }
             match (&queue, unsent.next()) {
                 // A server that hung up says why with its next answer.
@@ -146,6 +153,10 @@ impl<'a> Sender<'a> {
                 (_, None) | (None, _) => queue = None,
             }
         }
+        // Whoever lets go of a call before it is over has cancelled it, for the server. How it ends
+        // changes nothing: all is answered.
+        drop(queue);
+        drop(answers.message().await);
         Ok(())
     }
 

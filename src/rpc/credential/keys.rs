@@ -56,12 +56,21 @@ pub enum BadKeys {
     /// There are more than any issuer needs.
     #[error("has more than {KEYS_MAX} keys")]
     TooMany,
+    /// A file in PEM holds several things: which one is the key, nothing says.
+    #[error("holds more than one block of PEM: a set of keys is written as a JWK set (RFC 7517)")]
+    Several,
     /// Two keys are called the same.
     #[error("has two keys of one kid")]
     SameName,
 }
 
 impl KeySet {
+    /// The names of the keys that `before` did not have.
+    pub(super) fn new_since<'k>(&'k self, before: &'k Self) -> impl Iterator<Item = &'k str> {
+        let known = |id: &&str| before.keys.iter().any(|key| key.id.as_deref() == Some(*id));
+        self.keys.iter().filter_map(|key| key.id.as_deref()).filter(move |id| !known(id))
+    }
+
     /// Reads a JWK set, or a public key in PEM. Keys of other kinds and for other uses are passed
     /// over, as the RFC wants it; at least one must be left.
     ///
@@ -161,6 +170,9 @@ fn fits(modulus_bytes: usize) -> bool {
 
 fn pem(text: &str) -> Result<Key, BadKeys> {
     type Read = fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>;
+    if text.matches("-----BEGIN ").count() > 1 {
+        return Err(BadKeys::Several);
+    }
     let forms: [(Read, Algorithm); 3] = [
         (DecodingKey::from_ed_pem, Algorithm::EdDSA),
         (DecodingKey::from_ec_pem, Algorithm::ES256),

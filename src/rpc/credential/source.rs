@@ -248,7 +248,12 @@ impl Source {
         let keys = match before.as_ref() {
             // What is known of tokens stays known as long as the keys are the same.
             Some(dated) if *dated.keys == keys => Arc::clone(&dated.keys),
-            Some(_) | None => Arc::new(keys),
+            Some(dated) => {
+                let new: Vec<_> = keys.new_since(&dated.keys).collect();
+                tracing::info!(?new, "keys of an issuer were exchanged");
+                Arc::new(keys)
+            }
+            None => Arc::new(keys),
         };
         self.current.store(Some(Arc::new(Dated { keys, at: Instant::now() })));
     }

@@ -19,9 +19,12 @@ use tokio::{
 use tonic::transport::server::Connected;
 
 use super::{PREFACE, asked::Asked, budget::Budget, counted::OneOf, unread::Unread};
-use crate::rpc::{
-    certificate::ClientCertificate,
-    layers::{OF_ONE_BYTES, permits},
+use crate::{
+    metrics::{Metrics, OpenConnection},
+    rpc::{
+        certificate::ClientCertificate,
+        layers::{OF_ONE_BYTES, permits},
+    },
 };
 
 /// How many calls may be under way on one connection, streams among them: as many callers share one
@@ -77,6 +80,8 @@ pub(crate) struct Connection {
     /// Until unread answers are looked at again.
     look: Pin<Box<Sleep>>,
     _counted: Counted,
+    /// Counted for who watches.
+    _open: Option<OpenConnection>,
 }
 
 /// What a connection takes up: one of all, and one of its address's.
@@ -103,7 +108,12 @@ impl Connection {
             Spoken::Http1(Asked::default())
         };
         let look = Box::pin(sleep(LOOK_EVERY));
-        Self { stream, said, spoken, peer, look, _counted: counted }
+        Self { stream, said, spoken, peer, look, _counted: counted, _open: None }
+    }
+
+    /// The same, counted as open for as long as it is.
+    pub(in crate::rpc) fn counted_by(self, metrics: &Metrics) -> Self {
+        Self { _open: Some(metrics.connection()), ..self }
     }
 
     /// Closes it where an answer waits for too long. The transport always waits to read, and so comes

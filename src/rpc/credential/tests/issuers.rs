@@ -166,6 +166,9 @@ fn a_public_key_in_pem_will_do() {
     for bad in [RSA_SHORT, OTHER_CURVE, std::str::from_utf8(RSA_PRIVATE).unwrap(), "", "keys"] {
         assert!(trusted(bad).is_err(), "{bad}");
     }
+    // Of two, which one is meant?
+    let error = trusted(&format!("{RSA_PUBLIC}\n{RSA_PUBLIC}")).map(drop).unwrap_err().to_string();
+    assert!(error.contains("more than one block of PEM"), "{error}");
 }
 
 #[test]
