@@ -111,25 +111,29 @@ impl Authenticate {
         called: Option<&Called>,
     ) -> Result<Valid, Unknown> {
         let Some(token) = token(headers).map_err(Unknown::Refused)? else {
-            return self.named(certificate).map_err(Unknown::Refused);
+            return self.named(certificate, called).map_err(Unknown::Refused);
         };
         let found = self.bearer(token, certificate, called);
         found.map_err(|error| {
             if error == CredentialError::KeyUnknown {
                 Unknown::Stale(token.to_owned())
             } else {
-                Unknown::Refused(refused(&error))
+                Unknown::Refused(refused(&error, called))
             }
         })
     }
 
     /// Whom the certificate names, if it names somebody.
-    fn named(&self, certificate: Option<&ClientCertificate>) -> Result<Valid, Status> {
+    fn named(
+        &self,
+        certificate: Option<&ClientCertificate>,
+        called: Option<&Called>,
+    ) -> Result<Valid, Status> {
         let named = certificate.and_then(|it| Some((it, it.identity.clone()?)));
         let (shown, identity) = named.ok_or_else(status::no_credential)?;
-        self.counts(shown).map_err(|error| refused(&error))?;
+        self.counts(shown).map_err(|error| refused(&error, called))?;
         if !self.credentials.certifies(&identity.organisation) {
-            return Err(refused(&CredentialError::NotItsOrganisation));
+            return Err(refused(&CredentialError::NotItsOrganisation, called));
         }
         Ok(Valid { identity: Arc::new(identity), until: shown.until })
     }
@@ -175,7 +179,7 @@ impl Authenticate {
                 Ok(_) => CredentialError::Unchecked,
                 Err(error) => error,
             };
-            Ok(refused(&error).into_http())
+            Ok(refused(&error, called.as_ref()).into_http())
         })
     }
 }
@@ -200,7 +204,11 @@ fn invalid(message: &str) -> Status {
     Problem::new(Reason::CredentialInvalid, message).status()
 }
 
-fn refused(error: &CredentialError) -> Status {
+/// What is told of a credential that is not taken, to its bearer and to the log.
+fn refused(error: &CredentialError, called: Option<&Called>) -> Status {
+    if let Some(called) = called {
+        called.is_refused_for(error);
+    }
     let problem = |reason| Problem::new(reason, error.to_string());
     match error {
         CredentialError::Expired | CredentialError::CertificateExpired => {
@@ -219,11 +227,7 @@ fn refused(error: &CredentialError) -> Status {
         | CredentialError::NotItsOrganisation
         | CredentialError::BadRole
         | CredentialError::NoRole
-        | CredentialError::AuditorWrites => {
-            // The line of the call says its reason alone; both stand within the call's span.
-            tracing::info!(target: "judgement_ledger::access", cause = %error, "a credential is not taken");
-            problem(Reason::CredentialInvalid)
-        }
+        | CredentialError::AuditorWrites => problem(Reason::CredentialInvalid),
     }
     .status()
 }

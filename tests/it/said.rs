@@ -184,7 +184,8 @@ fn new_keys_of_an_issuer_and_why_a_credential_is_not_taken_stand_in_the_log() {
     let line = |words| said.lines().find(|line| line.contains(words)).unwrap();
     let exchanged = line("keys of an issuer were exchanged");
     assert!(exchanged.contains("second") && !exchanged.contains("first"), "{exchanged}");
-    assert!(line("a credential is not taken").contains(cause), "{said}");
+    let refused = line("CREDENTIAL_INVALID");
+    assert!(refused.contains("judgement_ledger::access") && refused.contains(cause), "{said}");
 }
 
 #[test]

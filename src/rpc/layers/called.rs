@@ -15,7 +15,7 @@ use crate::{
     metrics::Metrics,
     rpc::{
         certificate::ClientCertificate,
-        credential::Imprint,
+        credential::{CredentialError, Imprint},
         doorway::Peer,
         status::{Reason, defect, reason},
     },
@@ -37,6 +37,8 @@ struct Known {
     metrics: Arc<Metrics>,
     person: OnceLock<PersonId>,
     credential: OnceLock<Arc<Imprint>>,
+    /// Why that is not taken.
+    cause: OnceLock<String>,
 }
 
 /// How a call, or a part of it, ended.
@@ -57,6 +59,7 @@ macro_rules! line {
             method = &*call.method,
             code = ?ended.code,
             reason = ended.reason.map(Reason::as_str),
+            cause = call.cause.get().map(String::as_str),
             ms = took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             person = call.person.get().map(tracing::field::display),
             organisation = call.organisation().map(tracing::field::display),
@@ -89,6 +92,7 @@ impl Called {
             metrics: Arc::clone(metrics),
             person: OnceLock::new(),
             credential: OnceLock::new(),
+            cause: OnceLock::new(),
         }))
     }
 
@@ -113,6 +117,11 @@ impl Called {
     /// Notes what credential the caller bears, be it valid or not.
     pub(in crate::rpc) fn bears(&self, imprint: &Arc<Imprint>) {
         self.0.credential.get_or_init(|| Arc::clone(imprint));
+    }
+
+    /// Notes why the credential is not taken, in the words that its bearer is told.
+    pub(in crate::rpc) fn is_refused_for(&self, error: &CredentialError) {
+        self.0.cause.get_or_init(|| error.to_string());
     }
 
     /// Counts and logs that one command of the call is refused while the call goes on.
