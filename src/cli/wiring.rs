@@ -2,6 +2,7 @@
 //! of is chosen, opened and joined here, and nowhere else.
 
 use std::{
+    convert::Infallible,
     fs,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -167,6 +168,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let made = Made::by_opening(&setup.data, &setup.keys.master(&setup.data));
     let key_files = key_files(&setup);
     let tls = setup.tls.map(face::speak).transpose()?;
+    let keeping_new = reload::keep_new(Arc::clone(&credentials), tls.clone());
     let (listener, place) = face::bind(&setup.listen, tls.is_some()).await?;
     let options = EngineOptions {
         signer: setup.signer.unwrap_or_else(|| setup.keys.signer(&setup.data)),
@@ -209,6 +211,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         }
     };
     let stop = CancellationToken::new();
+    let serving = (serving, keeping_new);
     let ended = tokio::spawn(run(listener, admin, engine, serving, stop.clone()));
     let mint: Mint = Box::new(move |login| mint_with(&credentials, login, now()));
     Ok(Running { place, mint, stop, ended })
@@ -248,7 +251,7 @@ async fn run(
     listener: Listener,
     operator: Operator,
     engine: Engine,
-    options: ServeOptions,
+    (options, keeping_new): (ServeOptions, impl Future<Output = Infallible>),
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let stopped = engine.ledger().stopped();
@@ -261,7 +264,6 @@ async fn run(
             }
         }
     };
-    let keeping_new = reload::keep_new(Arc::clone(&options.credentials), options.tls.clone());
     let over = CancellationToken::new();
     let served = async {
         let served = tokio::select! {
