@@ -128,6 +128,17 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The place that a line of a server's log names: of a text after these words, of an event with this
+/// message.
+fn place(line: &str, words: &str, message: &str) -> Option<String> {
+    if let Some(place) = line.strip_prefix(words) {
+        return Some(place.to_owned());
+    }
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = event.get("fields").filter(|it| it["message"] == message)?;
+    Some(fields["url"].as_str()?.to_owned())
+}
+
 /// A server that runs.
 pub struct Running {
     child: Child,
@@ -150,12 +161,10 @@ impl Running {
                 panic!("the server did not start: {}", before.join("\n"))
             };
             let line = line.unwrap();
-            if let Some(address) = line.strip_prefix("serving on ") {
-                break address.to_owned();
+            if let Some(address) = place(&line, "serving on ", "serving") {
+                break address;
             }
-            if let Some(address) = line.strip_prefix("metrics and probes on ") {
-                address.clone_into(&mut admin);
-            }
+            admin = place(&line, "metrics and probes on ", "metrics and probes").unwrap_or(admin);
             before.push(line);
         };
         let said = Arc::new(Mutex::new(before));
