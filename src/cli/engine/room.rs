@@ -41,17 +41,20 @@ impl Watch {
         reserve: &Arc<Reserve>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, EngineError> {
-        metrics.disk_is_full(!reserve.look());
-        let (ends, told) = mpsc::channel::<Infallible>();
         let (reserve, metrics) = (Arc::clone(reserve), Arc::clone(metrics));
         let look = move || {
+            metrics.disk_is_full(!reserve.look());
+            reserve.free().into_iter().for_each(|free| metrics.disk_has(free));
+        };
+        look();
+        let (ends, told) = mpsc::channel::<Infallible>();
+        let looks = move || {
             while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(LOOK_EVERY) {
-                metrics.disk_is_full(!reserve.look());
-                reserve.free().into_iter().for_each(|free| metrics.disk_has(free));
+                look();
             }
         };
         let thread = std::thread::Builder::new().name("disk-room".to_owned());
-        thread.spawn(look).map_err(|_| EngineError::Thread)?;
+        thread.spawn(looks).map_err(|_| EngineError::Thread)?;
         Ok(Self(ends))
     }
 }

@@ -78,8 +78,10 @@ pub struct Done {
     /// How much more memory there was at most than before it.
     pub grown: u64,
     pub honest: Seen,
-    /// Its connections, by their ports, and since when nothing more is said on them.
+    /// Its connections, by their ports, how many bytes of what was said on them the server has not
+    /// read, and since when it has heard nothing more.
     ports: BTreeSet<u16>,
+    unheard: u64,
     ended: Instant,
     dropped_within: Duration,
     /// How long the server took to close them all, and how many it has not.
@@ -183,7 +185,7 @@ impl Siege {
         // Those that the server has closed are let go of; the ports of the others stay taken.
         let open = open_at(self.target.address.port());
         let mut number = 0..;
-        held.retain(|it| number.next() < Some(held_before) || open.contains(&port(it)));
+        held.retain(|it| number.next() < Some(held_before) || open.contains_key(&port(it)));
         let ports = held[held_before..].iter().map(port).collect();
         drop(held);
         all.push(Done {
@@ -192,6 +194,7 @@ impl Siege {
             grown: most.saturating_sub(before),
             honest,
             ports,
+            unheard: 0,
             ended,
             dropped_within: attacks.iter().map(|it| it.dropped_within).max().unwrap(),
             dropped: None,
@@ -206,7 +209,13 @@ impl Siege {
         }
         let open = open_at(self.target.address.port());
         for done in all.iter_mut().filter(|it| it.dropped.is_none()) {
-            done.left = done.ports.intersection(&open).count();
+            let left = || done.ports.iter().filter_map(|port| open.get(port));
+            done.left = left().count();
+            // Megabytes may wait in the sockets, and reading them takes its time.
+            let unheard = left().sum();
+            if std::mem::replace(&mut done.unheard, unheard) != unheard && done.left > 0 {
+                done.ended = Instant::now();
+            }
             if done.left == 0 {
                 done.dropped = Some(done.ended.elapsed());
             }
@@ -302,23 +311,31 @@ pub fn memory(process: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }
 
-/// The attackers' ports from which a connection to this port is open at the server's end.
-fn open_at(port: u16) -> BTreeSet<u16> {
+/// The attackers' ports from which a connection to this port is open at the server's end, and how many
+/// bytes of what was said there the server has not read.
+fn open_at(port: u16) -> BTreeMap<u16, u64> {
     /// `TCP_ESTABLISHED` and `TCP_CLOSE_WAIT`: nothing was closed, or by the peer alone.
     const OPEN: [&str; 2] = ["01", "08"];
     let IpAddr::V4(from) = ATTACKERS else { unreachable!() };
-    let from = u32::from_ne_bytes(from.octets());
+    let from = u64::from(u32::from_ne_bytes(from.octets()));
+    let hex = |it: &str| u64::from_str_radix(it, 16).unwrap();
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-    let open = sockets.lines().skip(1).filter_map(|line| {
+    let (mut open, mut on_the_way) = (BTreeMap::new(), BTreeMap::new());
+    for line in sockets.lines().skip(1) {
         let mut fields = line.split_whitespace().skip(1);
-        let (local, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
-        let (address, peer) = remote.split_once(':')?;
-        let here = u16::from_str_radix(local.split_once(':')?.1, 16).ok()?;
-        let theirs = u32::from_str_radix(address, 16).ok()? == from;
-        let is_open = here == port && theirs && OPEN.contains(&state);
-        is_open.then(|| u16::from_str_radix(peer, 16).unwrap())
-    });
-    open.collect()
+        let mut end = || fields.next().unwrap().split_once(':').unwrap();
+        let ((here, local), (there, remote)) = (end(), end());
+        let state = fields.next().unwrap();
+        let (unsent, unread) = fields.next().unwrap().split_once(':').unwrap();
+        let [local, remote] = [local, remote].map(|it| u16::from_str_radix(it, 16).unwrap());
+        if local == port && hex(there) == from && OPEN.contains(&state) {
+            open.insert(remote, hex(unread));
+        } else if remote == port && hex(here) == from {
+            on_the_way.insert(local, hex(unsent));
+        }
+    }
+    let waits = |(port, unread)| (port, unread + on_the_way.get(&port).unwrap_or(&0));
+    open.into_iter().map(waits).collect()
 }
 
 /// Waits for something that must come to be.
