@@ -250,6 +250,7 @@ reasons! {
 #[cfg(test)]
 mod tests {
     use prost::Message;
+    use prost_reflect::{DescriptorPool, Value};
     use prost_types::FileDescriptorSet;
 
     use super::*;
@@ -273,15 +274,15 @@ mod tests {
     }
 
     #[test]
-    fn the_proto_documents_each_reason_with_its_code() {
-        let comments = proto().source_code_info.unwrap().location;
-        for (index, reason) in Reason::ALL.iter().enumerate() {
-            // enum_type 0, value `index + 1`: the first value is UNSPECIFIED.
-            let path = [5, 0, 2, i32::try_from(index + 1).unwrap()];
-            let comment = comments.iter().find(|location| location.path == path).unwrap();
-            let code = format!("{:?}", reason.code());
-            let stated = comment.leading_comments().split('.').next().unwrap().replace('_', "");
-            assert_eq!(stated.trim().to_lowercase(), code.to_lowercase(), "{reason:?}");
+    fn the_proto_states_each_reason_with_its_code() {
+        let pool = DescriptorPool::decode(pb::DESCRIPTORS).unwrap();
+        let option = pool.get_extension_by_name("judgement.ledger.v1.grpc_code").unwrap();
+        let reasons = pool.get_enum_by_name("judgement.ledger.v1.ErrorReason").unwrap();
+        for reason in Reason::ALL {
+            let name = format!("ERROR_REASON_{}", reason.as_str());
+            let value = reasons.get_value_by_name(&name).unwrap();
+            let stated = value.options().get_extension(&option).into_owned();
+            assert_eq!(stated, Value::EnumNumber(reason.code().into()), "{reason:?}");
         }
     }
 
