@@ -1,6 +1,11 @@
 //! Compiles the protos with `protox`, so that no protoc has to be installed.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// What `rpc::served` answers in the place of a message.
 const SERVED: [(&str, &str); 2] =
@@ -53,5 +58,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         servers = servers.extern_path(message, answer);
     }
     servers.compile_fds(compiler.file_descriptor_set())?;
-    Ok(())
+    handed_out(Path::new("proto"))
+}
+
+/// Names all files of the protos with their contents, for `judgement-ledger proto`. What is made from
+/// them is left out: it is made anew.
+fn handed_out(protos: &Path) -> Result<(), Box<dyn Error>> {
+    let (mut folders, mut files) = (vec![protos.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let name = path.strip_prefix(protos)?.to_owned();
+            if path.is_dir() && name != Path::new("reference") {
+                folders.push(path);
+            } else if path.is_file() && name.extension().is_none_or(|it| it != "binpb") {
+                files.push((name, path.canonicalize()?));
+            }
+        }
+    }
+    files.sort();
+    let lines = files.iter().map(|(name, path)| format!("({name:?}, include_bytes!({path:?})),\n"));
+    let list = format!(
+        "/// The files of the protos, by their paths.\nconst FILES: &[(&str, &[u8])] = &[\n{}];\n",
+        lines.collect::<String>()
+    );
+    Ok(fs::write(PathBuf::from(env::var("OUT_DIR")?).join("proto_files.rs"), list)?)
 }

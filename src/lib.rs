@@ -25,7 +25,9 @@
 //! | 5 | [`evidence`] | verifying without the service, and the folders in which evidence leaves it |
 //! | 5 | [`backup`] | a ledger's records as files that verify by themselves, and a ledger made of them again |
 //! | 5 | [`rpc`] | the gRPC face: wire, credentials, status, layers, streams; evidence as files |
-//! | 6 | [`cli`], [`telemetry`] | flags, the composition root, the verbs |
+//! | 5 | `wording` | messages in words: grades, persons, days, texts |
+//! | 6 | [`console`] | the auditors' pages: a client of the services within their own process |
+//! | 7 | [`cli`], [`telemetry`] | flags, the composition root, the verbs |
 //!
 //! # A command's way through
 //!
@@ -87,6 +89,7 @@
 
 pub mod backup;
 pub mod cli;
+pub mod console;
 pub mod disk;
 pub mod evidence;
 #[doc(hidden)]
@@ -104,3 +107,4 @@ pub mod signer;
 pub mod telemetry;
 pub mod vault;
 pub mod views;
+mod wording;

@@ -118,6 +118,18 @@ pub struct FaceFlags {
     /// Whether anybody is told what services there are, which `grpcurl` and its like ask for.
     #[arg(long, env = "JUDGEMENT_LEDGER_REFLECTION", default_value = "on")]
     pub reflection: Reflection,
+    /// Whether there are pages for people, under /console/, which show what their credential may see.
+    #[arg(long, env = "JUDGEMENT_LEDGER_CONSOLE", default_value = "on")]
+    pub console: ConsolePages,
+}
+
+/// Whether the console is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ConsolePages {
+    /// Its pages are there.
+    On,
+    /// They are not.
+    Off,
 }
 
 /// Where a server listens.
@@ -359,8 +371,12 @@ impl fmt::Display for FaceFlags {
         }
         writeln!(f, "  connections      {} at most", self.connections_max)?;
         match self.reflection {
-            Reflection::Offered => write!(f, "  reflection       on"),
-            Reflection::Hidden => write!(f, "  reflection       off"),
+            Reflection::Offered => writeln!(f, "  reflection       on")?,
+            Reflection::Hidden => writeln!(f, "  reflection       off")?,
+        }
+        match self.console {
+            ConsolePages::On => write!(f, "  console          /console/"),
+            ConsolePages::Off => write!(f, "  console          off"),
         }
     }
 }

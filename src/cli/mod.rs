@@ -31,6 +31,7 @@ mod letter;
 mod output;
 mod probes;
 mod proof;
+mod proto;
 mod rebuild;
 mod recipients;
 mod redact;
@@ -38,6 +39,7 @@ mod refusal;
 mod reload;
 mod restore;
 mod serve;
+mod shell;
 mod signer;
 pub mod signing;
 mod socket;
@@ -51,7 +53,6 @@ mod token;
 mod verify;
 mod voice;
 mod wiring;
-mod wording;
 
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
@@ -65,7 +66,7 @@ pub use compare::CompareFlags;
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;
 pub use export::ExportFlags;
-pub use face::{FaceFlags, Listen};
+pub use face::{ConsolePages, FaceFlags, Listen};
 pub use failure::Failure;
 pub use feed::FeedFlags;
 pub use flags::{ClientFlags, KnownAt, KnownFlags, ServerFlags};
@@ -78,11 +79,13 @@ pub use letter::{LetterFlags, LetterFormat};
 pub use output::Format;
 pub use probes::AdminListen;
 pub use proof::{CheckpointFlags, ProofFlags};
+pub use proto::ProtoFlags;
 pub use rebuild::RebuildFlags;
 pub use recipients::RecipientsFlags;
 pub use redact::{ApproveFlags, RedactFlags, RedactVerb, RefuseFlags, RequestFlags};
 pub use restore::RestoreFlags;
 pub use serve::ServeFlags;
+pub use shell::{CompletionsFlags, ManFlags};
 pub use signer::{RecoverFlags, RetireFlags, SignerFlags, SignerVerb};
 pub use stream::StreamFlags;
 pub use summary::SummaryFlags;
@@ -90,6 +93,7 @@ pub use timeline::TimelineFlags;
 pub use token::TokenFlags;
 pub use verify::VerifyFlags;
 
+use crate::wording;
 use output::Output;
 
 /// Who changed which grade, when, why, on whose decision: an append-only ledger of inspection
@@ -177,6 +181,15 @@ pub enum Verb {
     /// Show or check frameworks: what may be graded, on which scales.
     #[command(subcommand)]
     Framework(FrameworkVerb),
+    /// Write what clients in other languages are generated from, and the reference.
+    #[command(after_help = proto::AFTER_HELP)]
+    Proto(ProtoFlags),
+    /// Print completions for a shell.
+    #[command(after_help = shell::AFTER_HELP)]
+    Completions(CompletionsFlags),
+    /// Write the manual pages.
+    #[command(after_help = shell::MAN_AFTER_HELP)]
+    Man(ManFlags),
 }
 
 /// Does what the command line says.
@@ -244,6 +257,9 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Info(flags) => admin::run(&flags, output).await,
         Verb::Healthcheck(flags) => healthcheck::run(&flags, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
+        Verb::Proto(flags) => proto::run(&flags, output),
+        Verb::Completions(flags) => shell::completions(&flags, output),
+        Verb::Man(flags) => shell::man(&flags, output),
     }
 }
 
@@ -309,6 +325,9 @@ mod tests {
             "jl framework show apa/2006",
             "jl framework check apa-2009.json --format json",
             "jl framework schema",
+            "jl proto --out protos",
+            "jl completions zsh",
+            "jl man --out man",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -336,6 +336,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         allow_origins: flags.allow_origins.clone(),
         limits: flags.face.limits(),
         reflection: flags.face.reflection,
+        console: flags.face.console,
         probes: probes.clone(),
         admin_socket: Some(admin_socket(flags, home)),
     }
@@ -564,6 +565,7 @@ mod tests {
   calls a second   1000 of one caller
   connections      10000 at most
   reflection       on
+  console          /console/
   probes           127.0.0.1:0
   data             made to throw away
   time zone        UTC

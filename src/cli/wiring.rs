@@ -21,7 +21,7 @@ use super::{
     admin_socket::AdminSocket,
     demo::DemonstrationClock,
     engine::{Engine, EngineError, EngineOptions},
-    face::{self, Believed, Listen, Place, Tokens},
+    face::{self, Believed, ConsolePages, Listen, Place, Tokens},
     failure::Failure,
     first::Made,
     key_files::KeyFiles,
@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     backup,
+    console::{self, Spoken},
     journal::file,
     judgement::{OrganisationId, Role, Text},
     ledger::{self, Reading, Stop, system_clock},
@@ -68,6 +69,8 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     /// Whether it tells what services it has.
     pub(super) reflection: Reflection,
+    /// Whether there are pages for people.
+    pub(super) console: ConsolePages,
     /// What is told to whoever watches over it.
     pub(super) probes: Probes,
     /// Where the operator's socket is to be; none where there is no operator.
@@ -168,6 +171,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let made = Made::by_opening(&setup.data, &setup.keys.master(&setup.data));
     let key_files = key_files(&setup);
     let tls = setup.tls.map(face::speak).transpose()?;
+    let spoken = if tls.is_some() { Spoken::Tls } else { Spoken::PlainText };
     let keeping_new = reload::keep_new(Arc::clone(&credentials), tls.clone());
     let (listener, place) = face::bind(&setup.listen, tls.is_some()).await?;
     let options = EngineOptions {
@@ -201,6 +205,7 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
         now: Arc::clone(&now),
         origins: setup.allow_origins,
         reflection: setup.reflection,
+        pages: (setup.console == ConsolePages::On).then(|| console::pages(spoken)),
         limits: setup.limits,
     };
     let admin = match operator(setup.admin_socket.as_deref(), &engine) {
@@ -428,6 +433,7 @@ mod tests {
             probes: Probes::new().unwrap(),
             admin_socket: None,
             reflection: Reflection::Hidden,
+            console: ConsolePages::Off,
         });
         let running = running.await.unwrap();
         // It has room for one byte of an answer, and takes none.

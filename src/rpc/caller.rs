@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, header::AUTHORIZATION};
 use jiff::Timestamp;
 use tonic::{Status, body::Body};
 
@@ -121,6 +121,31 @@ impl Authenticate {
                 Unknown::Refused(refused(&error, called))
             }
         })
+    }
+
+    /// Who bears the credential of these headers, over such a connection.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED, or UNAVAILABLE where the issuer's keys cannot be had.
+    pub(super) async fn known(
+        &self,
+        headers: &HeaderMap,
+        connection: &Extensions,
+    ) -> Result<Valid, Status> {
+        let certificate = connection.get::<Peer>().and_then(|it| it.certificate.clone());
+        let called = connection.get::<Called>();
+        let looked = || self.identity(headers, certificate.as_deref(), called);
+        match looked() {
+            Ok(known) => Ok(known),
+            Err(Unknown::Refused(refusal)) => Err(refusal),
+            Err(Unknown::Stale(token)) => {
+                self.credentials.look_again(&token).await;
+                looked().map_err(|unknown| match unknown {
+                    Unknown::Refused(refusal) => refusal,
+                    Unknown::Stale(_) => refused(&CredentialError::KeyUnknown, called),
+                })
+            }
+        }
     }
 
     /// Whom the certificate names, if it names somebody.

@@ -33,6 +33,11 @@ impl Expiry {
         self.left(now).is_none()
     }
 
+    /// When it counts no more, unless that is beyond what a clock tells.
+    pub(super) fn end(self) -> Option<Timestamp> {
+        Timestamp::from_second(self.0).ok()
+    }
+
     /// How long it still counts; nothing if it does no more.
     fn left(self, now: Timestamp) -> Option<Duration> {
         let end = Timestamp::from_second(self.0);

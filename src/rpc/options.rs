@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Credentials, Now, tls::Tls};
+use super::{Credentials, Now, Pages, tls::Tls};
 
 /// What the server needs beside a listener and a ledger.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct ServeOptions {
     pub origins: Vec<HeaderValue>,
     /// Whether the server tells what services it has.
     pub reflection: Reflection,
+    /// Pages that are served beside the services, if any are.
+    pub pages: Option<Pages>,
     /// How much it takes at once, and for how long.
     pub limits: Limits,
 }
@@ -34,6 +36,7 @@ impl ServeOptions {
             now,
             origins: Vec::new(),
             reflection: Reflection::Hidden,
+            pages: None,
             limits: Limits::STANDARD,
         }
     }

@@ -19,7 +19,10 @@ use tonic_health::{
     ServingStatus,
     server::{HealthReporter, health_reporter},
 };
-use tower::util::option_layer;
+use tower::{
+    ServiceBuilder,
+    util::{BoxCloneSyncService, option_layer},
+};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
@@ -32,6 +35,7 @@ use super::{
     evidence::EvidenceApi,
     files,
     frameworks::FrameworkApi,
+    inside::Inside,
     layers::{
         CatchPanic, Clarify, Deadline, Limit, Log, Methods, Queue, Rate, Share, Surround, Web,
     },
@@ -343,19 +347,36 @@ impl Serving<'_> {
             now: Arc::clone(&self.options.now),
             find: self.find,
         };
-        let layered = transport()
-            .layer(Surround(CatchPanic))
-            .layer(option_layer(cors(&self.options.origins)))
-            .layer(Web)
-            .layer(Surround(Log::new(methods, self.metrics, (self.options.now)())))
-            .layer(Surround(Clarify))
-            .layer(Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() }))
-            .layer(Surround(Limit::new(&limits)))
-            .layer(Surround(authenticate))
+        let log = Surround(Log::new(methods, self.metrics, (self.options.now)()));
+        let deadline =
+            Surround(Deadline { unary_max: limits.unary_max, draining: draining.clone() });
+        let caller = ServiceBuilder::new()
+            .layer(Surround(authenticate.clone()))
             .layer(Surround(Rate::new(limits.caller_calls_per_second)))
             .layer(Surround(Share::new(&limits)))
             .layer(Surround(Queue::new(&limits)))
             .layer(Surround(Authorise::new()));
+        if let Some(pages) = &self.options.pages {
+            // What a page asks is logged, counted and refused as any call; there is room for it, since
+            // there was for the page.
+            let inner = ServiceBuilder::new()
+                .layer(log.clone())
+                .layer(Surround(Clarify))
+                .layer(deadline.clone())
+                .layer(caller.clone())
+                .service(routes.clone().prepare());
+            let inside = Inside::new(BoxCloneSyncService::new(inner), authenticate);
+            routes = Routes::from(routes.into_axum_router().merge(pages(inside)));
+        }
+        let layered = transport()
+            .layer(Surround(CatchPanic))
+            .layer(option_layer(cors(&self.options.origins)))
+            .layer(Web)
+            .layer(log)
+            .layer(Surround(Clarify))
+            .layer(deadline)
+            .layer(Surround(Limit::new(&limits)))
+            .layer(caller);
         let serving = layered.serve_with_incoming_shutdown(routes.prepare(), incoming, goes_down);
         tokio::select! {
             served = serving => served.map(|()| WentDown::InOrder).map_err(ServeError::from),

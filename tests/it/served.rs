@@ -16,6 +16,7 @@ use judgement_ledger::{
         engine::{Engine, EngineError, EngineOptions},
         signing::SignerOptions,
     },
+    console::{self, Spoken},
     judgement::{OrganisationId, Role, Text},
     ledger::{Reading, Stop, Vitals},
     metrics::Metrics,
@@ -274,6 +275,7 @@ impl Served {
         let credentials = Arc::new(Credentials::new(&KEY).unwrap());
         let options = ServeOptions {
             reflection: Reflection::Offered,
+            pages: Some(console::pages(Spoken::PlainText)),
             limits: ground.limits,
             ..ServeOptions::new(credentials, Arc::new(move || walls.now()))
         };

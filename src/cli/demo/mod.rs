@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{
     assessment,
     client::{Client, Connection, Token, dial},
-    face::Listen,
+    face::{ConsolePages, Listen},
     failure::Failure,
     feed,
     flags::ServerFlags,
@@ -134,6 +134,7 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
         // Nobody spreads load over a demonstration.
         limits: Limits { drain_delay: Duration::ZERO, ..Limits::STANDARD },
         reflection: Reflection::Offered,
+        console: ConsolePages::Off,
         // Nor watches over it.
         probes: Probes::new()?,
         admin_socket: None,

@@ -1,9 +1,9 @@
 //! What stands in an assessment: who, under what, in which state, and every grade.
 
-use super::{at_least, audit::fallback, keep, lines, listing};
+use super::{at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{NOTHING, award, corrected, date, label, mark, text, time, words},
     pb,
+    wording::{NOTHING, award, corrected, date, label, mark, rows::fallback, text, time, words},
 };
 
 /// Wide enough for the names of most areas.
@@ -97,7 +97,7 @@ fn signatures(assessment: &pb::Assessment) -> Option<String> {
 }
 
 fn row(judgement: &pb::Judgement) -> [String; 4] {
-    let descriptor = match judgement.descriptor.as_str() {
+    let descriptor = match judgement.description.as_str() {
         "" => String::new(),
         descriptor => format!(": {descriptor}"),
     };

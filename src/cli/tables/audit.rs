@@ -1,13 +1,12 @@
 //! Rows of the audit trail as a table.
 
-use super::{
-    NAME_WIDTH, at_least,
-    history::{by, changed, mark, reasons},
-    keep, lines, listing,
-};
+use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{label, redaction_of, signing_key, taken, text, time, value, words},
     pb,
+    wording::{
+        rows::{by, mark, reasons, stream, what},
+        time,
+    },
 };
 
 /// What was recorded, a row a record.
@@ -30,79 +29,6 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
         by(row),
         reasons(row),
     ]
-}
-
-/// A stream without the words that are the same in every name.
-pub(super) fn stream(name: &str) -> String {
-    name.split('/')
-        .filter(|part| !matches!(*part, "subjects" | "assessments" | "frameworks" | "versions"))
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
-/// What holds instead of a withdrawn edition.
-pub(super) fn fallback(assessment: &str) -> String {
-    match assessment {
-        "" => "not rated".to_owned(),
-        assessment => format!("{} instead", stream(assessment)),
-    }
-}
-
-/// A row of what is noted beside grades and entries, or corrected.
-fn noted(row: &pb::AuditRow) -> Option<String> {
-    let event = &row.event;
-    if let Some(hold) = &row.hold {
-        let kind = words(hold.kind().as_str_name(), "HOLD_KIND_");
-        return Some(format!("{event} {} ({kind})", hold.hold_id));
-    }
-    if let Some(challenge) = &row.challenge {
-        let decided = challenge.points.first().filter(|point| point.decided_at != 0);
-        let decided = decided.map(|point| {
-            let outcome = words(point.outcome().as_str_name(), "POINT_OUTCOME_");
-            format!(", point {}: {outcome}", point.number)
-        });
-        return Some(format!("{event} {}{}", challenge.challenge_id, decided.unwrap_or_default()));
-    }
-    if let Some(draft) = &row.draft {
-        let to = text(draft.recipient.as_ref()).unwrap_or_default();
-        let (audience, known) = (&draft.audience, draft.known_at_position);
-        return Some(format!("{event} with {to} as {audience}, as known at record {known}"));
-    }
-    if let Some(redaction) = &row.redaction {
-        return Some(format!("{event} {}", redaction_of(redaction)));
-    }
-    if let Some(key) = &row.key {
-        return Some(format!("{event} {}", signing_key(key)));
-    }
-    if let Some(access) = &row.access {
-        return Some(format!("{event} {}", taken(access)));
-    }
-    let correction = row.correction.as_ref()?;
-    let field = words(correction.field().as_str_name(), "CORRECTED_FIELD_");
-    let (record, right) = (correction.corrected_record, value(correction.corrected.as_ref()));
-    Some(format!("{event} record {record}, {field}: {right}"))
-}
-
-/// The event, with the grade or entry that it is about.
-fn what(row: &pb::AuditRow) -> String {
-    match &row.grade {
-        Some(grade) => format!("{}\n{}", label(&grade.area_label), changed(grade)),
-        None if noted(row).is_some() => noted(row).unwrap_or_default(),
-        None if row.lapsed_by != 0 => {
-            format!("{} for {}, lapsed by record {}", row.event, row.signed_for, row.lapsed_by)
-        }
-        None if !row.signed_for.is_empty() => {
-            let objection = text(row.objection.as_ref()).map(|it| format!(": {it}"));
-            format!("{} for {}{}", row.event, row.signed_for, objection.unwrap_or_default())
-        }
-        None if row.event == "AssessmentWithdrawn" => {
-            format!("{} edition {}, {}", row.event, row.edition, fallback(&row.fallback))
-        }
-        None if row.edition != 0 => format!("{} edition {}", row.event, row.edition),
-        None if row.entry_id.is_empty() => row.event.clone(),
-        None if row.struck => format!("{} {}, struck", row.event, row.entry_id),
-        None => format!("{} {}", row.event, row.entry_id),
-    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::{lines, listing};
 use crate::{
-    cli::wording::{award, label},
     pb,
+    wording::{award, label},
 };
 
 /// The grades known at one moment beside those known at a later one. `earlier` and `later` each

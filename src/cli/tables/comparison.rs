@@ -2,8 +2,8 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{NOTHING, award, label, text},
     pb::{self, EntryDifference, text_piece::Side},
+    wording::{NOTHING, award, label, text},
 };
 
 /// The areas, and the entries that differ.

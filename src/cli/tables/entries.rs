@@ -2,8 +2,8 @@
 
 use super::{lines, listing};
 use crate::{
-    cli::wording::{corrected, figure, follow_up, mark, text, words},
     pb,
+    wording::{corrected, figure, follow_up, mark, text, words},
 };
 
 /// The entries of an assessment under the headings of their sections. They come in the order of

@@ -2,8 +2,8 @@
 
 use super::{lines, listing};
 use crate::{
-    cli::wording::{NOTHING, label, words},
     pb,
+    wording::{NOTHING, label, words},
 };
 
 /// The frameworks, a row each.

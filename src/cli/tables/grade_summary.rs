@@ -2,8 +2,8 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{award, label},
     pb,
+    wording::{award, label},
 };
 
 /// The sums.

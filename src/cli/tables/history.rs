@@ -2,8 +2,12 @@
 
 use super::{NAME_WIDTH, at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{self, award, change, corrections, decider_named, label, recorder, time, why},
     pb,
+    wording::{
+        label,
+        rows::{by, changed, mark, reasons},
+        time,
+    },
 };
 
 /// Who changed which grade, when and why.
@@ -27,36 +31,6 @@ fn cells(row: &pb::AuditRow) -> [String; 5] {
         by(row),
         reasons(row),
     ]
-}
-
-/// Why, and what was put right since.
-pub(super) fn reasons(row: &pb::AuditRow) -> String {
-    let corrected = corrections(row).into_iter().map(|it| format!("corrected {it}"));
-    why(row).into_iter().chain(corrected).collect::<Vec<_>>().join("\n")
-}
-
-/// What marks a row of history entered later.
-pub(super) fn mark(row: &pb::AuditRow) -> &'static str {
-    wording::mark(row.transcribed_from.is_some())
-}
-
-/// Who decided, if known, and who recorded it, if another.
-pub(super) fn by(row: &pb::AuditRow) -> String {
-    let recorder = recorder(row);
-    match decider_named(row.decided_by.as_ref()) {
-        Some(decider) if decider != recorder => format!("{decider}\nrecorded by {recorder}"),
-        Some(_) => recorder,
-        None => format!("recorded by {recorder}"),
-    }
-}
-
-/// `LOWERED good → adequate`; without an arrow where nothing stood before.
-pub(super) fn changed(grade: &pb::GradeChange) -> String {
-    let after = award(grade.after.as_ref());
-    match &grade.before {
-        Some(before) => format!("{} {} → {after}", change(grade.change()), award(Some(before))),
-        None => format!("{} {after}", change(grade.change())),
-    }
 }
 
 #[cfg(test)]

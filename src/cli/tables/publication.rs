@@ -1,9 +1,9 @@
 //! What leaves the ledger: disclosures as a table, scores as lines.
 
-use super::{at_least, audit::stream, keep, lines, listing};
+use super::{at_least, keep, lines, listing};
 use crate::{
-    cli::wording::{NOTHING, award, date, label},
     pb::{self, feed_item::Kind},
+    wording::{NOTHING, award, date, label, rows::stream},
 };
 
 /// Wide enough for the names of most areas.
@@ -32,7 +32,7 @@ pub(in crate::cli) fn disclosure(width: u16, it: &pb::Disclosure) -> Vec<String>
     }
     let mut table = listing(width, ["Area for judgement", "Grade", "Record"]);
     for judgement in &it.judgements {
-        let grade = match judgement.descriptor.as_str() {
+        let grade = match judgement.description.as_str() {
             "" => award(judgement.award.as_ref()),
             called => format!("{}: {called}", award(judgement.award.as_ref())),
         };
@@ -106,7 +106,7 @@ mod tests {
             judgements: vec![pb::Judgement {
                 area_label: "*Children's services*".to_owned(),
                 award: Some(three()),
-                descriptor: "Good".to_owned(),
+                description: "Good".to_owned(),
                 position: 70,
                 ..pb::Judgement::default()
             }],

@@ -2,8 +2,8 @@
 
 use super::{keep, lines, listing};
 use crate::{
-    cli::wording::{person, text, time, words},
     pb,
+    wording::{person, text, time, words},
 };
 
 /// Who received what, oldest first.

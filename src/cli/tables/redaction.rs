@@ -1,9 +1,9 @@
 //! What became of a redaction that was asked for or decided, and what comes next.
 
-use super::{audit::stream, lines, plain};
+use super::{lines, plain};
 use crate::{
-    cli::wording::{time, words},
     pb,
+    wording::{rows::stream, time, words},
 };
 
 /// A redaction was asked for.

@@ -63,7 +63,7 @@ pub(in crate::cli) fn assessment() -> pb::Assessment {
             {"area": "childrens-services", "position": "10",
              "areaLabel": "The contribution of *the local authority's children's services* in improving",
              "award": {"scale": "apa-1-4", "level": "3"},
-             "descriptor": "A service that consistently delivers above minimum requirements for users",
+             "description": "A service that consistently delivers above minimum requirements for users",
              "effectiveOn": {"year": 2006, "month": 10, "day": 10}},
             {"area": "enjoying-and-achieving", "areaLabel": "Enjoying and achieving",
              "award": {"scale": "apa-words", "word": "adequate"}, "position": "31",

@@ -1,9 +1,8 @@
 //! Records as they come, a line each.
 
-use super::audit;
 use crate::{
-    cli::wording::{date, text, time, words},
     pb::{self, record::Event, stream_records_response::Message},
+    wording::{date, rows, text, time, words},
 };
 
 /// What comes: data for stdout, or news of the stream itself for whoever watches.
@@ -42,7 +41,7 @@ fn record(streamed: &pb::StreamedRecord) -> String {
         "{:>6}  {}  {}  {}{}{why}",
         record.position,
         time(record.recorded_at.as_ref()),
-        audit::stream(&record.stream),
+        rows::stream(&record.stream),
         event(record.event.as_ref()),
         by(record),
     )
@@ -67,7 +66,7 @@ fn event(event: Option<&Event>) -> String {
         Event::AssessmentOpened(it) => format!("AssessmentOpened under {}", it.framework),
         Event::AddresseeSet(_) => "AddresseeSet".to_owned(),
         Event::GradeSet(it) => {
-            let change = crate::cli::wording::change(it.change());
+            let change = crate::wording::change(it.change());
             format!("GradeSet {} {change} {}", it.area, standing(it.standing.as_ref()))
         }
         Event::EntryRecorded(it) => format!("EntryRecorded {}", it.entry),
@@ -86,7 +85,7 @@ fn event(event: Option<&Event>) -> String {
         }
         Event::AssessmentReopened(it) => format!("AssessmentReopened edition {}", it.edition),
         Event::AssessmentWithdrawn(it) => {
-            let instead = audit::fallback(&it.fallback);
+            let instead = rows::fallback(&it.fallback);
             format!("AssessmentWithdrawn edition {}, {instead}", it.edition)
         }
         Event::HoldPlaced(it) => format!("HoldPlaced {}", it.hold),
@@ -119,7 +118,7 @@ fn event(event: Option<&Event>) -> String {
         }
         Event::AccessRecorded(it) => {
             let of = Some(&it.of).filter(|of| !of.is_empty());
-            let of = of.map(|of| format!(" of {}", audit::stream(of))).unwrap_or_default();
+            let of = of.map(|of| format!(" of {}", rows::stream(of))).unwrap_or_default();
             format!("AccessRecorded {}{of}", words(it.access_kind().as_str_name(), "ACCESS_KIND_"))
         }
     }

@@ -1,13 +1,13 @@
 //! A subject over the years: its assessments, and what became of items.
 
-use super::{
-    NAME_WIDTH, at_least,
-    audit::{fallback, stream},
-    lines, listing,
-};
+use super::{NAME_WIDTH, at_least, lines, listing};
 use crate::{
-    cli::wording::{award, date, label, person, text, words},
     pb::{self, subject_timeline::Current},
+    wording::{
+        award, date, label, person,
+        rows::{fallback, stream},
+        text, words,
+    },
 };
 
 /// The timeline.

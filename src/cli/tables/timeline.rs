@@ -5,10 +5,14 @@
 //!   good ──▼ LOWERED──► adequate
 //! ```
 
-use super::{at_least, history::changed, lines, plain, spread};
+use super::{at_least, lines, plain, spread};
 use crate::{
-    cli::wording::{award, change, corrections, date, decider, label, recorder, text, time, why},
     pb,
+    wording::{
+        award, change, label,
+        rows::{changed, circumstances, sign},
+        time,
+    },
 };
 
 /// How far a timeline stands from the left.
@@ -55,28 +59,17 @@ fn strip(rows: &[&pb::AuditRow]) -> String {
             };
             strip = award(Some(before));
         }
-        let arrow = format!(" ──{} {}──► ", mark(grade.change()), change(grade.change()));
+        let arrow = format!(" ──{} {}──► ", sign(grade.change()), change(grade.change()));
         strip.push_str(&arrow);
         strip.push_str(&award(grade.after.as_ref()));
     }
     strip
 }
 
-/// A sign for a change that is read without its word.
-fn mark(change: pb::ChangeKind) -> char {
-    match change {
-        pb::ChangeKind::Raised => '▲',
-        pb::ChangeKind::Lowered => '▼',
-        pb::ChangeKind::Reaffirmed => '=',
-        pb::ChangeKind::Vacated => '○',
-        pb::ChangeKind::Awarded | pb::ChangeKind::Unspecified => '●',
-    }
-}
-
 /// One change: what, where it is recorded, who decided, who recorded, why, since when.
 fn block(width: u16, row: &pb::AuditRow) -> Vec<String> {
     let grade = row.grade.clone().unwrap_or_default();
-    let title = format!("  {} {}", mark(grade.change()), changed(&grade));
+    let title = format!("  {} {}", sign(grade.change()), changed(&grade));
     let place = format!("record {}, {} UTC", row.position, time(row.recorded_at.as_ref()));
     let mut table = plain(width.saturating_sub(INDENT));
     for (name, value) in circumstances(row) {
@@ -86,47 +79,6 @@ fn block(width: u16, row: &pb::AuditRow) -> Vec<String> {
     let mut block = vec![spread(width, &title, &place)];
     block.extend(lines(&table).iter().map(|line| format!("   {line}")));
     block
-}
-
-fn circumstances(row: &pb::AuditRow) -> Vec<(&'static str, String)> {
-    let (decider_named, recorder) = (decider(row.decided_by.as_ref()), recorder(row));
-    let same = decider_named.as_ref() == Some(&recorder);
-    let decided_by =
-        decider_named.map(|it| if same { format!("{it}, who recorded it") } else { it });
-    let stated = [
-        ("decided by", decided_by),
-        ("told by", decider(row.instructed_by.as_ref())),
-        ("recorded by", (!same).then_some(recorder)),
-        ("why", why(row)),
-        ("evidence", evidence(row)),
-        ("holds from", days(row)),
-        ("source", source(row)),
-    ];
-    let corrected = corrections(row).into_iter().map(|it| ("corrected", it));
-    let stated = stated.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    stated.chain(corrected).collect()
-}
-
-/// The day from which it holds, and the day on which it was decided, if stated.
-fn days(row: &pb::AuditRow) -> Option<String> {
-    let holds = date(row.effective_on.as_ref())?;
-    Some(match date(row.decided_on.as_ref()) {
-        Some(decided) => format!("{holds}, decided on {decided}"),
-        None => holds,
-    })
-}
-
-fn evidence(row: &pb::AuditRow) -> Option<String> {
-    let cited = |it: &pb::EvidenceCited| format!("{} (record {})", it.entry, it.position);
-    let cited: Vec<_> = row.evidence.iter().map(cited).collect();
-    (!cited.is_empty()).then(|| cited.join(", "))
-}
-
-/// Where history entered later was read.
-fn source(row: &pb::AuditRow) -> Option<String> {
-    let from = row.transcribed_from.as_ref()?;
-    let named = text(from.source.as_ref()).unwrap_or_default();
-    Some(format!("transcribed, not witnessed: {named}"))
 }
 
 #[cfg(test)]

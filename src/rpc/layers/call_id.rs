@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 /// The header in which a client may say it, and in which it is always answered. It is the call's
 /// own; the request id of a command, which makes it safe to send again, stands in the message.
-pub(super) const CALL_ID_HEADER: &str = "x-request-id";
+pub(in crate::rpc) const CALL_ID_HEADER: &str = "x-request-id";
 
 /// The longest id that is taken from a client: a UUID and a prefix.
 const CALL_ID_BYTES_MAX: usize = 64;

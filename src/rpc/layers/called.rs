@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{HeaderValue, Request};
 use tonic::{Code, Status, body::Body};
 
 use super::{call_id::CallId, method::Method};
@@ -107,6 +107,11 @@ impl Called {
     /// The call that a request is, for a layer.
     pub(in crate::rpc) fn within(request: &Request<Body>) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
+    }
+
+    /// The id of the call, for calls that it makes itself.
+    pub(in crate::rpc) fn id_header(&self) -> HeaderValue {
+        self.0.id.header()
     }
 
     /// Notes who calls; the first to say so is right.

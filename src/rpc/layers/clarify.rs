@@ -5,7 +5,7 @@ use std::task::Poll;
 use http::{Request, Response};
 use tonic::body::Body;
 
-use super::{Answer, Around, Inner, Method, Shape, body_of, poll_frame};
+use super::{Answer, Around, Inner, Method, Shape, body_around, poll_frame};
 use crate::rpc::status::clarify;
 
 /// Puts tonic's own errors into our words: in the headers of an answer without a body, and in
@@ -30,9 +30,9 @@ impl Around for Clarify {
     }
 }
 
-fn clarified(mut body: Body) -> Body {
-    body_of(move |cx| {
-        let mut polled = poll_frame(&mut body, cx);
+fn clarified(body: Body) -> Body {
+    body_around(body, |body, cx| {
+        let mut polled = poll_frame(body, cx);
         if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(trailers) = frame.trailers_mut()
         {

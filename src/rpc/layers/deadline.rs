@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
-use super::{Answer, Around, Inner, Method, Shape, body_of, poll_frame, trailers};
+use super::{Answer, Around, Inner, Method, Shape, body_around, poll_frame, trailers};
 use crate::rpc::status;
 
 /// The header in which a client says how long it allows.
@@ -75,7 +75,7 @@ fn passed(until: Option<Instant>) -> impl Future<Output = ()> + Send {
 
 /// The body of a stream that ends when its time has passed or the server goes down.
 fn ending(
-    mut body: Body,
+    body: Body,
     mut passed: Pin<Box<impl Future<Output = ()> + Send + 'static>>,
     draining: CancellationToken,
 ) -> Body {
@@ -84,11 +84,11 @@ fn ending(
         tokio::time::sleep(STREAM_GRACE).await;
     });
     let mut over = false;
-    body_of(move |cx| {
+    body_around(body, move |body, cx| {
         if over {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(frame) = poll_frame(&mut body, cx) {
+        if let Poll::Ready(frame) = poll_frame(body, cx) {
             return Poll::Ready(frame);
         }
         let last = if passed.as_mut().poll(cx).is_ready() {
@@ -100,7 +100,7 @@ fn ending(
         };
         over = true;
         // What the stream still holds is dropped with it, now rather than with the connection.
-        body = Body::empty();
+        *body = Body::empty();
         Poll::Ready(Some(trailers(&last)))
     })
 }

@@ -4,7 +4,7 @@ use std::{pin::pin, task::Poll, time::Duration};
 
 use tonic::body::Body;
 
-use super::{body_of, poll_frame, trailers};
+use super::{body_around, poll_frame, trailers};
 use crate::rpc::{lasting::Lasting, status};
 
 /// How long a stream may take to end by itself, with where to go on and an answer to each command that
@@ -13,23 +13,23 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// The body of a stream that is cut once its caller's credential has ended, whatever it still has to
 /// say: who reads slowly reads no longer than others. What it says of its end itself goes first.
-pub(in crate::rpc) fn lasting(mut body: Body, lasting: Lasting) -> Body {
+pub(in crate::rpc) fn lasting(body: Body, lasting: Lasting) -> Body {
     let mut cut = Box::pin(async move {
         lasting.over().await;
         tokio::time::sleep(GRACE).await;
     });
     let mut over = false;
-    body_of(move |cx| {
+    body_around(body, move |body, cx| {
         if over {
             return Poll::Ready(None);
         }
-        let frame = poll_frame(&mut body, cx);
+        let frame = poll_frame(body, cx);
         if pin!(&mut cut).poll(cx).is_pending() {
             return frame;
         }
         over = true;
         // What the stream still holds is dropped with it, now rather than with the connection.
-        body = Body::empty();
+        *body = Body::empty();
         match frame {
             Poll::Ready(Some(Ok(last))) if last.is_trailers() => Poll::Ready(Some(Ok(last))),
             Poll::Ready(None) => Poll::Ready(None),

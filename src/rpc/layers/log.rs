@@ -27,7 +27,7 @@ use tonic::{Code, body::Body};
 use tracing::{Instrument as _, Span};
 
 use super::{
-    Answer, Around, Inner, Method, Methods, Shape, body_of,
+    Answer, Around, Inner, Method, Methods, Shape, body_around,
     call_id::{CALL_ID_HEADER, CallIds},
     called::{Called, Ended},
     poll_frame,
@@ -106,9 +106,9 @@ fn reason_in(code: Code, headers: &HeaderMap) -> Option<Reason> {
 }
 
 /// The body of a stream; the call is over when it ends or is dropped.
-fn until_over(mut body: Body, mut call: Call, span: Span) -> Body {
-    body_of(move |cx| {
-        let polled = span.in_scope(|| poll_frame(&mut body, cx));
+fn until_over(body: Body, mut call: Call, span: Span) -> Body {
+    body_around(body, move |body, cx| {
+        let polled = span.in_scope(|| poll_frame(body, cx));
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(trailers) = frame.trailers_ref()
         {

@@ -7,12 +7,17 @@ use prost::{DecodeError, Message};
 use prost_types::FileDescriptorSet;
 use tonic::body::Body;
 
-use crate::metrics::{CallKind, Calls, MethodCalls};
+use crate::{
+    metrics::{CallKind, Calls, MethodCalls},
+    rpc::inside::{LIVE_PAGE, PAGES},
+};
 
-/// The methods of the services that are not in our own descriptors, and the files.
-const STANDARD: [(&str, CallKind); 6] = [
+/// The methods of the services that are not in our own descriptors, the files and the pages.
+const STANDARD: [(&str, CallKind); 8] = [
     ("/checkpoint", CallKind::Unary),
     ("/tile", CallKind::Unary),
+    (PAGES, CallKind::Unary),
+    (LIVE_PAGE, CallKind::ServerStream),
     ("/grpc.health.v1.Health/Check", CallKind::Unary),
     ("/grpc.health.v1.Health/Watch", CallKind::ServerStream),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", CallKind::BidiStream),

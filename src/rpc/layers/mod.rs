@@ -44,6 +44,7 @@ use tower::{Layer, Service};
 #[cfg(feature = "otel")]
 use otel as trace;
 
+pub(super) use call_id::CALL_ID_HEADER;
 pub(super) use called::Called;
 pub(super) use clarify::Clarify;
 pub(super) use deadline::Deadline;
@@ -52,6 +53,7 @@ pub(super) use limit::Limit;
 pub(super) use log::Log;
 pub(super) use method::{Method, Methods, Shape};
 pub(super) use panic::CatchPanic;
+pub(crate) use plain::http_code;
 pub(super) use plain::{Web, is_plain};
 pub(super) use rate::Rate;
 pub(super) use share::Share;
@@ -122,7 +124,7 @@ pub(super) fn answered(status: Status) -> Answer {
     Box::pin(async move { Ok(status.into_http()) })
 }
 
-/// A body whose frames `poll` makes, mostly from another body that it owns.
+/// A body whose frames `poll` makes.
 fn body_of<F>(poll: F) -> Body
 where
     F: FnMut(&mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>>
@@ -131,6 +133,22 @@ where
         + 'static,
 {
     Body::new(BodyFn(poll))
+}
+
+/// A body whose frames `poll` makes of those of another. One that is over stays as it is: so who sends it
+/// sees that nothing follows the headers, and ends the answer with them. Many clients lose the status of
+/// a stream that is refused otherwise. (gRPC over HTTP/2, Trailers-Only)
+fn body_around<F>(mut body: Body, mut poll: F) -> Body
+where
+    F: FnMut(&mut Body, &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>>
+        + Send
+        + Unpin
+        + 'static,
+{
+    if http_body::Body::is_end_stream(&body) {
+        return body;
+    }
+    body_of(move |cx| poll(&mut body, cx))
 }
 
 struct BodyFn<F>(F);

@@ -9,15 +9,25 @@ use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
 
 use super::{Answer, Inner, limit::hold};
-use crate::rpc::doorway::Peer;
+use crate::rpc::{
+    doorway::Peer,
+    inside::{LIVE_PAGE, PAGES},
+};
 
-/// The paths that are no methods: a file, and a folder of files.
+/// The paths that are no methods: a file, a folder of files, and pages, to which the root leads.
 const FILE: &str = "/checkpoint";
 const FOLDER: &str = "/tile/";
+const ROOT: &str = "/";
 
 /// The name in logs of all that lies in a folder.
 pub(super) fn name(path: &str) -> Option<&'static str> {
-    if path == FILE { Some(FILE) } else { path.starts_with(FOLDER).then_some("/tile") }
+    match path {
+        FILE => Some(FILE),
+        LIVE_PAGE => Some(LIVE_PAGE),
+        ROOT | PAGES => Some(PAGES),
+        _ if path.starts_with(FOLDER) => Some("/tile"),
+        _ => path.strip_prefix(PAGES).is_some_and(|rest| rest.starts_with('/')).then_some(PAGES),
+    }
 }
 
 /// Whether a request is for a file rather than of a method.
@@ -76,9 +86,9 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
     }
 }
 
-/// A refusal as HTTP says it, with the reason for a person to read.
-fn refused(status: &Status) -> Response<Body> {
-    let code = match status.code() {
+/// The code of HTTP for a refusal.
+pub(crate) fn http_code(status: &Status) -> StatusCode {
+    match status.code() {
         Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
             StatusCode::BAD_REQUEST
         }
@@ -95,7 +105,12 @@ fn refused(status: &Status) -> Response<Body> {
         | Code::Aborted
         | Code::Internal
         | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
-    };
+    }
+}
+
+/// A refusal as HTTP says it, with the reason for a person to read.
+fn refused(status: &Status) -> Response<Body> {
+    let code = http_code(status);
     let said = format!("{}\n", status.message());
     let mut response = Response::new(Body::new(http_body_of(said)));
     *response.status_mut() = code;

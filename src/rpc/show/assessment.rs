@@ -172,7 +172,7 @@ impl Scope {
                     area: area.id.to_string(),
                     area_label: area.label.clone(),
                     award: Some(award(&judgement.standing, qualifier)),
-                    descriptor: descriptor(framework, area, &judgement.standing),
+                    description: descriptor(framework, area, &judgement.standing),
                     position: judgement.item.at.get(),
                     effective_on: Some(date(judgement.effective_on)),
                     recorded_at: Some(timestamp(judgement.recorded_at)),

@@ -13,7 +13,7 @@
 mod bombs;
 mod crowd;
 mod floods;
-mod frames;
+pub mod frames;
 mod headers;
 mod hoards;
 mod honest;

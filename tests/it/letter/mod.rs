@@ -181,7 +181,7 @@ fn check_grades(read: &pb::Assessment, letter: &Letter) {
     assert_eq!(found, expected, "these, in the framework's order, and none for management");
     for (read, table) in read.judgements.iter().zip(&letter.table_judgements) {
         assert_eq!(read.area_label.replace('*', ""), table.text);
-        assert_eq!(read.descriptor, table.descriptor);
+        assert_eq!(read.description, table.descriptor);
         assert_eq!(read.award.as_ref().unwrap().word, "", "{}: a number, no word", read.area);
     }
 }

@@ -136,11 +136,11 @@ fn areas(assessment: &pb::Assessment) -> Vec<&str> {
 fn grades_stand_in_the_frameworks_order_as_they_were_awarded() {
     let shown_assessment = show(&full(), &written());
     assert_eq!(areas(&shown_assessment), ["whole", "enjoying", "social-care"]);
-    let judgement = |area: &str, position, award, descriptor: &str| pb::Judgement {
+    let judgement = |area: &str, position, award, description: &str| pb::Judgement {
         area: area.to_owned(),
         area_label: format!("*{area}*"),
         award: Some(award),
-        descriptor: descriptor.to_owned(),
+        description: description.to_owned(),
         position,
         effective_on: day(2006, 11, 1),
         recorded_at: Some(timestamp(fixture::recorded_at(position))),

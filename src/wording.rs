@@ -1,4 +1,7 @@
-//! Messages of the ledger in words: dates, grades, persons, texts. No layout.
+//! Messages of the ledger in words: dates, grades, persons, texts. No layout: the command line puts them into
+//! tables, the console into pages.
+
+pub(crate) mod rows;
 
 use prost_types::Timestamp;
 
@@ -11,10 +14,10 @@ use crate::pb::{
 };
 
 /// What stands where there is nothing to say.
-pub(super) const NOTHING: &str = "–";
+pub(crate) const NOTHING: &str = "–";
 
 /// A text, or in brackets why it cannot be shown.
-pub(super) fn text(text: Option<&pb::Text>) -> Option<String> {
+pub(crate) fn text(text: Option<&pb::Text>) -> Option<String> {
     match text?.state.as_ref()? {
         text::State::Present(text) => Some(text.clone()),
         text::State::Redacted(erased) => Some(redacted(erased)),
@@ -32,7 +35,7 @@ fn redacted(erased: &text::Redacted) -> String {
 }
 
 /// A day as `2006-10-12`; shorter where month or day is not stated.
-pub(super) fn date(date: Option<&Date>) -> Option<String> {
+pub(crate) fn date(date: Option<&Date>) -> Option<String> {
     let Date { year, month, day } = date?;
     Some(match (month, day) {
         (0, _) => format!("{year:04}"),
@@ -42,29 +45,29 @@ pub(super) fn date(date: Option<&Date>) -> Option<String> {
 }
 
 /// A time as `2006-10-12 14:00:00`, in UTC.
-pub(super) fn time(time: Option<&Timestamp>) -> String {
+pub(crate) fn time(time: Option<&Timestamp>) -> String {
     time.and_then(|it| jiff::Timestamp::new(it.seconds, it.nanos).ok())
         .map_or_else(|| NOTHING.to_owned(), |it| it.strftime("%F %T").to_string())
 }
 
 /// A time as programs read it, `2006-10-12T14:00:00Z`; empty if there is none.
-pub(super) fn instant(time: Option<&Timestamp>) -> String {
+pub(crate) fn instant(time: Option<&Timestamp>) -> String {
     let time = time.and_then(|it| jiff::Timestamp::new(it.seconds, it.nanos).ok());
     time.map_or_else(String::new, |it| it.to_string())
 }
 
 /// A time on the command line as a message.
-pub(super) fn timestamp(time: jiff::Timestamp) -> Timestamp {
+pub(crate) fn timestamp(time: jiff::Timestamp) -> Timestamp {
     Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
 /// A day on the command line as a message.
-pub(super) fn day(day: jiff::civil::Date) -> Date {
+pub(crate) fn day(day: jiff::civil::Date) -> Date {
     Date { year: i32::from(day.year()), month: i32::from(day.month()), day: i32::from(day.day()) }
 }
 
 /// What stands for an area: its word with what bends it, else its level, else why there is none.
-pub(super) fn award(award: Option<&pb::Award>) -> String {
+pub(crate) fn award(award: Option<&pb::Award>) -> String {
     let Some(award) = award else { return NOTHING.to_owned() };
     let level = if award.word.is_empty() { &award.level } else { &award.word };
     let level = match award.not_graded() {
@@ -80,41 +83,41 @@ pub(super) fn award(award: Option<&pb::Award>) -> String {
 }
 
 /// The part of an area's label that the letter emphasises, else the whole, with a capital.
-pub(super) fn label(label: &str) -> String {
+pub(crate) fn label(label: &str) -> String {
     let emphasised = label.split('*').nth(1).unwrap_or(label).trim();
     let mut letters = emphasised.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The name of an enum's value in words: `ROLE_LEAD_INSPECTOR` is `lead inspector`.
-pub(super) fn words(name: &str, prefix: &str) -> String {
+pub(crate) fn words(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
 }
 
 /// How a grade changed, in the capitals of the specification.
-pub(super) fn change(change: pb::ChangeKind) -> &'static str {
+pub(crate) fn change(change: pb::ChangeKind) -> &'static str {
     change.as_str_name().trim_start_matches("CHANGE_KIND_")
 }
 
 /// A role, if stated.
-pub(super) fn role(role: pb::Role) -> Option<String> {
+pub(crate) fn role(role: pb::Role) -> Option<String> {
     (role != pb::Role::Unspecified).then(|| words(role.as_str_name(), "ROLE_"))
 }
 
 /// A person by name, or by id where the name is gone.
-pub(super) fn person(person: Option<&pb::Person>) -> String {
+pub(crate) fn person(person: Option<&pb::Person>) -> String {
     let Some(person) = person else { return NOTHING.to_owned() };
     text(person.name.as_ref()).unwrap_or_else(|| person.person_id.clone())
 }
 
 /// Who recorded a row, in which role, for whom.
-pub(super) fn recorder(row: &pb::AuditRow) -> String {
+pub(crate) fn recorder(row: &pb::AuditRow) -> String {
     let acting = acting(row.recorder_role(), &row.recorder_organisation);
     format!("{}{acting}", person(row.recorded_by.as_ref()))
 }
 
 /// Who decided, in which role, for whom: one person, or a panel by its name.
-pub(super) fn decider_named(decider: Option<&pb::Decider>) -> Option<String> {
+pub(crate) fn decider_named(decider: Option<&pb::Decider>) -> Option<String> {
     let decider = decider?;
     let acting = acting(decider.role(), &decider.organisation);
     match decider.who.as_ref()? {
@@ -128,7 +131,7 @@ fn panel_name(panel: &pb::Panel) -> String {
 }
 
 /// Who decided; for a panel also who sat on it, when it met and where its minutes are.
-pub(super) fn decider(decider: Option<&pb::Decider>) -> Option<String> {
+pub(crate) fn decider(decider: Option<&pb::Decider>) -> Option<String> {
     let named = decider_named(decider)?;
     match decider?.who.as_ref()? {
         decider::Who::Person(_) => Some(named),
@@ -150,12 +153,12 @@ fn acting(acting: pb::Role, organisation: &str) -> String {
 }
 
 /// What marks what another record put right.
-pub(super) fn corrected(by: u64) -> String {
+pub(crate) fn corrected(by: u64) -> String {
     if by == 0 { String::new() } else { format!(" (corrected by record {by})") }
 }
 
 /// What was put right in a row, a line each: the mistake, what is right, by which record, and why.
-pub(super) fn corrections(row: &pb::AuditRow) -> Vec<String> {
+pub(crate) fn corrections(row: &pb::AuditRow) -> Vec<String> {
     let one = |it: &pb::Correction| {
         let field = words(it.field().as_str_name(), "CORRECTED_FIELD_");
         let (former, right) = (value(it.former.as_ref()), value(it.corrected.as_ref()));
@@ -167,7 +170,7 @@ pub(super) fn corrections(row: &pb::AuditRow) -> Vec<String> {
 }
 
 /// What is said in a field that is corrected.
-pub(super) fn value(value: Option<&pb::CorrectedValue>) -> String {
+pub(crate) fn value(value: Option<&pb::CorrectedValue>) -> String {
     let said = match value.and_then(|it| it.value.as_ref()) {
         Some(Value::DecidedBy(by)) => decider(Some(by)),
         Some(Value::DecidedOn(day) | Value::EffectiveOn(day)) => date(Some(day)),
@@ -179,7 +182,7 @@ pub(super) fn value(value: Option<&pb::CorrectedValue>) -> String {
 }
 
 /// Which text is redacted, on what basis, what stands in its place, or why it is not.
-pub(super) fn redaction_of(redaction: &pb::Redaction) -> String {
+pub(crate) fn redaction_of(redaction: &pb::Redaction) -> String {
     let basis = words(redaction.legal_basis().as_str_name(), "LEGAL_BASIS_");
     let basis =
         (redaction.legal_basis() != pb::LegalBasis::Unspecified).then(|| format!(" ({basis})"));
@@ -191,12 +194,12 @@ pub(super) fn redaction_of(redaction: &pb::Redaction) -> String {
 }
 
 /// A key that the ledger signs with, and what became of it.
-pub(super) fn signing_key(key: &pb::SigningKey) -> String {
+pub(crate) fn signing_key(key: &pb::SigningKey) -> String {
     format!("{}: {}", key.vkey, words(key.change().as_str_name(), "KEY_CHANGE_"))
 }
 
 /// What was taken out of the ledger, of what, and for what.
-pub(super) fn taken(access: &pb::Access) -> String {
+pub(crate) fn taken(access: &pb::Access) -> String {
     let kind = words(access.kind().as_str_name(), "ACCESS_KIND_");
     let of = (!access.of.is_empty()).then(|| format!(" of {}", access.of));
     let run = (access.first_position != 0)
@@ -206,12 +209,12 @@ pub(super) fn taken(access: &pb::Access) -> String {
 }
 
 /// What marks history entered later.
-pub(super) fn mark(transcribed: bool) -> &'static str {
+pub(crate) fn mark(transcribed: bool) -> &'static str {
     if transcribed { " (transcribed)" } else { "" }
 }
 
 /// Why, in a code, on what, and in words.
-pub(super) fn why(row: &pb::AuditRow) -> Option<String> {
+pub(crate) fn why(row: &pb::AuditRow) -> Option<String> {
     let code = (!row.reason.is_empty()).then(|| row.reason.clone());
     let basis = match row.basis() {
         pb::Basis::Unspecified => None,
@@ -229,7 +232,7 @@ pub(super) fn why(row: &pb::AuditRow) -> Option<String> {
 
 /// A measured value with what bends it, its group, unit, period and trend, and what it is
 /// compared with.
-pub(super) fn figure(figure: &pb::Figure) -> String {
+pub(crate) fn figure(figure: &pb::Figure) -> String {
     let named = text(figure.measure.as_ref()).unwrap_or_default();
     let group = text(figure.group.as_ref()).map(|it| format!(" of {it}"));
     let stated: Vec<_> =
@@ -265,7 +268,7 @@ fn quantity(value: Option<&pb::FigureValue>, unit: Option<&pb::Text>) -> Option<
 }
 
 /// What became of an item of an earlier assessment.
-pub(super) fn follow_up(follow_up: &pb::FollowUp) -> String {
+pub(crate) fn follow_up(follow_up: &pb::FollowUp) -> String {
     let status = words(follow_up.status().as_str_name(), "FOLLOW_UP_STATUS_");
     let cited_as = text(follow_up.label.as_ref()).map(|it| format!(" since {it}"));
     let kind = text(follow_up.cited_kind.as_ref()).map(|it| format!(" ({it})"));
@@ -286,7 +289,6 @@ fn parts<const N: usize>(parts: [Option<String>; N]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::json;
 
     fn present(words: &str) -> pb::Text {
         pb::Text { state: Some(text::State::Present(words.to_owned())) }
@@ -369,25 +371,31 @@ mod tests {
 
     #[test]
     fn a_figure_reads_as_a_sentence() {
-        let step = json::read::<pb::Command>(
-            r#"{"recordEntry": {"content": {"figures": [{
-                "measure": {"present": "permanent exclusions, secondary"},
-                "qualifier": {"present": "almost"},
-                "value": {"decimal": {"value": "2"}},
-                "unit": {"present": "times"},
-                "period": {"present": "2004-2005"},
-                "comparators": [
-                    {"kind": "similar_areas", "relation": {"present": "above"}},
-                    {"kind": "target", "value": {"decimal": {"value": "1.5"}},
-                     "due": {"year": 2006, "month": 12}}
-                ]}]}}}"#,
-        );
-        let Some(pb::command::Order::RecordEntry(order)) = step.unwrap().order else {
-            panic!("an entry");
+        let decimal = |value: &str| pb::FigureValue {
+            stated: Some(figure_value::Stated::Decimal(Decimal { value: value.to_owned() })),
         };
-        let content = order.content.unwrap();
+        let similar = pb::Comparator {
+            kind: "similar_areas".to_owned(),
+            relation: Some(present("above")),
+            ..pb::Comparator::default()
+        };
+        let target = pb::Comparator {
+            kind: "target".to_owned(),
+            value: Some(decimal("1.5")),
+            due: Some(Date { year: 2006, month: 12, day: 0 }),
+            ..pb::Comparator::default()
+        };
+        let exclusions = pb::Figure {
+            measure: Some(present("permanent exclusions, secondary")),
+            qualifier: Some(present("almost")),
+            value: Some(decimal("2")),
+            unit: Some(present("times")),
+            period: Some(present("2004-2005")),
+            comparators: vec![similar, target],
+            ..pb::Figure::default()
+        };
         assert_eq!(
-            figure(&content.figures[0]),
+            figure(&exclusions),
             "permanent exclusions, secondary: almost 2 times, 2004-2005; similar areas above; \
              target 1.5, due 2006-12"
         );

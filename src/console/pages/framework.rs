@@ -1,0 +1,228 @@
+//! How often which level stands under a framework, and how grades moved.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use serde::Deserialize;
+
+use super::{Frame, GATHERED_MAX, Read, Shown, framework, shown};
+use crate::{
+    console::{
+        fault::Fault,
+        moment::{self, Known, Moment},
+        visitor::Visitor,
+    },
+    judgement::FrameworkId,
+    pb::{self, summarize_grades_request::KnownAt},
+    wording::{self, award, label, rows::stream},
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::console) struct Asked {
+    cycle: String,
+    counted: String,
+    known_at: String,
+}
+
+#[derive(Template)]
+#[template(path = "framework.html", config = "src/console/askama.toml")]
+struct Page {
+    frame: Frame,
+    short: String,
+    title: String,
+    asked: Asked,
+    cycles: Vec<String>,
+    read: Read,
+    assessments: u32,
+    areas: Vec<Distribution>,
+    movements: Vec<Matrix>,
+}
+
+/// How often each level stands for an area, as parts of a bar.
+struct Distribution {
+    cycle: String,
+    area: String,
+    levels: Vec<Level>,
+}
+
+struct Level {
+    said: String,
+    worded: bool,
+    count: u32,
+    /// Where its part of the bar begins and how long it is, of a hundred.
+    from: u32,
+    percent: u32,
+    shade: usize,
+}
+
+/// How often an area's grade moved from which level to which.
+struct Matrix {
+    cycle: String,
+    area: String,
+    after: Vec<String>,
+    rows: Vec<(String, Vec<Cell>)>,
+}
+
+#[derive(Default)]
+struct Cell {
+    count: u32,
+    class: &'static str,
+}
+
+/// Counts them.
+pub(in crate::console) async fn page(
+    visitor: Visitor,
+    Path((family, version)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    let name = FrameworkId::new(&family, &version);
+    let name = name.map_err(|error| Fault::Asked(error.to_string()))?.to_string();
+    let at = moment::Asked { known_at: asked.known_at.clone(), ..moment::Asked::default() };
+    let moment = Moment::read(&at)?;
+    let framework = framework(&visitor, &name).await?;
+    let sums = counted(&visitor, &name, &asked, &moment).await?;
+    let mut cycles: Vec<_> = sums.grades.iter().map(|it| it.cycle.clone()).collect();
+    cycles.sort();
+    cycles.dedup();
+    shown(&Page {
+        frame: Frame::new(framework.title.clone(), Some(&visitor)),
+        short: stream(&name),
+        title: framework.title,
+        cycles,
+        read: Read::of(sums.read.as_ref()),
+        assessments: sums.assessments,
+        areas: distributions(&sums.grades),
+        movements: matrices(&sums.movements),
+        asked,
+    })
+}
+
+/// All pages together.
+async fn counted(
+    visitor: &Visitor,
+    name: &str,
+    asked: &Asked,
+    moment: &Moment,
+) -> Result<pb::SummarizeGradesResponse, Fault> {
+    let mut request = pb::SummarizeGradesRequest {
+        framework: name.to_owned(),
+        cycle: asked.cycle.clone(),
+        published: asked.counted != "working",
+        known_at: moment.known().map(|known| match known {
+            Known::Position(at) => KnownAt::KnownAtPosition(at),
+            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
+        }),
+        ..pb::SummarizeGradesRequest::default()
+    };
+    let mut sums = pb::SummarizeGradesResponse::default();
+    for _ in 0..GATHERED_MAX {
+        let page = visitor.reports().summarize_grades(request.clone()).await?.into_inner();
+        sums.assessments = sums.assessments.saturating_add(page.assessments);
+        sums.read = page.read;
+        for count in page.grades {
+            let same = |it: &&mut pb::GradeCount| {
+                (&it.cycle, &it.area, &it.award) == (&count.cycle, &count.area, &count.award)
+            };
+            match sums.grades.iter_mut().find(same) {
+                Some(sum) => sum.count = sum.count.saturating_add(count.count),
+                None => sums.grades.push(count),
+            }
+        }
+        for count in page.movements {
+            let same = |it: &&mut pb::MovementCount| {
+                (&it.cycle, &it.area, &it.before, &it.after)
+                    == (&count.cycle, &count.area, &count.before, &count.after)
+            };
+            match sums.movements.iter_mut().find(same) {
+                Some(sum) => sum.count = sum.count.saturating_add(count.count),
+                None => sums.movements.push(count),
+            }
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(sums)
+}
+
+/// Shades that are told apart in a bar.
+const SHADES: usize = 6;
+
+fn distributions(counts: &[pb::GradeCount]) -> Vec<Distribution> {
+    let mut areas: Vec<(&str, &str, Vec<&pb::GradeCount>)> = Vec::new();
+    for count in counts {
+        match areas
+            .iter_mut()
+            .find(|(cycle, area, _)| (*cycle, *area) == (&*count.cycle, &*count.area))
+        {
+            Some((.., all)) => all.push(count),
+            None => areas.push((&count.cycle, &count.area, vec![count])),
+        }
+    }
+    let drawn = |(cycle, _, counts): (&str, &str, Vec<&pb::GradeCount>)| {
+        let all: u32 = counts.iter().map(|it| it.count).sum();
+        let mut before = 0_u32;
+        let levels = counts.iter().enumerate().map(|(shade, it)| {
+            let share = |count: u32| count.saturating_mul(100).checked_div(all).unwrap_or(0);
+            let from = share(before);
+            before = before.saturating_add(it.count);
+            let percent = share(before).saturating_sub(from);
+            let (said, shade) = (award(it.award.as_ref()), shade.min(SHADES));
+            Level { said, worded: it.worded, count: it.count, from, percent, shade }
+        });
+        let area = counts.first().map(|it| label(&it.area_label)).unwrap_or_default();
+        Distribution { cycle: cycle.to_owned(), area, levels: levels.collect() }
+    };
+    areas.into_iter().map(drawn).collect()
+}
+
+fn matrices(counts: &[pb::MovementCount]) -> Vec<Matrix> {
+    let mut areas: BTreeMap<(&str, &str), Vec<&pb::MovementCount>> = BTreeMap::new();
+    for count in counts {
+        areas.entry((&count.cycle, &count.area)).or_default().push(count);
+    }
+    let matrix = |((cycle, _), counts): ((&str, &str), Vec<&pb::MovementCount>)| {
+        let (mut befores, mut afters) = (Vec::new(), Vec::new());
+        for count in &counts {
+            for (list, said) in [(&mut befores, &count.before), (&mut afters, &count.after)] {
+                let said = award(said.as_ref());
+                if !list.contains(&said) {
+                    list.push(said);
+                }
+            }
+        }
+        let cell = |before: &str, after: &str| {
+            let found = counts.iter().find(|it| {
+                award(it.before.as_ref()) == before && award(it.after.as_ref()) == after
+            });
+            found.map_or_else(Cell::default, |it| Cell {
+                count: it.count,
+                class: class(it.comparison()),
+            })
+        };
+        let row =
+            |before: &String| (before.clone(), afters.iter().map(|it| cell(before, it)).collect());
+        Matrix {
+            cycle: cycle.to_owned(),
+            area: counts.first().map(|it| label(&it.area_label)).unwrap_or_default(),
+            rows: befores.iter().map(row).collect(),
+            after: afters,
+        }
+    };
+    areas.into_iter().map(matrix).collect()
+}
+
+fn class(comparison: pb::Comparison) -> &'static str {
+    match comparison {
+        pb::Comparison::Raised => "raised",
+        pb::Comparison::Lowered => "lowered",
+        pb::Comparison::Unspecified
+        | pb::Comparison::Same
+        | pb::Comparison::New
+        | pb::Comparison::Dropped
+        | pb::Comparison::NotComparable => "",
+    }
+}

@@ -1,0 +1,257 @@
+//! A picture of how grades changed: a lane for each area, a step for each change, and a line across all
+//! lanes where an edition was published or withdrawn.
+//!
+//! Time runs to the right, and to scale but where changes are so close that their signs would cover each
+//! other. A better level is higher. Where a value stands that is no grade there is no line.
+
+use super::rows::{class, details, record_page};
+use crate::{
+    pb,
+    wording::{award, label, rows::sign},
+};
+
+/// Units of the drawing, which is scaled to the page.
+const WIDTH: i64 = 960;
+const LEFT: i64 = 184;
+const RIGHT: i64 = 110;
+const TOP: i64 = 46;
+const LEVEL: i64 = 20;
+const BETWEEN_LANES: i64 = 34;
+
+/// How far lines go.
+const EDGE: i64 = WIDTH - 30;
+
+/// The least between two signs of a lane, and between two days under the drawing.
+const SIGNS: i64 = 22;
+const DAYS: i64 = 84;
+
+/// The drawing.
+pub(super) struct Picture {
+    pub(super) height: i64,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) across: Vec<Across>,
+    pub(super) days: Vec<(i64, String)>,
+}
+
+/// One area.
+pub(super) struct Lane {
+    pub(super) area: String,
+    pub(super) y: i64,
+    /// What the lines stand for, best first.
+    pub(super) levels: Vec<(i64, String)>,
+    /// The steps, as a path of SVG.
+    pub(super) path: String,
+    pub(super) changes: Vec<Change>,
+}
+
+/// One change.
+pub(super) struct Change {
+    pub(super) x: i64,
+    pub(super) y: i64,
+    pub(super) sign: char,
+    pub(super) class: &'static str,
+    pub(super) page: String,
+    /// Who, when, why: a line each.
+    pub(super) said: Vec<String>,
+}
+
+/// What happened to all areas at once.
+pub(super) struct Across {
+    pub(super) x: i64,
+    pub(super) class: &'static str,
+    pub(super) said: String,
+}
+
+/// Seconds since 1970.
+fn second(time: Option<&prost_types::Timestamp>) -> i64 {
+    time.map_or(0, |it| it.seconds)
+}
+
+/// From when to when, and where that lies.
+struct Scale {
+    from: i64,
+    to: i64,
+}
+
+impl Scale {
+    fn x(&self, at: i64) -> i64 {
+        let wide = WIDTH.saturating_sub(LEFT).saturating_sub(RIGHT);
+        let long = self.to.saturating_sub(self.from).max(1);
+        let since = at.clamp(self.from, self.to).saturating_sub(self.from);
+        LEFT.saturating_add(since.saturating_mul(wide).checked_div(long).unwrap_or(0))
+    }
+}
+
+impl Picture {
+    /// Draws these changes, and what happened beside them. What stands since the last of it goes on to
+    /// the edge.
+    pub(super) fn of(
+        rows: &[pb::AuditRow],
+        events: &[pb::AuditRow],
+        framework: &pb::Framework,
+    ) -> Self {
+        let at = |row: &pb::AuditRow| second(row.recorded_at.as_ref());
+        let all = || rows.iter().chain(events).map(at);
+        let from = rows.iter().map(at).min().unwrap_or(0);
+        let scale = Scale { from, to: all().max().unwrap_or(0).max(from) };
+        let mut areas: Vec<(&str, Vec<&pb::AuditRow>)> = Vec::new();
+        for row in rows {
+            let Some(grade) = &row.grade else { continue };
+            match areas.iter_mut().find(|(area, _)| *area == grade.area) {
+                Some((_, changes)) => changes.push(row),
+                None => areas.push((&grade.area, vec![row])),
+            }
+        }
+        let order = |area: &str| framework.areas.iter().position(|it| it.id == area);
+        areas.sort_by_key(|(area, _)| order(area));
+        let (mut lanes, mut y) = (Vec::new(), TOP);
+        for (area, changes) in areas {
+            let lane = Lane::of(area, &changes, framework, (&scale, y));
+            y = lane.bottom().saturating_add(BETWEEN_LANES);
+            lanes.push(lane);
+        }
+        let across = Across::all(events, &scale);
+        let moments = rows.iter().chain(events).filter(|row| row.grade.is_some() || is_across(row));
+        let days = days(moments.map(at), &scale);
+        Self { height: y.saturating_add(10), lanes, across, days }
+    }
+}
+
+impl Lane {
+    fn of(
+        area: &str,
+        rows: &[&pb::AuditRow],
+        framework: &pb::Framework,
+        (scale, y): (&Scale, i64),
+    ) -> Self {
+        let (named, ranks) = levels(area, rows, framework);
+        let at = |index: usize| {
+            let index = i64::try_from(index).unwrap_or(0);
+            y.saturating_add(LEVEL.saturating_mul(index.saturating_add(1)))
+        };
+        let places: Vec<_> =
+            ranks.iter().enumerate().map(|(index, it)| (it.0, at(index))).collect();
+        let under = at(ranks.len());
+        let place = |given: Option<&pb::Award>| {
+            let rank = rank(given?, framework)?;
+            places.iter().find(|(of, _)| *of == rank).map(|(_, y)| *y)
+        };
+        let (mut changes, mut path) = (Vec::<Change>::new(), String::new());
+        let mut line: Option<i64> = None;
+        for row in rows {
+            let Some(grade) = &row.grade else { continue };
+            let after = place(grade.after.as_ref());
+            let least = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
+            let x = scale.x(second(row.recorded_at.as_ref())).max(least);
+            match (line, after) {
+                (Some(_), Some(y)) => path.push_str(&format!("H{x}V{y}")),
+                (None, Some(y)) => path.push_str(&format!("M{x} {y}")),
+                (Some(_), None) => path.push_str(&format!("H{x}")),
+                (None, None) => {}
+            }
+            line = after;
+            let mut said = vec![format!("record {}", row.position)];
+            said.extend(details(row).into_iter().map(|(name, value)| format!("{name}: {value}")));
+            changes.push(Change {
+                x,
+                y: after.unwrap_or(under),
+                sign: sign(grade.change()),
+                class: class(grade.change()),
+                page: record_page(row.position),
+                said,
+            });
+        }
+        let end = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
+        let end = end.max(EDGE);
+        if line.is_some() {
+            path.push_str(&format!("H{end}"));
+        }
+        let levels = ranks.into_iter().zip(places).map(|((_, said), (_, y))| (y, said)).collect();
+        Self { area: named, y, levels, path, changes }
+    }
+
+    fn bottom(&self) -> i64 {
+        let levels = i64::try_from(self.levels.len()).unwrap_or(0).saturating_add(1);
+        self.y.saturating_add(LEVEL.saturating_mul(levels))
+    }
+}
+
+/// How good an award is; nothing if it is no grade.
+fn rank(award: &pb::Award, framework: &pb::Framework) -> Option<i32> {
+    let scale = framework.scales.iter().find(|it| it.id == award.scale)?;
+    scale.levels.iter().find(|it| it.code == award.level).map(|it| it.rank)
+}
+
+/// What an area is called, and the ranks that it may have, best first, each as it was awarded, else as
+/// its scale writes it.
+fn levels(
+    area: &str,
+    rows: &[&pb::AuditRow],
+    framework: &pb::Framework,
+) -> (String, Vec<(i32, String)>) {
+    let named = rows.iter().find_map(|it| it.grade.as_ref());
+    let named = named.map(|it| label(&it.area_label)).unwrap_or_default();
+    let used = rows.iter().filter_map(|row| row.grade.as_ref()?.after.as_ref());
+    let of = framework.areas.iter().find(|it| it.id == area);
+    let first = used.clone().map(|it| it.scale.as_str()).find(|it| !it.is_empty());
+    let first = first.or_else(|| of?.scales.first().map(String::as_str)).unwrap_or_default();
+    let scale = framework.scales.iter().find(|it| it.id == first);
+    let mut ranks: Vec<_> = scale
+        .iter()
+        .flat_map(|it| it.levels.iter())
+        .map(|it| (it.rank, it.words.first().unwrap_or(&it.code).clone()))
+        .collect();
+    for award in used {
+        let Some(rank) = rank(award, framework) else { continue };
+        if !ranks.iter().any(|(of, _)| *of == rank) {
+            ranks.push((rank, self::award(Some(award))));
+        }
+    }
+    ranks.sort_by(|one, other| other.0.cmp(&one.0));
+    (named, ranks)
+}
+
+impl Across {
+    /// What is drawn of these; the first publication is that of the first edition, and so on.
+    fn all(events: &[pb::AuditRow], scale: &Scale) -> Vec<Self> {
+        let (mut published, mut shared) = (0_u32, 0_u32);
+        let drawn = events.iter().filter(|row| is_across(row)).map(|row| {
+            let count = |number: &mut u32| {
+                *number = number.saturating_add(1);
+                *number
+            };
+            let (class, said) = match row.event.as_str() {
+                PUBLISHED => ("published", format!("edition {} published", count(&mut published))),
+                WITHDRAWN => ("withdrawn", format!("edition {} withdrawn", row.edition)),
+                _ => ("shared", format!("draft {} shown", count(&mut shared))),
+            };
+            Self { x: scale.x(second(row.recorded_at.as_ref())), class, said }
+        });
+        drawn.collect()
+    }
+}
+
+const PUBLISHED: &str = "AssessmentPublished";
+const WITHDRAWN: &str = "AssessmentWithdrawn";
+const SHARED: &str = "DraftShared";
+
+fn is_across(row: &pb::AuditRow) -> bool {
+    [PUBLISHED, WITHDRAWN, SHARED].contains(&row.event.as_str())
+}
+
+/// The days on which something happened, as far as there is room to write them.
+fn days(moments: impl Iterator<Item = i64>, scale: &Scale) -> Vec<(i64, String)> {
+    let mut moments: Vec<_> = moments.collect();
+    moments.sort_unstable();
+    let mut days: Vec<(i64, String)> = Vec::new();
+    for at in moments {
+        let x = scale.x(at);
+        let room = days.last().is_none_or(|(last, _)| x.saturating_sub(*last) >= DAYS);
+        let day = jiff::Timestamp::from_second(at).map(|it| it.strftime("%F").to_string());
+        let day = day.unwrap_or_default();
+        if room && days.last().is_none_or(|(_, last)| *last != day) {
+            days.push((x, day));
+        }
+    }
+    days
+}

@@ -1,0 +1,169 @@
+//! Signing in with the credential of a caller, and out.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Query, State},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use tonic::Status;
+
+use super::{Frame, shown};
+use crate::{
+    console::{
+        Console,
+        fault::Fault,
+        session::secret,
+        visitor::{SESSION, SIGNING_IN, Visitor, cookie, set_cookie},
+    },
+    rpc::PAGES,
+};
+
+/// How long the form may be looked at, in seconds.
+const FORM_SECONDS: u32 = 3_600;
+
+/// As long as the browser is open at most; the server ends it sooner.
+const SESSION_SECONDS: u32 = 36_000;
+
+/// Where to go after signing in.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct To {
+    #[serde(default)]
+    to: String,
+}
+
+/// What the form holds.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct Given {
+    token: String,
+    #[serde(default)]
+    to: String,
+    form_token: String,
+}
+
+/// What the form to sign out holds.
+#[derive(Debug, Deserialize)]
+pub(in crate::console) struct Leaving {
+    form_token: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html", config = "src/console/askama.toml")]
+struct Page {
+    frame: Frame,
+    to: String,
+    form_token: String,
+    refused: Option<String>,
+}
+
+/// The form.
+pub(in crate::console) async fn page(
+    State(console): State<Console>,
+    Query(To { to }): Query<To>,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    form(&console, &headers, to, None)
+}
+
+fn form(
+    console: &Console,
+    headers: &HeaderMap,
+    to: String,
+    refused: Option<&Status>,
+) -> Result<Response, Fault> {
+    let form_token = secret()?;
+    let tied = set_cookie(console, headers, (SIGNING_IN, &form_token), FORM_SECONDS);
+    let refused = refused.map(|it| it.message().to_owned());
+    let page = Page { frame: Frame::new("Sign in", None), to, form_token, refused };
+    let code =
+        if page.refused.is_some() { http::StatusCode::UNAUTHORIZED } else { http::StatusCode::OK };
+    let mut answer = (code, shown(&page)?).into_response();
+    answer.headers_mut().extend(tied);
+    Ok(answer)
+}
+
+/// Begins a session for who bears a credential that counts.
+pub(in crate::console) async fn sign_in(
+    State(console): State<Console>,
+    parts: http::request::Parts,
+    Form(given): Form<Given>,
+) -> Result<Response, Fault> {
+    // The form was shown in this browser, by us.
+    if cookie(&parts.headers, SIGNING_IN) != Some(given.form_token.as_str()) {
+        return Err(Fault::Asked(
+            "the form is too old, or from elsewhere: sign in again".to_owned(),
+        ));
+    }
+    let bare = given.token.trim().trim_start_matches("Bearer ").trim();
+    let token = HeaderValue::from_str(&format!("Bearer {bare}"));
+    let mut token = token.map_err(|_| Fault::Asked("that is no token".to_owned()))?;
+    token.set_sensitive(true);
+    let (who, until) = match console.inside().who(Some(&token), &parts.extensions).await {
+        Ok(known) => known,
+        Err(status) => return form(&console, &parts.headers, given.to, Some(&status)),
+    };
+    let person = format!("{}/{}", who.organisation, who.login.as_str());
+    let id = console.sessions().begin(&person, token, until, console.inside().now())?;
+    let mut answer = Redirect::to(&within(&given.to)).into_response();
+    let cookies = [
+        set_cookie(&console, &parts.headers, (SESSION, &id), SESSION_SECONDS),
+        set_cookie(&console, &parts.headers, (SIGNING_IN, ""), 0),
+    ];
+    cookies.into_iter().flatten().for_each(|(name, value)| {
+        answer.headers_mut().append(name, value);
+    });
+    Ok(answer)
+}
+
+/// A page of ours, whatever the form says.
+fn within(to: &str) -> String {
+    let home = format!("{PAGES}/");
+    let sane =
+        to.starts_with(&home) && !to.contains("//") && to.bytes().all(|it| it.is_ascii_graphic());
+    if sane { to.to_owned() } else { home }
+}
+
+/// Ends the session.
+pub(in crate::console) async fn sign_out(
+    State(console): State<Console>,
+    visitor: Option<Visitor>,
+    headers: HeaderMap,
+    Form(leaving): Form<Leaving>,
+) -> Result<Response, Fault> {
+    let form_token = visitor.and_then(|it| it.form_token);
+    if form_token.is_some_and(|it| it != leaving.form_token) {
+        return Err(Fault::Asked("the form is from elsewhere: sign out here".to_owned()));
+    }
+    cookie(&headers, SESSION).into_iter().for_each(|id| console.sessions().end(id));
+    let mut answer = Redirect::to(&format!("{PAGES}/sign-in")).into_response();
+    answer.headers_mut().extend(set_cookie(&console, &headers, (SESSION, ""), 0));
+    let all = const { HeaderValue::from_static("\"cache\"") };
+    answer.headers_mut().insert(http::HeaderName::from_static("clear-site-data"), all);
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        assert_eq!(within("/console/audit?filter=a"), "/console/audit?filter=a");
+        for elsewhere in [
+            "",
+            "https://evil.example/",
+            "//evil.example",
+            "/console//evil.example",
+            "/consoles",
+            "/console/\r\nSet-Cookie: a=b",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(within(elsewhere), "/console/", "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Who looks at a page, and how the services are asked for them.
+
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use tonic::{Code, Status};
+
+use super::{Console, Spoken, fault::Fault, session::Session};
+use crate::{
+    pb::{
+        assessment_service_client::AssessmentServiceClient,
+        audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
+        report_service_client::ReportServiceClient,
+        transparency_service_client::TransparencyServiceClient,
+    },
+    rpc::{Calls, PAGES},
+};
+
+/// The cookie that holds a session's id, and the one that ties the form of signing in to its browser.
+pub(super) const SESSION: &str = "judgement-ledger";
+pub(super) const SIGNING_IN: &str = "judgement-ledger-sign-in";
+
+/// Somebody who has shown who it is.
+pub(super) struct Visitor {
+    /// The login, its organisation, and what it may do, in words.
+    pub(super) login: String,
+    pub(super) organisation: String,
+    pub(super) roles: Vec<&'static str>,
+    /// What forms must carry; nothing without a session, when there is nothing to sign out of.
+    pub(super) form_token: Option<String>,
+    calls: Calls,
+}
+
+impl Visitor {
+    pub(super) fn assessments(&self) -> AssessmentServiceClient<Calls> {
+        AssessmentServiceClient::new(self.calls.clone())
+    }
+
+    pub(super) fn audits(&self) -> AuditServiceClient<Calls> {
+        AuditServiceClient::new(self.calls.clone())
+    }
+
+    pub(super) fn frameworks(&self) -> FrameworkServiceClient<Calls> {
+        FrameworkServiceClient::new(self.calls.clone())
+    }
+
+    pub(super) fn reports(&self) -> ReportServiceClient<Calls> {
+        ReportServiceClient::new(self.calls.clone())
+    }
+
+    pub(super) fn transparency(&self) -> TransparencyServiceClient<Calls> {
+        TransparencyServiceClient::new(self.calls.clone())
+    }
+}
+
+impl FromRequestParts<Console> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        match found(parts, console).await {
+            Ok(visitor) => Ok(visitor),
+            Err(status) if status.code() == Code::Unauthenticated => Err(sign_in(parts, console)),
+            Err(status) => Err(Fault::from(status).into_response()),
+        }
+    }
+}
+
+/// A page that anybody sees tells a visitor apart.
+impl OptionalFromRequestParts<Console> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        console: &Console,
+    ) -> Result<Option<Self>, Response> {
+        Ok(found(parts, console).await.ok())
+    }
+}
+
+/// Whoever the session names, or the request's own credential, or the certificate.
+async fn found(parts: &Parts, console: &Console) -> Result<Visitor, Status> {
+    let session = session(&parts.headers, console);
+    let token = parts.headers.get(header::AUTHORIZATION).cloned();
+    let token = session.as_ref().map(|it| it.token.clone()).or(token);
+    let (who, _) = console.inside().who(token.as_ref(), &parts.extensions).await?;
+    Ok(Visitor {
+        login: who.login.as_str().to_owned(),
+        organisation: who.organisation.as_str().to_owned(),
+        roles: who.roles.iter().map(|role| role.as_str()).collect(),
+        form_token: session.map(|it| it.form_token),
+        calls: console.inside().calls(token, parts.extensions.clone()),
+    })
+}
+
+/// The session that a request belongs to.
+fn session(headers: &HeaderMap, console: &Console) -> Option<Session> {
+    console.sessions().find(cookie(headers, SESSION)?, console.inside().now())
+}
+
+/// Leads to where one signs in, and back from there.
+fn sign_in(parts: &Parts, console: &Console) -> Response {
+    let ended = cookie(&parts.headers, SESSION);
+    ended.into_iter().for_each(|id| console.sessions().end(id));
+    // Whoever asked for a picture, a stream or the like does not want a form.
+    let page = parts.headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    if !page.is_some_and(|it| it.contains("text/html") || it.contains("*/*")) {
+        return Fault::from(Status::unauthenticated("sign in first")).into_response();
+    }
+    let from = parts.uri.path_and_query().map_or("", |it| it.as_str());
+    let to = format!("{PAGES}/sign-in?to={}", super::moment::escaped(from));
+    Redirect::to(&to).into_response()
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
+    all.flat_map(|it| it.split(';')).find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Sets a cookie that no script reads and no other site's form sends; over TLS alone where that is
+/// spoken, here or before us.
+pub(super) fn set_cookie(
+    console: &Console,
+    headers: &HeaderMap,
+    (name, value): (&str, &str),
+    seconds: u32,
+) -> Option<(HeaderName, HeaderValue)> {
+    let proxied = headers.get("x-forwarded-proto").is_some_and(|it| it == "https");
+    let secure = if proxied || console.0.spoken == Spoken::Tls { "; Secure" } else { "" };
+    // Lax: a link in a letter leads to a page; whatever changes something is a form with a token.
+    let cookie =
+        format!("{name}={value}; Path={PAGES}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    Some((header::SET_COOKIE, HeaderValue::from_str(&cookie).ok()?))
+}
