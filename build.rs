@@ -72,7 +72,10 @@ fn handed_out(protos: &Path) -> Result<(), Box<dyn Error>> {
             if path.is_dir() && name != Path::new("reference") {
                 folders.push(path);
             } else if path.is_file() && name.extension().is_none_or(|it| it != "binpb") {
-                files.push((name, path.canonicalize()?));
+                let [name, path] =
+                    [name, path.canonicalize()?].map(|it| it.into_os_string().into_string());
+                let no_text = "a file of the protos has a name that is no text";
+                files.push((name.map_err(|_| no_text)?, path.map_err(|_| no_text)?));
             }
         }
     }

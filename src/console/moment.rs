@@ -12,6 +12,7 @@ use crate::{
 /// What stands in an address. All may be empty.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "they are called as in the services' requests")]
 pub(super) struct Asked {
     /// A record's number, a day or a time.
     pub(super) known_at: String,
@@ -144,19 +145,6 @@ fn day(given: &str, what: &str) -> Result<Option<civil::Date>, Fault> {
     given.parse().map(Some).map_err(|_| said())
 }
 
-/// A value as it stands in an address.
-pub(super) fn escaped(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,13 +172,5 @@ mod tests {
         assert!(read("yesterday", "", "").unwrap_err().contains("such as 2006-10-12"));
         assert!(read("", "12/10/2006", "").unwrap_err().starts_with("effective on: 12/10/2006"));
         assert!(read("", "2006-10-12", "2006-10-12").unwrap_err().contains("not both"));
-    }
-
-    #[test]
-    fn an_address_keeps_paths_and_escapes_the_rest() {
-        assert_eq!(
-            escaped("/console/audit?filter=a = \"é\""),
-            "/console/audit%3Ffilter%3Da%20%3D%20%22%C3%A9%22"
-        );
     }
 }

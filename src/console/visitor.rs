@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use tonic::{Code, Status};
 
-use super::{Console, Spoken, fault::Fault, session::Session};
+use super::{Console, Spoken, fault::Fault, pages::query, session::Session};
 use crate::{
     pb::{
         assessment_service_client::AssessmentServiceClient,
@@ -101,16 +101,16 @@ fn session(headers: &HeaderMap, console: &Console) -> Option<Session> {
 
 /// Leads to where one signs in, and back from there.
 fn sign_in(parts: &Parts, console: &Console) -> Response {
-    let ended = cookie(&parts.headers, SESSION);
-    ended.into_iter().for_each(|id| console.sessions().end(id));
+    if let Some(ended) = cookie(&parts.headers, SESSION) {
+        console.sessions().end(ended);
+    }
     // Whoever asked for a picture, a stream or the like does not want a form.
     let page = parts.headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
     if !page.is_some_and(|it| it.contains("text/html") || it.contains("*/*")) {
         return Fault::from(Status::unauthenticated("sign in first")).into_response();
     }
     let from = parts.uri.path_and_query().map_or("", |it| it.as_str());
-    let to = format!("{PAGES}/sign-in?to={}", super::moment::escaped(from));
-    Redirect::to(&to).into_response()
+    Redirect::to(&format!("{PAGES}/sign-in{}", query(&[("to", from)]))).into_response()
 }
 
 /// The value of a cookie.

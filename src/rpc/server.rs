@@ -321,25 +321,9 @@ impl Serving<'_> {
             tokio::time::sleep(limits.drain_delay).await;
             draining.cancel();
         };
-        let ledger_stopped = self.ledger_stopped;
-        let ledger_turns = async {
-            loop {
-                tokio::select! {
-                    biased;
-                    () = going_down.cancelled() => break,
-                    () = ledger_stopped.cancelled() => break,
-                    Ok(()) = reads.changed() => health.tell(&mut reads).await,
-                    Ok(()) = writes.changed() => health.tell_writes(&mut writes).await,
-                    else => break,
-                }
-            }
-            health.ends().await;
-            std::future::pending::<Infallible>().await
-        };
-        let time_is_up = async {
-            draining.cancelled().await;
-            tokio::time::sleep(limits.drain_max).await;
-        };
+        let ends = (&going_down, &self.ledger_stopped);
+        let ledger_turns = health.follow(ends, (&mut reads, &mut writes));
+        let time_is_up = drained(draining, limits.drain_max);
         let methods = Methods::of(DESCRIPTORS, &self.metrics.calls)
             .map_err(|error| ServeError::Descriptors(error.to_string()))?;
         let authenticate = Authenticate {
@@ -387,6 +371,12 @@ impl Serving<'_> {
             never = ledger_turns => match never {},
         }
     }
+}
+
+/// Waits until calls have had their time to end.
+async fn drained(draining: &CancellationToken, drain_max: Duration) {
+    draining.cancelled().await;
+    tokio::time::sleep(drain_max).await;
 }
 
 /// HTTP/2 with limits for whatever a client may pile up, and HTTP/1.1 for gRPC-Web.
@@ -464,6 +454,26 @@ impl Health<'_> {
         let taken = writes.are_taken();
         let status = if taken { ServingStatus::Serving } else { ServingStatus::NotServing };
         self.reporter.set_service_status(WRITES, status).await;
+    }
+
+    /// Says what becomes of the ledger, until it stops or the server goes down.
+    async fn follow(
+        &self,
+        (going_down, stopped): (&CancellationToken, &CancellationToken),
+        (reads, writes): (&mut watch::Receiver<Reads>, &mut Writes),
+    ) -> Infallible {
+        loop {
+            tokio::select! {
+                biased;
+                () = going_down.cancelled() => break,
+                () = stopped.cancelled() => break,
+                Ok(()) = reads.changed() => self.tell(reads).await,
+                Ok(()) = writes.changed() => self.tell_writes(writes).await,
+                else => break,
+            }
+        }
+        self.ends().await;
+        std::future::pending().await
     }
 
     /// Says that nothing more is served, or recorded.

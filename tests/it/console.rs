@@ -26,8 +26,8 @@ impl Fetched {
 
     /// A cookie that it sets, with what it is for.
     fn cookie(&self, name: &str) -> Option<(String, &str)> {
-        let lines = self.head.lines().filter_map(|it| it.strip_prefix("set-cookie: "));
-        let line = lines.filter(|it| it.starts_with(&format!("{name}="))).next()?;
+        let mut lines = self.head.lines().filter_map(|it| it.strip_prefix("set-cookie: "));
+        let line = lines.find(|it| it.starts_with(&format!("{name}=")))?;
         Some((line.split(';').next().unwrap().to_owned(), line))
     }
 }
@@ -111,7 +111,7 @@ async fn nobody_sees_a_page_before_it_is_known_who_looks() {
         let led = browser.get(path).await;
         assert_eq!(led.code, 303, "{path}");
         assert!(
-            led.header("location").starts_with("/console/sign-in?to=/console/"),
+            led.header("location").starts_with("/console/sign-in?to=%2Fconsole%2F"),
             "{}",
             led.head
         );

@@ -161,6 +161,7 @@ const LAYERS: &[Room] = &[
             "axum",
             "base64",
             "bytes",
+            "form_urlencoded",
             "getrandom",
             "http",
             "jiff",

@@ -11,7 +11,10 @@ use super::{
     failure::Failure,
     wiring::{self, Login, Mint},
 };
-use crate::judgement::{OrganisationId, Role, Text};
+use crate::{
+    judgement::{OrganisationId, Role, Text},
+    rpc::PAGES,
+};
 
 /// The example: an import file.
 const EXAMPLE: &str = include_str!("example.json");
@@ -71,9 +74,13 @@ fn greeting(url: &str, directory: &Path, auditor: &str) -> Vec<String> {
         format!("  export JUDGEMENT_LEDGER_SERVER={url}"),
         format!("  export JUDGEMENT_LEDGER_TOKEN={auditor}"),
         String::new(),
-        "An auditor's token: it reads all and writes nothing. An inspector and a moderator write,"
+        "An auditor's token: it reads all and writes nothing, here and in a browser:".to_owned(),
+        String::new(),
+        format!("  {url}{PAGES}/"),
+        String::new(),
+        "An inspector and a moderator write, for example a grade that changes hands, which the auditor"
             .to_owned(),
-        "for example a grade that changes hands, which the auditor then finds:".to_owned(),
+        "then finds:".to_owned(),
         String::new(),
         format!("  judgement-ledger import {example} \\"),
         format!("    --token-file {inspector} \\"),

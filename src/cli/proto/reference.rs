@@ -177,7 +177,9 @@ impl<'f> Writer<'f> {
             self.line("| field | no. | type | |\n|---|---|---|---|");
             let mut fields: Vec<_> = message.fields().collect();
             fields.sort_by_key(|field| field.path().last().copied());
-            fields.iter().for_each(|field| self.field(field));
+            for field in &fields {
+                self.field(field);
+            }
             self.line("");
         }
         message.child_messages().for_each(|it| self.message(&it));

@@ -17,13 +17,13 @@ for (const form of document.querySelectorAll("form.moment")) {
 const moments = document.getElementById("moments");
 const form = document.getElementById("moment");
 if (moments && form) {
+  const SLID = "judgement-ledger slid";
   const links = [...moments.querySelectorAll("a[data-position]")].reverse();
   const positions = links.map((link) => Number(link.dataset.position));
-  const known = Number(new URLSearchParams(location.search).get("known_at"));
+  const known = Number(moments.dataset.known);
   const slider = document.createElement("input");
   Object.assign(slider, { type: "range", id: "slider", min: 0, max: positions.length - 1, step: 1 });
-  const at = known ? positions.findLastIndex((position) => position <= known) : positions.length - 1;
-  slider.value = Math.max(0, at);
+  slider.value = Math.max(0, positions.findLastIndex((position) => position <= known));
   const said = document.createElement("output");
   said.htmlFor = "slider";
   const describe = () => {
@@ -42,9 +42,13 @@ if (moments && form) {
   slider.addEventListener("change", () => {
     const last = Number(slider.value) === positions.length - 1;
     form.elements.known_at.value = last ? "" : positions[slider.value];
+    sessionStorage.setItem(SLID, "yes");
     form.requestSubmit();
   });
   describe();
+  // Who slides by keys goes on in the page that comes.
+  if (sessionStorage.getItem(SLID)) slider.focus({ preventScroll: true });
+  sessionStorage.removeItem(SLID);
 }
 
 // Who and why, under the pointer or the focus, instead of the browser's own tip.
@@ -53,12 +57,20 @@ for (const picture of document.querySelectorAll(".picture")) {
   card.className = "said";
   card.hidden = true;
   picture.append(card);
+  // The pointer may move on to the card, to read it there or to mark what it says.
+  let hiding;
+  const keep = () => clearTimeout(hiding);
+  const hide = () => { keep(); card.hidden = true; };
+  const hideSoon = () => { hiding = setTimeout(hide, 250); };
+  card.addEventListener("pointerenter", keep);
+  card.addEventListener("pointerleave", hideSoon);
   for (const change of picture.querySelectorAll(".change")) {
     const title = change.querySelector("title");
     const lines = title.textContent.trim();
     change.setAttribute("aria-label", lines.replace(/\n/g, ", "));
     title.remove();
     const show = () => {
+      keep();
       card.textContent = lines;
       card.hidden = false;
       const [mark, all] = [change.getBoundingClientRect(), picture.getBoundingClientRect()];
@@ -66,13 +78,12 @@ for (const picture of document.querySelectorAll(".picture")) {
       card.style.left = `${Math.max(8, left)}px`;
       card.style.top = `${mark.bottom - all.top + 6}px`;
     };
-    const hide = () => { card.hidden = true; };
     change.addEventListener("pointerenter", show);
     change.addEventListener("focus", show);
-    change.addEventListener("pointerleave", hide);
+    change.addEventListener("pointerleave", hideSoon);
     change.addEventListener("blur", hide);
   }
-  addEventListener("keydown", (event) => { if (event.key === "Escape") card.hidden = true; });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 }
 
 // Searches that are kept in this browser, under a name.
@@ -131,6 +142,11 @@ if (live && window.EventSource) {
     setTimeout(() => fresh.forEach((row) => row.classList.remove("new")), 2000);
   };
   source.onopen = () => { live.textContent = "Live: records appear as they are recorded."; };
-  source.onerror = () => { live.textContent = "The connection is interrupted; it is tried again."; };
+  source.onerror = () => {
+    const ended = source.readyState === EventSource.CLOSED;
+    live.textContent = ended
+      ? "Not live any more: load this page again."
+      : "The connection is interrupted; it is tried again.";
+  };
   addEventListener("pagehide", () => source.close());
 }

@@ -46,10 +46,10 @@ impl Asked {
 #[template(path = "assessment.html", config = "src/console/askama.toml")]
 struct Page {
     frame: Frame,
-    page: String,
+    here: String,
     short: String,
     title: String,
-    subject_page: String,
+    subject_at: String,
     framework: (String, String),
     state: String,
     edition: u32,
@@ -79,7 +79,7 @@ struct Instant {
 struct Grade {
     area: String,
     page: String,
-    grade: String,
+    said: String,
     descriptor: String,
     since: String,
     recorded: String,
@@ -112,10 +112,10 @@ pub(in crate::console) async fn page(
     let title = titled(&subject, &assessment);
     shown(&Page {
         frame: Frame::new(title.clone(), Some(&visitor)),
-        page: page_of(&name),
+        here: page_of(&name),
         short: stream(&name),
         title,
-        subject_page: page_of(subject_of(&name)),
+        subject_at: page_of(subject_of(&name)),
         framework: (page_of(&framework.name), stream(&framework.name)),
         state: words(assessment.state().as_str_name(), "ASSESSMENT_STATE_"),
         edition: assessment.edition,
@@ -215,7 +215,7 @@ fn grades(assessment: &pb::Assessment, framework: &pb::Framework, page: &str) ->
     let graded = |it: &pb::Judgement| Grade {
         area: label(&it.area_label),
         page: history(&it.area),
-        grade: format!("{}{}", award(it.award.as_ref()), mark(it.transcribed)),
+        said: format!("{}{}", award(it.award.as_ref()), mark(it.transcribed)),
         descriptor: it.description.clone(),
         since: date(it.effective_on.as_ref()).unwrap_or_default(),
         recorded: time(it.recorded_at.as_ref()),
@@ -225,7 +225,7 @@ fn grades(assessment: &pb::Assessment, framework: &pb::Framework, page: &str) ->
     let ungraded = |it: &pb::Area| Grade {
         area: label(&it.label),
         page: String::new(),
-        grade: if it.scales.is_empty() { "takes no grade" } else { "no grade" }.to_owned(),
+        said: if it.scales.is_empty() { "takes no grade" } else { "no grade" }.to_owned(),
         descriptor: String::new(),
         since: String::new(),
         recorded: String::new(),

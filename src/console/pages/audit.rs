@@ -107,13 +107,13 @@ fn command(asked: &Asked) -> String {
     let quoted = |it: &str| format!("'{}'", it.replace('\'', "'\\''"));
     let mut command = "judgement-ledger audit".to_owned();
     if !asked.filter.trim().is_empty() {
-        command.push_str(&format!(" --filter {}", quoted(asked.filter.trim())));
+        command = format!("{command} --filter {}", quoted(asked.filter.trim()));
     }
     if asked.order == "oldest-first" {
         command.push_str(" --order oldest-first");
     }
     if !asked.known_at.is_empty() {
-        command.push_str(&format!(" --known-at {}", quoted(&asked.known_at)));
+        command = format!("{command} --known-at {}", quoted(&asked.known_at));
     }
     format!("{command} --format csv > audit.csv")
 }

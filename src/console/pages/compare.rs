@@ -28,7 +28,7 @@ pub(in crate::console) struct Asked {
 #[template(path = "compare.html", config = "src/console/askama.toml")]
 struct Page {
     frame: Frame,
-    page: String,
+    here: String,
     short: String,
     title: String,
     asked: Asked,
@@ -80,8 +80,8 @@ pub(in crate::console) async fn page(
 ) -> Shown {
     let name = assessment_at(&of, &named)?;
     let side = |state: &str, known_at: &str| {
-        let asked = moment::Asked { known_at: known_at.to_owned(), ..moment::Asked::default() };
-        Moment::read(&asked).map(|moment| pb::ComparedState {
+        let at = moment::Asked { known_at: known_at.to_owned(), ..moment::Asked::default() };
+        Moment::read(&at).map(|moment| pb::ComparedState {
             assessment: name.clone(),
             state: state.to_owned(),
             known_at: moment.of_side(),
@@ -95,17 +95,17 @@ pub(in crate::console) async fn page(
         ..pb::CompareAssessmentsRequest::default()
     };
     let compared = visitor.reports().compare_assessments(request).await?.into_inner();
-    let request = pb::GetAssessmentRequest {
+    let of_it = pb::GetAssessmentRequest {
         name: name.clone(),
         content: pb::AssessmentContent::Full.into(),
         page_size: 1,
         ..pb::GetAssessmentRequest::default()
     };
-    let assessment = visitor.assessments().get_assessment(request).await?.into_inner();
+    let assessment = visitor.assessments().get_assessment(of_it).await?.into_inner();
     let subject = subject(&visitor, subject_of(&name)).await?;
     shown(&Page {
         frame: Frame::new(format!("{} – two moments", subject.display_name), Some(&visitor)),
-        page: page_of(&name),
+        here: page_of(&name),
         short: stream(&name),
         title: subject.display_name,
         states: states(&assessment),
@@ -144,18 +144,18 @@ fn area(it: &pb::AreaComparison) -> Area {
     }
 }
 
-fn entry(it: &pb::EntryComparison) -> Entry {
+fn entry(compared: &pb::EntryComparison) -> Entry {
     let said = |entry: &Option<pb::Entry>| {
         let content = entry.as_ref().and_then(|it| it.content.as_ref());
         content.and_then(|it| text(it.text.as_ref())).unwrap_or_default()
     };
     let piece = |it: &pb::TextPiece| Piece { side: it.side(), text: it.text.clone() };
-    let texts = it.texts.iter().map(|of| (of.field.clone(), of.pieces.iter().map(piece).collect()));
+    let pieces = |of: &pb::TextDifference| of.pieces.iter().map(piece).collect();
     Entry {
-        id: it.entry_id.clone(),
-        how: words(it.difference().as_str_name(), "ENTRY_DIFFERENCE_"),
-        texts: texts.collect(),
-        before: said(&it.before),
-        after: said(&it.after),
+        id: compared.entry_id.clone(),
+        how: words(compared.difference().as_str_name(), "ENTRY_DIFFERENCE_"),
+        texts: compared.texts.iter().map(|of| (of.field.clone(), pieces(of))).collect(),
+        before: said(&compared.before),
+        after: said(&compared.after),
     }
 }

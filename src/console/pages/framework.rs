@@ -162,19 +162,25 @@ fn distributions(counts: &[pb::GradeCount]) -> Vec<Distribution> {
             None => areas.push((&count.cycle, &count.area, vec![count])),
         }
     }
-    let drawn = |(cycle, _, counts): (&str, &str, Vec<&pb::GradeCount>)| {
-        let all: u32 = counts.iter().map(|it| it.count).sum();
+    let drawn = |(cycle, _, of): (&str, &str, Vec<&pb::GradeCount>)| {
+        let all: u32 = of.iter().map(|it| it.count).sum();
+        let percent = |count: u32| count.saturating_mul(100).checked_div(all).unwrap_or(0);
         let mut before = 0_u32;
-        let levels = counts.iter().enumerate().map(|(shade, it)| {
-            let share = |count: u32| count.saturating_mul(100).checked_div(all).unwrap_or(0);
-            let from = share(before);
+        let levels = of.iter().enumerate().map(|(order, it)| {
+            let from = percent(before);
             before = before.saturating_add(it.count);
-            let percent = share(before).saturating_sub(from);
-            let (said, shade) = (award(it.award.as_ref()), shade.min(SHADES));
-            Level { said, worded: it.worded, count: it.count, from, percent, shade }
+            Level {
+                said: award(it.award.as_ref()),
+                worded: it.worded,
+                count: it.count,
+                from,
+                percent: percent(before).saturating_sub(from),
+                shade: order.min(SHADES),
+            }
         });
-        let area = counts.first().map(|it| label(&it.area_label)).unwrap_or_default();
-        Distribution { cycle: cycle.to_owned(), area, levels: levels.collect() }
+        let levels = levels.collect();
+        let area = of.first().map(|it| label(&it.area_label)).unwrap_or_default();
+        Distribution { cycle: cycle.to_owned(), area, levels }
     };
     areas.into_iter().map(drawn).collect()
 }
@@ -184,9 +190,9 @@ fn matrices(counts: &[pb::MovementCount]) -> Vec<Matrix> {
     for count in counts {
         areas.entry((&count.cycle, &count.area)).or_default().push(count);
     }
-    let matrix = |((cycle, _), counts): ((&str, &str), Vec<&pb::MovementCount>)| {
+    let matrix = |((cycle, _), of): ((&str, &str), Vec<&pb::MovementCount>)| {
         let (mut befores, mut afters) = (Vec::new(), Vec::new());
-        for count in &counts {
+        for count in &of {
             for (list, said) in [(&mut befores, &count.before), (&mut afters, &count.after)] {
                 let said = award(said.as_ref());
                 if !list.contains(&said) {
@@ -195,7 +201,7 @@ fn matrices(counts: &[pb::MovementCount]) -> Vec<Matrix> {
             }
         }
         let cell = |before: &str, after: &str| {
-            let found = counts.iter().find(|it| {
+            let found = of.iter().find(|it| {
                 award(it.before.as_ref()) == before && award(it.after.as_ref()) == after
             });
             found.map_or_else(Cell::default, |it| Cell {
@@ -207,7 +213,7 @@ fn matrices(counts: &[pb::MovementCount]) -> Vec<Matrix> {
             |before: &String| (before.clone(), afters.iter().map(|it| cell(before, it)).collect());
         Matrix {
             cycle: cycle.to_owned(),
-            area: counts.first().map(|it| label(&it.area_label)).unwrap_or_default(),
+            area: of.first().map(|it| label(&it.area_label)).unwrap_or_default(),
             rows: befores.iter().map(row).collect(),
             after: afters,
         }

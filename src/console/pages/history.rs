@@ -31,7 +31,7 @@ pub(in crate::console) struct Asked {
 #[template(path = "history.html", config = "src/console/askama.toml")]
 struct Page {
     frame: Frame,
-    page: String,
+    here: String,
     short: String,
     title: String,
     area: String,
@@ -61,7 +61,7 @@ pub(in crate::console) async fn page(
     let title = format!("{} – grade history", subject.display_name);
     shown(&Page {
         frame: Frame::new(title, Some(&visitor)),
-        page: page_of(&name),
+        here: page_of(&name),
         short: stream(&name),
         title: subject.display_name,
         area,

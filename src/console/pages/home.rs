@@ -75,10 +75,11 @@ pub(in crate::console) async fn page(visitor: Visitor, Query(asked): Query<Asked
         ..pb::ListAssessmentsRequest::default()
     };
     let listed = visitor.assessments().list_assessments(request).await?.into_inner();
-    let request = pb::ListSubjectsRequest { page_size: PAGE_MAX, ..Default::default() };
-    let subjects = visitor.frameworks().list_subjects(request).await?.into_inner().subjects;
-    let request = pb::ListFrameworksRequest { page_size: PAGE_MAX, ..Default::default() };
-    let frameworks = visitor.frameworks().list_frameworks(request).await?.into_inner().frameworks;
+    let of_subjects = pb::ListSubjectsRequest { page_size: PAGE_MAX, ..Default::default() };
+    let subjects = visitor.frameworks().list_subjects(of_subjects).await?.into_inner().subjects;
+    let of_frameworks = pb::ListFrameworksRequest { page_size: PAGE_MAX, ..Default::default() };
+    let frameworks =
+        visitor.frameworks().list_frameworks(of_frameworks).await?.into_inner().frameworks;
 
     let mut of: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
     for assessment in &listed.assessments {

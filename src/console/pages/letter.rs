@@ -35,7 +35,7 @@ pub(in crate::console) struct Asked {
 #[template(path = "letter.html", config = "src/console/askama.toml")]
 struct Page {
     frame: Frame,
-    page: String,
+    here: String,
     short: String,
     title: String,
     said: Vec<String>,
@@ -48,15 +48,15 @@ async fn letter(
     asked: &Asked,
 ) -> Result<pb::RenderLetterResponse, Fault> {
     let at = moment::Asked { known_at: asked.known_at.clone(), ..moment::Asked::default() };
-    let moment = Moment::read(&at)?;
+    let asked_at = Moment::read(&at)?;
     let request = pb::RenderLetterRequest {
         name: name.to_owned(),
         edition: asked.edition,
         draft: asked.draft,
         format: pb::LetterFormat::Html.into(),
-        known_at: moment.known().map(|known| match known {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
+        known_at: asked_at.known().map(|known| match known {
+            Known::Position(position) => KnownAt::KnownAtPosition(position),
+            Known::Time(time) => KnownAt::KnownAtTime(wording::timestamp(time)),
         }),
         ..pb::RenderLetterRequest::default()
     };
@@ -87,7 +87,7 @@ pub(in crate::console) async fn page(
     shown(&Page {
         frame: Frame::new(format!("{title} – {}", stream(&name)), Some(&visitor)),
         document: format!("{}/letter/document{}", page_of(&name), query(&pairs)),
-        page: page_of(&name),
+        here: page_of(&name),
         short: stream(&name),
         title,
         said: [dated, by, newer].into_iter().flatten().collect(),

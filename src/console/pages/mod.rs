@@ -17,11 +17,7 @@ pub(super) mod subject;
 use askama::Template;
 use axum::response::Html;
 
-use super::{
-    fault::Fault,
-    moment::{Moment, escaped},
-    visitor::Visitor,
-};
+use super::{fault::Fault, moment::Moment, visitor::Visitor};
 use crate::{
     judgement::AssessmentId,
     pb,
@@ -153,8 +149,8 @@ async fn happened(
 }
 
 /// Pairs as the query of an address; those without a value are left out.
-fn query(pairs: &[(&str, &str)]) -> String {
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     let stated = pairs.iter().filter(|(_, value)| !value.is_empty());
-    let stated: Vec<_> = stated.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-    if stated.is_empty() { String::new() } else { format!("?{}", stated.join("&")) }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(stated).finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }

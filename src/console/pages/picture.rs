@@ -4,6 +4,8 @@
 //! Time runs to the right, and to scale but where changes are so close that their signs would cover each
 //! other. A better level is higher. Where a value stands that is no grade there is no line.
 
+use std::cmp::Reverse;
+
 use super::rows::{class, details, record_page};
 use crate::{
     pb,
@@ -122,12 +124,12 @@ impl Lane {
         area: &str,
         rows: &[&pb::AuditRow],
         framework: &pb::Framework,
-        (scale, y): (&Scale, i64),
+        (scale, top): (&Scale, i64),
     ) -> Self {
         let (named, ranks) = levels(area, rows, framework);
         let at = |index: usize| {
             let index = i64::try_from(index).unwrap_or(0);
-            y.saturating_add(LEVEL.saturating_mul(index.saturating_add(1)))
+            top.saturating_add(LEVEL.saturating_mul(index.saturating_add(1)))
         };
         let places: Vec<_> =
             ranks.iter().enumerate().map(|(index, it)| (it.0, at(index))).collect();
@@ -136,7 +138,7 @@ impl Lane {
             let rank = rank(given?, framework)?;
             places.iter().find(|(of, _)| *of == rank).map(|(_, y)| *y)
         };
-        let (mut changes, mut path) = (Vec::<Change>::new(), String::new());
+        let (mut changes, mut path) = (Vec::<Change>::new(), Vec::new());
         let mut line: Option<i64> = None;
         for row in rows {
             let Some(grade) = &row.grade else { continue };
@@ -144,9 +146,9 @@ impl Lane {
             let least = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
             let x = scale.x(second(row.recorded_at.as_ref())).max(least);
             match (line, after) {
-                (Some(_), Some(y)) => path.push_str(&format!("H{x}V{y}")),
-                (None, Some(y)) => path.push_str(&format!("M{x} {y}")),
-                (Some(_), None) => path.push_str(&format!("H{x}")),
+                (Some(_), Some(y)) => path.push(format!("H{x}V{y}")),
+                (None, Some(y)) => path.push(format!("M{x} {y}")),
+                (Some(_), None) => path.push(format!("H{x}")),
                 (None, None) => {}
             }
             line = after;
@@ -164,10 +166,10 @@ impl Lane {
         let end = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
         let end = end.max(EDGE);
         if line.is_some() {
-            path.push_str(&format!("H{end}"));
+            path.push(format!("H{end}"));
         }
         let levels = ranks.into_iter().zip(places).map(|((_, said), (_, y))| (y, said)).collect();
-        Self { area: named, y, levels, path, changes }
+        Self { area: named, y: top, levels, path: path.concat(), changes }
     }
 
     fn bottom(&self) -> i64 {
@@ -192,9 +194,9 @@ fn levels(
     let named = rows.iter().find_map(|it| it.grade.as_ref());
     let named = named.map(|it| label(&it.area_label)).unwrap_or_default();
     let used = rows.iter().filter_map(|row| row.grade.as_ref()?.after.as_ref());
-    let of = framework.areas.iter().find(|it| it.id == area);
+    let defined = framework.areas.iter().find(|it| it.id == area);
     let first = used.clone().map(|it| it.scale.as_str()).find(|it| !it.is_empty());
-    let first = first.or_else(|| of?.scales.first().map(String::as_str)).unwrap_or_default();
+    let first = first.or_else(|| defined?.scales.first().map(String::as_str)).unwrap_or_default();
     let scale = framework.scales.iter().find(|it| it.id == first);
     let mut ranks: Vec<_> = scale
         .iter()
@@ -207,7 +209,7 @@ fn levels(
             ranks.push((rank, self::award(Some(award))));
         }
     }
-    ranks.sort_by(|one, other| other.0.cmp(&one.0));
+    ranks.sort_by_key(|(rank, _)| Reverse(*rank));
     (named, ranks)
 }
 

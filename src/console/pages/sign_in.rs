@@ -111,9 +111,9 @@ pub(in crate::console) async fn sign_in(
         set_cookie(&console, &parts.headers, (SESSION, &id), SESSION_SECONDS),
         set_cookie(&console, &parts.headers, (SIGNING_IN, ""), 0),
     ];
-    cookies.into_iter().flatten().for_each(|(name, value)| {
+    for (name, value) in cookies.into_iter().flatten() {
         answer.headers_mut().append(name, value);
-    });
+    }
     Ok(answer)
 }
 
@@ -136,7 +136,9 @@ pub(in crate::console) async fn sign_out(
     if form_token.is_some_and(|it| it != leaving.form_token) {
         return Err(Fault::Asked("the form is from elsewhere: sign out here".to_owned()));
     }
-    cookie(&headers, SESSION).into_iter().for_each(|id| console.sessions().end(id));
+    if let Some(ended) = cookie(&headers, SESSION) {
+        console.sessions().end(ended);
+    }
     let mut answer = Redirect::to(&format!("{PAGES}/sign-in")).into_response();
     answer.headers_mut().extend(set_cookie(&console, &headers, (SESSION, ""), 0));
     let all = const { HeaderValue::from_static("\"cache\"") };

@@ -11,10 +11,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde::Deserialize;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -103,7 +100,10 @@ async fn follow(
     after: u64,
     tell: mpsc::Sender<Result<Bytes, Infallible>>,
 ) {
-    let (mut shown, mut known, mut since) = (after, after, Instant::now());
+    let (mut shown, mut known) = (after, after);
+    // When what is not shown yet will be.
+    let gathered = sleep(GATHER);
+    tokio::pin!(gathered);
     loop {
         let news = known > shown;
         tokio::select! {
@@ -111,13 +111,13 @@ async fn follow(
                 Ok(Some(message)) => {
                     known = known.max(reached(&message, known));
                     if !news {
-                        since = Instant::now();
+                        gathered.set(sleep(GATHER));
                     }
                 }
                 // The browser asks again, with the last that it has seen.
                 Ok(None) | Err(_) => return,
             },
-            () = sleep_until(since + GATHER), if news => {
+            () = &mut gathered, if news => {
                 let Some(piece) = piece(&visitor, shown, known).await else { return };
                 if tell.send(Ok(piece)).await.is_err() {
                     return;
@@ -145,6 +145,6 @@ async fn piece(visitor: &Visitor, shown: u64, known: u64) -> Option<Bytes> {
     let newest = newest(visitor, Some(known), wanted).await.ok()?;
     let rows = newest.rows.iter().filter(|row| row.position > shown).map(Row::of).collect();
     let rows = Rows { rows }.render().ok()?;
-    let data: String = rows.lines().map(|line| format!("data: {line}\n")).collect();
-    Some(Bytes::from(format!("id: {known}\n{data}\n")))
+    let data: Vec<_> = rows.lines().map(|line| format!("data: {line}\n")).collect();
+    Some(Bytes::from(format!("id: {known}\n{}\n", data.concat())))
 }

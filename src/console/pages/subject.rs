@@ -63,7 +63,7 @@ pub(in crate::console) async fn page(
     let timeline = visitor.reports().get_subject_timeline(request).await?.into_inner();
     let subject = subject(&visitor, &name).await?;
     let current = timeline.current.as_ref().and_then(|it| match it {
-        Current::CurrentAssessment(name) => Some((page_of(name), stream(name))),
+        Current::CurrentAssessment(holds) => Some((page_of(holds), stream(holds))),
         Current::NotRated(_) => None,
     });
     shown(&Page {

@@ -54,7 +54,7 @@ mod tests {
     use http_body::Frame;
     use jiff::Timestamp;
 
-    use super::*;
+    use super::{super::body_of, *};
     use crate::rpc::lasting::Expiry;
 
     #[tokio::test(start_paused = true)]

@@ -77,13 +77,14 @@ Answer Call(Stub& stub, Method<Stub, Request, Answer> method, const Request& req
   return answer;
 }
 
-Refusal Refused(Assessments& assessments, const SetGradeRequest& request) {
+template <typename Ask>
+Refusal Refused(const Ask& ask) {
   try {
-    Call(assessments, &Assessments::SetGrade, request);
+    ask();
   } catch (const Refusal& refusal) {
     return refusal;
   }
-  throw std::runtime_error("what should be refused was recorded");
+  throw std::runtime_error("what should be refused was answered");
 }
 
 // A command of its own: its id is made once, however often it is sent. Linux makes such ids by
@@ -140,7 +141,7 @@ std::vector<Receipt> Write(Assessments& assessments) {
 
   SetGradeRequest late = order;
   late.mutable_act()->set_request_id(Uuid());
-  const Refusal stale = Refused(assessments, late);
+  const Refusal stale = Refused([&] { Call(assessments, &Assessments::SetGrade, late); });
   auto winner = stale.info.metadata();
   Check(winner["position"] == std::to_string(second.position()) &&
             winner["record_id"] == second.record_id(),
@@ -157,7 +158,7 @@ std::vector<Receipt> Write(Assessments& assessments) {
   std::cout << "repeated: the same receipt, replayed" << std::endl;
 
   order.mutable_grade()->set_word("inadequate");
-  const Refusal reused = Refused(assessments, order);
+  const Refusal reused = Refused([&] { Call(assessments, &Assessments::SetGrade, order); });
   std::cout << "refused: " << reused.code << " " << reused.info.reason() << std::endl;
   return {opened, first, second};
 }
@@ -172,11 +173,13 @@ std::string Word(Assessments& assessments, GetAssessmentRequest request) {
 }
 
 // The records after a position, at most so many: then the call is cancelled.
-std::vector<Record> Records(AuditService::Stub& audit, uint64_t after, size_t most) {
+std::vector<Record> Records(AuditService::Stub& audit, uint64_t after, size_t most,
+                            const std::string& expression = "") {
   StreamRecordsRequest request;
   request.set_after_position(after);
   request.add_streams(Variable("LEDGER_ASSESSMENT"));
   request.set_catch_up_only(true);
+  request.set_expression(expression);
   Context context("LEDGER_INSPECTOR");
   const auto answers = audit.StreamRecords(&context, request);
   std::vector<Record> records;
@@ -192,6 +195,9 @@ std::vector<Record> Records(AuditService::Stub& audit, uint64_t after, size_t mo
 
 void Read(Assessments& assessments, AuditService::Stub& audit,
           const std::vector<Receipt>& written) {
+  const Refusal refused = Refused([&] { Records(audit, 0, 1, "nonsense ="); });
+  std::cout << "refused stream: " << refused.code << " " << refused.info.reason() << std::endl;
+
   GetGradeHistoryRequest asked;
   asked.set_assessment(Variable("LEDGER_ASSESSMENT"));
   asked.set_area(kArea);

@@ -76,6 +76,7 @@ func main() {
 	ctx := context.Background()
 	lead, inspector := dial("LEDGER_LEAD"), dial("LEDGER_INSPECTOR")
 	first, second := write(ctx, lead, inspector)
+	refuseStream(ctx, inspector)
 	read(ctx, inspector, first, second)
 	prove(ctx, inspector, second)
 }
@@ -125,6 +126,18 @@ func write(ctx context.Context, lead, inspector client) (first, second *ledger.R
 	_, err = inspector.SetGrade(ctx, lower)
 	fmt.Printf("refused: %s\n", said(err))
 	return first, second
+}
+
+// refuseStream asks for records with an expression that is none: Recv tells why there are none.
+func refuseStream(ctx context.Context, inspector client) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	records, err := inspector.StreamRecords(ctx, &ledger.StreamRecordsRequest{
+		Expression: "nonsense =",
+	})
+	must(err)
+	_, err = records.Recv()
+	fmt.Printf("refused stream: %s\n", said(err))
 }
 
 // read tells what was written: how it came about, what was known when, and record by record.

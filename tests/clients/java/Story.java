@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import judgement.ledger.v1.*;
@@ -115,7 +116,7 @@ class Story {
 
         var late = lowering.toBuilder();
         late.getActBuilder().setRequestId(UUID.randomUUID().toString());
-        var stale = refusal(late.build());
+        var stale = refusal(() -> inspector.setGrade(late.build()));
         check(stale.info.getMetadataOrThrow("position").equals("" + second.getPosition())
                 && stale.info.getMetadataOrThrow("record_id").equals(second.getRecordId()),
                 "another record won: " + stale.info);
@@ -127,8 +128,8 @@ class Story {
                 "another receipt: " + again);
         System.out.println("repeated: the same receipt, replayed");
 
-        System.out.println("refused: " + refusal(lowering.toBuilder()
-                .setGrade(Grade.newBuilder().setWord("inadequate")).build()));
+        System.out.println("refused: " + refusal(() -> inspector.setGrade(lowering.toBuilder()
+                .setGrade(Grade.newBuilder().setWord("inadequate")).build())));
         return List.of(opened, first, second);
     }
 
@@ -152,10 +153,10 @@ class Story {
         }
     }
 
-    /** Why a command is refused: its code, and the ErrorInfo in the details of its status. */
-    Refusal refusal(SetGradeRequest order) throws Exception {
+    /** Why a call is refused: its code, and the ErrorInfo in the details of its status. */
+    static Refusal refusal(Callable<?> call) throws Exception {
         try {
-            throw new Unexpected("it was recorded: " + inspector.setGrade(order));
+            throw new Unexpected("it was not refused: " + call.call());
         } catch (StatusRuntimeException refused) {
             for (var detail : StatusProto.fromThrowable(refused).getDetailsList())
                 if (detail.is(ErrorInfo.class))
@@ -166,6 +167,10 @@ class Story {
     }
 
     void read(List<Receipt> written) throws Exception {
+        var nonsense = StreamRecordsRequest.newBuilder().setExpression("nonsense =").build();
+        System.out.println("refused stream: "
+                + refusal(() -> audit.streamRecords(nonsense).next()));
+
         var history = audit.getGradeHistory(GetGradeHistoryRequest.newBuilder()
                 .setAssessment(ASSESSMENT).setArea(AREA)
                 .setMinPosition(written.get(2).getPosition()).build());

@@ -105,6 +105,9 @@ def write(lead, inspector):
 
 def read(service, audit, first, second):
     """Reads what was written: how it came about, what was known when, and record by record."""
+    code, info = refusal(next, records(audit, 0, expression="nonsense ="))
+    print(f"refused stream: {code} {info.reason}")
+
     history = audit.GetGradeHistory(
         audits.GetGradeHistoryRequest(
             assessment=ASSESSMENT, area=AREA, min_position=second.position
@@ -132,10 +135,12 @@ def before(change):
     return [change.before.word, "to"] if change.HasField("before") else []
 
 
-def records(audit, after):
+def records(audit, after, **more):
     """The assessment's records after a position, until there are no more or nobody takes them."""
     stream = audit.StreamRecords(
-        audits.StreamRecordsRequest(after_position=after, streams=[ASSESSMENT], catch_up_only=True)
+        audits.StreamRecordsRequest(
+            after_position=after, streams=[ASSESSMENT], catch_up_only=True, **more
+        )
     )
     try:
         for message in stream:
@@ -215,10 +220,10 @@ def kind(change):
     return common.ChangeKind.Name(change).removeprefix("CHANGE_KIND_")
 
 
-def refusal(call, request):
+def refusal(call, asked):
     """The code and reason with which a call is refused."""
     try:
-        raise AssertionError(f"it was recorded: {call(request)}")
+        raise AssertionError(f"it was not refused: {call(asked)}")
     except grpc.RpcError as error:
         for detail in rpc_status.from_call(error).details:
             info = error_details_pb2.ErrorInfo()

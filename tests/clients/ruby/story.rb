@@ -46,7 +46,7 @@ INSPECTOR = token("LEDGER_INSPECTOR")
 # Why a call is refused: its code, and the ErrorInfo in the details of its status.
 def refusal
   yield
-  raise Unexpected, "what should be refused was recorded"
+  raise Unexpected, "what should be refused was answered"
 rescue GRPC::BadStatus => e
   packed = e.to_rpc_status&.details&.find { |it| it.is(Google::Rpc::ErrorInfo) }
   raise unless packed
@@ -78,9 +78,9 @@ def word(answer)
 end
 
 # The records after a position, as the server sends them; whoever has enough stops.
-def records(audit, after)
+def records(audit, after, **more)
   asked = StreamRecordsRequest.new(after_position: after, streams: [ASSESSMENT],
-                                   catch_up_only: true)
+                                   catch_up_only: true, **more)
   call = audit.stream_records(asked, metadata: INSPECTOR, return_op: true)
   answers = call.execute
   Enumerator.new do |found|
@@ -178,6 +178,9 @@ def main
   other = grade("inadequate", act: lowering.act, expected: seen)
   code, info = refusal { assessments.set_grade(other, metadata: INSPECTOR) }
   puts "refused: #{code} #{info.reason}"
+
+  code, info = refusal { records(audit, 0, expression: "nonsense =").first }
+  puts "refused stream: #{code} #{info.reason}"
 
   asked = GetGradeHistoryRequest.new(assessment: ASSESSMENT, area: AREA,
                                      min_position: second.position)

@@ -7,6 +7,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Code } from "./gen/google/rpc/code_pb.js";
 import { ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import * as assessments from "./gen/judgement/ledger/v1/assessment_service_pb.js";
+import { AuditService } from "./gen/judgement/ledger/v1/audit_service_pb.js";
 import { ChangeKind } from "./gen/judgement/ledger/v1/common_pb.js";
 import { ReceiptSchema, type Receipt } from "./gen/judgement/ledger/v1/resources_pb.js";
 import { AREA, bearer, check, read } from "./reading.js";
@@ -24,6 +25,10 @@ async function main() {
     createClient(service, lead),
     createClient(service, inspector),
   );
+  const audit = createClient(AuditService, inspector);
+  const nonsense = audit.streamRecords({ expression: "nonsense =" })[Symbol.asyncIterator]();
+  const { code, info } = await refusal(nonsense.next());
+  console.log(`refused stream: ${code} ${info.reason}`);
   const positions = { first: first.position, second: second.position };
   const lines = await read(inspector, { assessment, key: told("LEDGER_KEY"), ...positions });
   lines.forEach((line) => console.log(line));
@@ -89,8 +94,8 @@ async function write(lead: Assessments, inspector: Assessments): Promise<[Receip
 const act = () => ({ requestId: crypto.randomUUID() });
 
 /** The code and reason with which a call is refused. */
-async function refusal(call: Promise<Receipt>) {
-  const error = await call.then(() => new Error("it was recorded"), ConnectError.from);
+async function refusal(call: Promise<unknown>) {
+  const error = await call.then(() => new Error("it was not refused"), ConnectError.from);
   const info = error instanceof ConnectError && error.findDetails(ErrorInfoSchema)[0];
   if (!info) throw error;
   return { code: Code[error.code], info };

@@ -1,6 +1,6 @@
 //! What a client says to the ledger, and what it believes of the answers.
 
-use std::env;
+use std::{env, fmt::Debug};
 
 use prost::Message;
 use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
@@ -78,7 +78,7 @@ impl Story {
         println!("graded: {} adequate", bare(second.change()));
 
         let late = Act { request_id: act().request_id, ..why.clone() };
-        let (code, info) = self.refusal(&self.grade("adequate", late, seen)).await?;
+        let (code, info) = refusal(self.set_grade(&self.grade("adequate", late, seen)).await)?;
         let winner = [info.metadata.get("position"), info.metadata.get("record_id")];
         check(
             winner == [Some(&second.position.to_string()), Some(&second.record_id)],
@@ -94,7 +94,7 @@ impl Story {
         )?;
         println!("repeated: the same receipt, replayed");
 
-        let (code, info) = self.refusal(&self.grade("inadequate", why, seen)).await?;
+        let (code, info) = refusal(self.set_grade(&self.grade("inadequate", why, seen)).await)?;
         println!("refused: {code} {}", info.reason);
         Ok([opened, first, second])
     }
@@ -118,21 +118,15 @@ impl Story {
         self.retries.call(async || inspector.clone().set_grade(order.clone()).await).await
     }
 
-    /// Why a command is refused: its code, and the ErrorInfo in the details of its status.
-    async fn refusal(&self, order: &SetGradeRequest) -> Result<(String, ErrorInfo), Failure> {
-        match self.set_grade(order).await {
-            Ok(receipt) => Err(format!("it was recorded: {receipt:?}").into()),
-            Err(status) => match status.get_details_error_info() {
-                Some(info) => {
-                    let code = Code::try_from(i32::from(status.code()))?;
-                    Ok((code.as_str_name().to_owned(), info))
-                }
-                None => Err(status.into()),
-            },
-        }
-    }
-
     pub async fn read(&self, [opened, first, second]: &[Receipt; 3]) -> Result<(), Failure> {
+        let nonsense =
+            StreamRecordsRequest { expression: "nonsense =".to_owned(), ..Default::default() };
+        let answer = async {
+            self.audit.clone().stream_records(nonsense).await?.into_inner().message().await
+        };
+        let (code, info) = refusal(tokio::time::timeout(DEADLINE, answer).await?)?;
+        println!("refused stream: {code} {}", info.reason);
+
         let asked = GetGradeHistoryRequest {
             assessment: self.assessment.clone(),
             area: AREA.to_owned(),
@@ -258,6 +252,20 @@ impl Story {
 /// A command of its own: its id is made once, however often it is sent.
 fn act() -> Act {
     Act { request_id: uuid::Uuid::new_v4().to_string(), ..Act::default() }
+}
+
+/// Why a call is refused: its code, and the ErrorInfo in the details of its status.
+fn refusal(answer: Result<impl Debug, Status>) -> Result<(String, ErrorInfo), Failure> {
+    match answer {
+        Ok(answer) => Err(format!("it was not refused: {answer:?}").into()),
+        Err(status) => match status.get_details_error_info() {
+            Some(info) => {
+                let code = Code::try_from(i32::from(status.code()))?;
+                Ok((code.as_str_name().to_owned(), info))
+            }
+            None => Err(status.into()),
+        },
+    }
 }
 
 fn bare(change: ChangeKind) -> &'static str {
