@@ -87,6 +87,29 @@ mod tests {
         }
     }
 
+    /// What messages of C++ and Java have already: a field of that name does not compile there.
+    #[test]
+    fn no_field_is_called_as_generated_code_calls_its_own() {
+        const TAKEN: [&str; 9] = [
+            "descriptor",
+            "descriptor_for_type",
+            "default_instance",
+            "default_instance_for_type",
+            "all_fields",
+            "class",
+            "parser_for_type",
+            "serialized_size",
+            "unknown_fields",
+        ];
+        let pool = prost_reflect::DescriptorPool::decode(ADMIN_DESCRIPTORS).unwrap();
+        let ours = pool.all_messages().filter(|it| it.package_name().starts_with("judgement"));
+        for message in ours {
+            for field in message.fields() {
+                assert!(!TAKEN.contains(&field.name()), "{}", field.full_name());
+            }
+        }
+    }
+
     #[test]
     fn the_reference_in_the_repository_is_what_the_protos_say() {
         let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto/reference");

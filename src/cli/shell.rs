@@ -55,8 +55,11 @@ pub(super) fn man(flags: &ManFlags, output: &mut Output) -> Result<(), Failure> 
     let failed = |source| Failure::File { doing: "write", path: flags.out.clone(), source };
     fs::create_dir_all(&flags.out).map_err(failed)?;
     clap_mangen::generate_to(Cli::command().name(NAME), &flags.out).map_err(failed)?;
-    let pages = fs::read_dir(&flags.out).map_err(failed)?.count();
-    output.line(&format!("{pages} pages are in {}", flags.out.display()))
+    let verbs = Cli::command().get_subcommands().count();
+    output.line(&format!(
+        "the pages of {NAME} and of its {verbs} verbs are in {}",
+        flags.out.display()
+    ))
 }
 
 #[cfg(test)]

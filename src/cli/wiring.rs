@@ -259,6 +259,9 @@ async fn run(
     (options, keeping_new): (ServeOptions, impl Future<Output = Infallible>),
     stop: CancellationToken,
 ) -> Result<(), Failure> {
+    // However this ends, by a panic too, whoever waits for it is told: a process that serves nothing
+    // must not live on.
+    let _ends = stop.clone().drop_guard();
     let stopped = engine.ledger().stopped();
     let told = {
         let stop = stop.clone();
@@ -443,5 +446,35 @@ mod tests {
         let untaken = health.watch(HealthCheckRequest::default()).await.unwrap();
         running.stop().await.unwrap();
         drop(untaken);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_that_stumbles_ends_and_says_so() {
+        async fn stumbles() -> Infallible {
+            panic!("a defect")
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let master_key = directory.path().join("master.key");
+        let options = EngineOptions {
+            signer: SignerOptions::beside(&master_key),
+            master_key,
+            data: directory.path().join("data"),
+            clock: system_clock(),
+            entropy: system_entropy(),
+            zone: TimeZone::UTC,
+            segment_bytes: 4 << 20,
+            cache_bytes: 16 << 20,
+            metrics: crate::metrics::Metrics::new(0).unwrap(),
+        };
+        let engine = Engine::open(options, &|_, _| {}).await.unwrap();
+        let listen = "127.0.0.1:0".parse().map(Listen::Tcp).unwrap();
+        let (listener, _) = face::bind(&listen, false).await.unwrap();
+        let credentials = Arc::new(Credentials::new(&[7; 32]).unwrap());
+        let serving = ServeOptions::new(credentials, Arc::new(Timestamp::now));
+        let stop = CancellationToken::new();
+        let serves = run(listener, None, engine, (serving, stumbles()), stop.clone());
+        let serves = tokio::spawn(serves);
+        tokio::time::timeout(Duration::from_secs(30), stop.cancelled()).await.unwrap();
+        assert!(matches!(ended(serves).await, Err(Failure::Start { doing: "end the server", .. })));
     }
 }

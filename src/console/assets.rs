@@ -14,8 +14,8 @@ const ASSETS: [(&str, &str, &[u8]); 4] = [
     ("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
 ];
 
-/// They change with the binary alone, but under the same names.
-const FOR_AN_HOUR: &str = "public, max-age=3600";
+/// They change with the binary, under the same names.
+const ASKED_AGAIN: &str = "no-cache";
 
 /// One of the files; they are the same for everybody.
 pub(super) async fn asset(Path(name): Path<String>) -> Response {
@@ -23,6 +23,6 @@ pub(super) async fn asset(Path(name): Path<String>) -> Response {
     let Some((_, media_type, content)) = found else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let headers = [(header::CONTENT_TYPE, *media_type), (header::CACHE_CONTROL, FOR_AN_HOUR)];
+    let headers = [(header::CONTENT_TYPE, *media_type), (header::CACHE_CONTROL, ASKED_AGAIN)];
     (headers, *content).into_response()
 }

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use super::{
     pages::{FaultPage, Frame},
     session::NoRandomness,
-    visitor::Visitor,
+    visitor::{Visitor, refused},
 };
 use crate::rpc::http_code;
 
@@ -90,9 +90,20 @@ impl IntoResponse for Fault {
             details: self.details(),
             advice: self.advice(),
         };
-        match page.render() {
+        let answer = match page.render() {
             Ok(page) => (self.code(), Html(page)).into_response(),
             Err(_) => (self.code(), self.to_string()).into_response(),
+        };
+        match self {
+            // What a service refused is in the log as its call.
+            Self::Refused(status) if status.code() == tonic::Code::Unauthenticated => {
+                refused(answer, *status)
+            }
+            Self::Refused(_)
+            | Self::Asked(_)
+            | Self::Nowhere
+            | Self::Template(_)
+            | Self::NoRandomness(_) => answer,
         }
     }
 }

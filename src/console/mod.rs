@@ -34,12 +34,17 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderName, HeaderValue, header};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
 
 use crate::rpc::{Inside, LIVE_PAGE, PAGES, Pages};
 use session::Sessions;
 
 /// What may be sent to a page: a credential of 8 KiB, twice as long where it is escaped.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Pages that are made at once. Each is gathered in memory, some MiB where an assessment is long.
+const GATHERING_MAX: usize = 16;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -68,11 +73,13 @@ struct Shared {
     inside: Inside,
     spoken: Spoken,
     sessions: Sessions,
+    room: Arc<Semaphore>,
 }
 
 impl Console {
     fn new(inside: Inside, spoken: Spoken) -> Self {
-        Self(Arc::new(Shared { inside, spoken, sessions: Sessions::default() }))
+        let room = Arc::new(Semaphore::new(GATHERING_MAX));
+        Self(Arc::new(Shared { inside, spoken, sessions: Sessions::default(), room }))
     }
 
     fn inside(&self) -> &Inside {
@@ -81,6 +88,12 @@ impl Console {
 
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    /// Waits for room to make a page.
+    async fn room(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let room = Arc::clone(&self.0.room).acquire_owned().await;
+        room.map_err(|_| Status::internal("there is no room any more"))
     }
 }
 

@@ -115,13 +115,13 @@ fn known(given: &str) -> Result<Option<Known>, Fault> {
         return Ok(Some(Known::Position(position)));
     }
     if let Ok(time) = given.parse() {
-        return Ok(Some(Known::Time(time)));
+        return Ok(Some(Known::Time(to_its_end(time))));
     }
     let wanted = "a record such as 42, a day such as 2006-10-12, which means its end, or a time such \
                   as 2006-10-12 14:00 (UTC)";
     // A day may be read from a time as well.
     let is_day = !given.contains([':', 'T', ' ']);
-    let time = if is_day { end_of(given) } else { given.parse().and_then(in_utc) };
+    let time = if is_day { end_of(given) } else { given.parse().and_then(in_utc).map(to_its_end) };
     let time = time.map_err(|_| Fault::Asked(format!("{given} is no moment: say {wanted}")))?;
     Ok(Some(Known::Time(time)))
 }
@@ -130,6 +130,13 @@ fn known(given: &str) -> Result<Option<Known>, Fault> {
 fn end_of(day: &str) -> Result<Timestamp, jiff::Error> {
     let day: civil::Date = day.parse()?;
     in_utc(day.tomorrow()?.to_datetime(civil::Time::midnight()))?.checked_sub(1.nanosecond())
+}
+
+/// The last instant of a second that is stated without a part of it, as pages show times: what was recorded
+/// in it is known then.
+fn to_its_end(time: Timestamp) -> Timestamp {
+    let is_whole = time.subsec_nanosecond() == 0;
+    if is_whole { time.checked_add(999_999_999.nanoseconds()).unwrap_or(time) } else { time }
 }
 
 fn in_utc(time: civil::DateTime) -> Result<Timestamp, jiff::Error> {
@@ -162,8 +169,9 @@ mod tests {
         assert_eq!(known(""), None);
         assert_eq!(known(" 42 "), Some(Known::Position(42)));
         assert_eq!(known("2006-10-12"), time("2006-10-12T23:59:59.999999999Z"));
-        assert_eq!(known("2006-10-12 14:00"), time("2006-10-12T14:00:00Z"));
-        assert_eq!(known("2006-10-12T14:00:00+02:00"), time("2006-10-12T12:00:00Z"));
+        assert_eq!(known("2006-10-12 14:00"), time("2006-10-12T14:00:00.999999999Z"));
+        assert_eq!(known("2006-10-12T14:00:00+02:00"), time("2006-10-12T12:00:00.999999999Z"));
+        assert_eq!(known("2006-10-12T14:00:00.5Z"), time("2006-10-12T14:00:00.5Z"));
         assert!(read("", "", "").unwrap().is_now());
     }
 

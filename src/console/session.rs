@@ -54,6 +54,11 @@ pub(super) fn secret() -> Result<String, NoRandomness> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Whether something has the form of one.
+pub(super) fn is_secret(given: &str) -> bool {
+    BASE64_URL_SAFE_NO_PAD.decode(given).is_ok_and(|it| it.len() == SECRET_BYTES)
+}
+
 impl Sessions {
     /// Begins one for `person`, who bears this token until then; its id. Where there are too many, the one
     /// that would end first makes room.

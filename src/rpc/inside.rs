@@ -29,6 +29,11 @@ pub const PAGES: &str = "/console";
 /// The one page under which an answer goes on for as long as its reader likes.
 pub const LIVE_PAGE: &str = "/console/live";
 
+/// How a request for a page ended that was refused: put among the extensions of its answer, whose headers
+/// speak HTTP's language, it is logged and counted as a call's end.
+#[derive(Debug, Clone)]
+pub struct Ended(pub Status);
+
 /// The services, as one that is within the process calls them.
 #[derive(Clone)]
 pub struct Inside {

@@ -52,7 +52,7 @@ pub use caller::{Identity, Now};
 pub(crate) use credential::fuzzed_issuers;
 pub use credential::{BadKeys, CredentialError, Credentials, IssuersError, SourceError};
 pub use doorway::Listener;
-pub use inside::{Calls, Inside, LIVE_PAGE, PAGES, Pages};
+pub use inside::{Calls, Ended, Inside, LIVE_PAGE, PAGES, Pages};
 pub(crate) use layers::http_code;
 pub use options::{Limits, Reflection, ServeOptions};
 pub(crate) use page_token::fuzzed_page_token;

@@ -108,12 +108,14 @@ async function changedOnThe8th(page) {
 
 async function shownToTheCouncil(page) {
   await page.goto(HARINGEY);
-  const shown = page.getByRole("listitem").filter({ hasText: "shown to the director of children's services" });
+  const told = "shown to the director of children's services";
+  const shown = page.getByRole("listitem").filter({ hasText: told });
   await shown.getByRole("link", { name: /as known at record/ }).click();
   await page.getByText("Show what stands now").waitFor();
   const known = await grades(page);
   assert.deepEqual([known[CHILDREN], known[SAFE]], ["3 (transcribed)", "3 (transcribed)"]);
 
+  await page.goBack();
   await shown.getByRole("link", { name: "what changed since" }).click();
   const compared = await rows(page.getByRole("region", { name: "Grades" }));
   assert.deepEqual(compared, [CHILDREN, SAFE].map((area) => [area, "3", "1", "lowered"]));
@@ -235,12 +237,22 @@ async function keeps(browser, tokens, page) {
 async function streams(page, ledger) {
   await page.goto("/console/stream");
   await page.getByText("Live: records appear").waitFor();
-  const fresh = page.locator("#rows tr").filter({ hasText: "Being healthy" }).filter({ hasText: "haringey" });
+  const row = (area) => page.locator("#rows tr").filter({ hasText: area }).filter({ hasText: "haringey" });
+  const fresh = row("Being healthy");
   assert.equal(await fresh.count(), 0);
   await page.evaluate(() => (window.stayed = true));
-  await ledger.change();
+  await ledger.change("being-healthy");
   await fresh.waitFor();
   assert.match(await fresh.innerText(), /● Being healthy\s+AWARDED 2 \(transcribed\)/);
   assert.match(await page.locator("#news").textContent(), /^\d+ new, up to record \d+$/);
+
+  const pause = page.getByRole("button", { name: "Pause" });
+  await pause.click();
+  await ledger.change("enjoying-and-achieving");
+  await page.getByText(/^Paused: records up to \d+ wait/).waitFor();
+  const waiting = row("Enjoying and achieving");
+  assert.equal(await waiting.count(), 0, "who reads is not disturbed");
+  await pause.click();
+  await waiting.waitFor();
   assert.ok(await page.evaluate(() => window.stayed), "the page was not loaded again");
 }

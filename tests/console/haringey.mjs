@@ -113,6 +113,6 @@ export const history = {
 };
 
 /** One more grade, of an area that has none. */
-export const later = {
-  steps: [grade(NAME, "being-healthy", "2", read(december(9), "the last page of the letter", initial))],
-};
+export const later = (area) => ({
+  steps: [grade(NAME, area, "2", read(december(9), "the last page of the letter", initial))],
+});

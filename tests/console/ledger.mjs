@@ -5,7 +5,6 @@ import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { history, later } from "./haringey.mjs";
 
@@ -42,22 +41,21 @@ export class Ledger {
       ["--master-key-file", this.#in("master.key"), "--token-key-file", this.#in("token.key")],
       ["--listen", "127.0.0.1:0", "--admin-listen", "off"],
     ];
-    this.#server = spawn(this.#program, words.flat(), { stdio: ["ignore", "pipe", "pipe"] });
-    this.#server.stderr.on("data", (piece) => (this.#said += piece));
-    for await (const line of createInterface(this.#server.stdout)) {
-      this.#said += `${line}\n`;
-      const found = line.match(/^serving on (http:\S+)/);
-      if (found) {
-        this.url = found[1];
-        this.#server.stdout.resume();
-        this.environment = {
-          JUDGEMENT_LEDGER_SERVER: this.url,
-          JUDGEMENT_LEDGER_TOKEN: await this.token("auditor"),
-        };
-        return;
-      }
-    }
-    throw new Error(`the server did not start: ${this.#said}`);
+    this.#server = spawn(this.#program, words.flat(), { stdio: ["ignore", "ignore", "pipe"] });
+    this.url = await new Promise((found, failed) => {
+      const fail = () => failed(new Error(`the server did not start: ${this.#said}`));
+      const deadline = setTimeout(fail, SECONDS * 1000);
+      this.#server.once("exit", fail);
+      this.#server.stderr.on("data", (piece) => {
+        this.#said += piece;
+        const told = this.#said.match(/^serving on (http:\S+)$/m);
+        if (!told) return;
+        clearTimeout(deadline);
+        found(told[1]);
+      });
+    });
+    const token = await this.token("auditor");
+    this.environment = { JUDGEMENT_LEDGER_SERVER: this.url, JUDGEMENT_LEDGER_TOKEN: token };
   }
 
   /** The token of a login in this role. */
@@ -78,9 +76,9 @@ export class Ledger {
     await this.#run("import", ...bound, file);
   }
 
-  /** One more grade is set. */
-  async change() {
-    await this.#import(later);
+  /** One more grade is set, of an area that has none. */
+  async change(area) {
+    await this.#import(later(area));
   }
 
   /** The key by which it signs, as an auditor was given it elsewhere. */

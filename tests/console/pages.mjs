@@ -21,7 +21,7 @@ const OF_AUDITORS = {
   letter: [`${LEICESTER}/letter`, 200, "iframe.letter"],
   draft: [`${HARINGEY}/letter?draft=1`, 200, "iframe.letter"],
   audit: ["/console/audit?filter=change%20%3D%20LOWERED", 200, "tr.lowered"],
-  "audit-faulty": ["/console/audit?filter=chance%20%3D%20LOWERED", 400, "[aria-invalid=true]"],
+  "audit-faulty": ["/console/audit?filter=chance%20%3D%20LOWERED", 200, "[aria-invalid=true]"],
   framework: ["/console/frameworks/apa/versions/2008?counted=working", 200, "table.matrix .lowered"],
   record: ["/console/records/79", 200, "#verify"],
   verified: ["/console/records/79", 200, "#verify"],
@@ -51,7 +51,7 @@ export async function walk(browser, tokens, colorScheme, artefacts) {
     await page.screenshot({ path: picture(WIDE), fullPage: true });
     assert.deepEqual(await violations(browser, page), [], `${name}, ${colorScheme}`);
     await page.setViewportSize({ width: NARROW, height: 900 });
-    await page.screenshot({ path: picture(NARROW), fullPage: true });
+    if (colorScheme === "light") await page.screenshot({ path: picture(NARROW), fullPage: true });
     assert.ok(await fits(page), `${name}: at ${NARROW} px the page scrolls sideways`);
   }
   await controls(browser, stranger);
@@ -73,18 +73,23 @@ async function controls(browser, page) {
   await page.evaluate(() => {
     document.documentElement.removeAttribute("lang");
     document.querySelector("label").remove();
-    document.querySelector("p.help").style.color = getComputedStyle(document.body).backgroundColor;
+    Object.assign(document.querySelector("p.help").style, { color: "#888", background: "#999" });
     document.querySelector("h1").style.width = "500px";
   });
   const found = (await violations(browser, page)).map((it) => it.split(":")[0]);
-  assert.deepEqual(found, ["color-contrast", "html-has-lang", "label"], "a spoiled page is found to be");
+  for (const spoiled of ["color-contrast", "html-has-lang", "label"]) {
+    assert.ok(found.includes(spoiled), `${spoiled} is found where it is: ${found}`);
+  }
   assert.ok(!(await fits(page)), "a page that is too wide is found to be");
 }
 
 async function violations(browser, page) {
   await Promise.all(page.frames().map((frame) => frame.evaluate(browser.axe)));
   return page.evaluate(async (standards) => {
-    const { violations } = await axe.run({ runOnly: { type: "tag", values: standards } });
+    const { violations } = await axe.run({
+      resultTypes: ["violations"],
+      runOnly: { type: "tag", values: standards },
+    });
     return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((it) => it.html).join(" ")}`);
   }, STANDARDS);
 }

@@ -33,10 +33,11 @@ async function verifies(page, trusted) {
     await button.click();
     const last = page.locator("#verdict li").filter({ hasText: /Verified:|^✗/ });
     await last.waitFor();
-    assert.equal(await last.getAttribute("class"), (await last.innerText()).startsWith("✓") ? "good" : "bad");
-    return last.innerText();
+    const words = await last.innerText();
+    assert.equal(await last.getAttribute("class"), words.startsWith("✓") ? "good" : "bad");
+    return words;
   };
-  const verified = "✓ Verified: this record is in the ledger as it is shown by its hash.";
+  const verified = "✓ Verified: this record is in the ledger, to the byte, as that key signed it.";
   assert.equal(await said({}), verified);
   assert.match(await said({ record: flipped(whole.record, 40) }), /^✗ .*it was changed/);
   assert.match(await said({ leaf: flipped(whole.leaf, 0) }), /^✗ .*another hash than the leaf/);
@@ -49,8 +50,8 @@ async function verifies(page, trusted) {
   assert.equal(await said({ hashes: more }), "✗ Not verified: the proof is too long.");
   assert.equal(await said({ index: "77" }), "✗ The proof does not lead to the root.");
   const unsigned = "✗ The key did not sign this checkpoint.";
-  assert.equal(await said({ note: flipped(whole.note, -4) }), unsigned, "a spoiled signature");
-  assert.equal(await said({ note: flippedOrigin(whole.note) }), unsigned, "a spoiled text");
+  assert.equal(await said({ note: signedOtherwise(whole.note) }), unsigned, "a spoiled signature");
+  assert.equal(await said({ note: ofAnotherOrigin(whole.note) }), unsigned, "a spoiled text");
   const none = "✗ Not verified: the checkpoint has no signature of this key.";
   assert.equal(await said({}, another(name)), none, "another key of the same name");
   const id = trusted.slice(name.length + 1, name.length + 9);
@@ -58,6 +59,13 @@ async function verifies(page, trusted) {
   assert.match(await said({}, pretended), /^✗ .*the key's id is not that of its bytes/);
   assert.match(await said({}, "nonsense"), /^✗ .*that is no key/);
   assert.equal(await said({}), verified, "as it was it is verified again");
+  await page.getByText("The key is the one that this page came with").waitFor();
+
+  // A record of which only the hash is given is not said to be verified.
+  await page.goto("/console/records/1");
+  await button.click();
+  await page.getByText("Which record it is of was not verified").waitFor();
+  assert.equal(await page.locator("#verdict li", { hasText: "Verified:" }).count(), 0);
 }
 
 /** With one bit of a byte changed; from the end, if `at` is negative. */
@@ -67,9 +75,15 @@ function flipped(base64, at) {
   return bytes.toString("base64");
 }
 
-function flippedOrigin(note) {
-  return Buffer.from(Buffer.from(note, "base64").toString().replace("-ledger/", "-Ledger/")).toString("base64");
+function rewritten(note, rewrite) {
+  return Buffer.from(rewrite(Buffer.from(note, "base64").toString())).toString("base64");
 }
+
+const signedOtherwise = (note) =>
+  rewritten(note, (text) => text.replace(/ (\S+)\n$/, (_, signature) => ` ${flipped(signature, -1)}\n`));
+
+/** Its text names another ledger; its signature does not. */
+const ofAnotherOrigin = (note) => rewritten(note, (text) => text.replace("-ledger/", "-Ledger/"));
 
 /** A key that somebody else made under this name. */
 function another(name) {

@@ -310,6 +310,68 @@ async fn who_sees_what_is_published_sees_that_and_no_more() {
 }
 
 #[tokio::test]
+async fn no_page_elsewhere_reads_one_behind_its_visitors_back() {
+    let served = Served::start().await;
+    let browser = Browser::of(&served, "auditor").await;
+    let from = |site: &str, mode: &str| {
+        format!(
+            "Cookie: {}\r\nAccept: */*\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\n",
+            browser.cookie
+        )
+    };
+    for (site, mode, code) in [
+        ("cross-site", "no-cors", 403),
+        ("cross-site", "cors", 403),
+        ("cross-site", "navigate", 200),
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+    ] {
+        let told = ask(served.address, "GET", "/console/", &from(site, mode), "").await;
+        assert_eq!(told.code, code, "{site} {mode}");
+    }
+    let token = served.token("auditor");
+    let one = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(ask(served.address, "GET", "/console/", &one, "").await.code, 200);
+    assert_eq!(ask(served.address, "GET", "/console/", &one.repeat(2), "").await.code, 401);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_refused_at_the_door_of_the_console_is_counted_as_any_caller() {
+    let served = Served::start().await;
+    let mut browser = Browser { address: served.address, cookie: String::new() };
+    assert_eq!(browser.signs_in("nonsense").await.code, 401);
+    assert_eq!(browser.get("/console/audit").await.code, 303);
+    let page = served.metrics.page(None).unwrap();
+    for (reason, count) in [("CREDENTIAL_INVALID", 1), ("CREDENTIAL_MISSING", 1)] {
+        let line = format!("reason=\"{reason}\"}} {count}");
+        assert!(page.contains(&line), "no {line} in {page}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_records_page_tells_what_became_of_it_since() {
+    let served = Served::start().await;
+    let (name, _, second) = moderated(&served).await;
+    let correction = pb::CorrectRecordRequest {
+        assessment: name,
+        act: Some(pb::Act { rationale: "the panel met, not one".to_owned(), ..act() }),
+        position: second,
+        to: Some(pb::StatedCorrection {
+            field: Some(pb::stated_correction::Field::Reason("LIMITER".to_owned())),
+        }),
+        expected: Some(pb::Expectation { last: Some(pb::expectation::Last::Any(true)) }),
+        ..pb::CorrectRecordRequest::default()
+    };
+    served.assessments("officer").correct_record(correction).await.unwrap();
+    let browser = Browser::of(&served, "auditor").await;
+    let record = browser.get(&format!("/console/records/{second}")).await;
+    assert!(record.page().contains("not MODERATION but LIMITER"), "{}", record.page());
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_taken_from_a_page_is_recorded_as_from_any_client() {
     let served = Served::start().await;
     let (_, _, second) = moderated(&served).await;

@@ -162,6 +162,7 @@ const LAYERS: &[Room] = &[
             "base64",
             "bytes",
             "form_urlencoded",
+            "futures_util",
             "getrandom",
             "http",
             "jiff",

@@ -33,7 +33,7 @@ if (moments && form) {
   };
   const label = document.createElement("label");
   label.htmlFor = "slider";
-  label.textContent = "Slide to what was known";
+  label.textContent = "Slide to what was known: the page follows";
   const holder = document.createElement("div");
   holder.className = "slider";
   holder.append(label, slider, said);
@@ -130,7 +130,26 @@ if (live && window.EventSource) {
   const rows = document.getElementById("rows");
   const news = document.getElementById("news");
   const source = new EventSource(`/console/live?after=${live.dataset.after}`);
+  // Whoever reads a row stops what moves it away; what comes meanwhile is shown afterwards.
+  const pause = document.createElement("button");
+  Object.assign(pause, { type: "button", textContent: "Pause" });
+  pause.setAttribute("aria-pressed", "false");
+  live.after(pause);
+  const waiting = [];
+  pause.addEventListener("click", () => {
+    const paused = pause.getAttribute("aria-pressed") !== "true";
+    pause.setAttribute("aria-pressed", String(paused));
+    if (!paused) waiting.splice(0).forEach(show);
+  });
   source.onmessage = (message) => {
+    if (pause.getAttribute("aria-pressed") === "true") {
+      waiting.push(message);
+      live.textContent = `Paused: records up to ${message.lastEventId} wait.`;
+    } else {
+      show(message);
+    }
+  };
+  function show(message) {
     const holder = document.createElement("template");
     holder.innerHTML = message.data;
     const fresh = [...holder.content.querySelectorAll("tr")];
@@ -140,7 +159,7 @@ if (live && window.EventSource) {
     news.textContent = `${fresh.length} new, up to record ${message.lastEventId}`;
     live.textContent = `Live: shown up to record ${message.lastEventId}.`;
     setTimeout(() => fresh.forEach((row) => row.classList.remove("new")), 2000);
-  };
+  }
   source.onopen = () => { live.textContent = "Live: records appear as they are recorded."; };
   source.onerror = () => {
     const ended = source.readyState === EventSource.CLOSED;

@@ -88,8 +88,20 @@ async function verify() {
     say(`The checkpoint of ${checkpoint.origin} states that size and root.`, true);
     const good = await signed(checkpoint, document.getElementById("key").value);
     say(good ? "The key signed this checkpoint." : "The key did not sign this checkpoint.", good);
-    if (good) say("Verified: this record is in the ledger as it is shown by its hash.", true);
+    if (!good) return;
+    if (record) {
+      say("Verified: this record is in the ledger, to the byte, as that key signed it.", true);
+    } else {
+      say("That hash is in the ledger. Which record it is of was not verified: its bytes are not given here.");
+    }
+    const key = document.getElementById("key");
+    if (key.value.trim() === key.defaultValue.trim()) {
+      say("The key is the one that this page came with: compare it with the one that you were given.");
+    }
   } catch (fault) {
+    if (fault.name === "NotSupportedError") {
+      return say("This browser does not know Ed25519: the signature is not verified here. Use the command above.");
+    }
     say(`Not verified: ${fault.message || fault}.`, false);
   }
 }

@@ -5,8 +5,8 @@ use axum::extract::{Path, Query};
 use serde::Deserialize;
 
 use super::{
-    Frame, GATHERED_MAX, PAGE_MAX, Read, Shown, assessment_at, framework, happened, page_of, query,
-    rows::record_page, shown, subject, subject_of, titled,
+    Frame, GATHERED_MAX, PAGE_MAX, Read, Shown, assessment_at, framework, happened, is_hidden,
+    page_of, query, rows::record_page, shown, subject, subject_of, titled, too_long,
 };
 use crate::{
     console::{
@@ -33,6 +33,10 @@ pub(in crate::console) struct Asked {
 }
 
 impl Asked {
+    fn is_working(&self) -> bool {
+        matches!(self.view.as_str(), "" | "working")
+    }
+
     fn moment(&self) -> moment::Asked {
         moment::Asked {
             known_at: self.known_at.clone(),
@@ -58,6 +62,9 @@ struct Page {
     asked: Asked,
     is_now: bool,
     read: Read,
+    published_alone: bool,
+    /// The moment, for links to other pages.
+    then: String,
     views: Vec<(String, String)>,
     moments: Vec<Instant>,
     grades: Vec<Grade>,
@@ -100,15 +107,23 @@ struct Written {
 pub(in crate::console) async fn page(
     visitor: Visitor,
     Path((of, named)): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(mut asked): Query<Asked>,
 ) -> Shown {
     let name = assessment_at(&of, &named)?;
     let moment = Moment::read(&asked.moment())?;
-    let assessment = whole(&visitor, request(&name, &asked, &moment)?).await?;
+    let (assessment, shown_as) = whole(&visitor, request(&name, &asked, &moment)?).await?;
+    let published_alone = shown_as == ShownAs::Published;
+    if published_alone {
+        "published".clone_into(&mut asked.view);
+    }
     let framework = framework(&visitor, &assessment.framework).await?;
-    let subject = subject(&visitor, subject_of(&name)).await?;
-    // Who may not see what was recorded gets the page without it.
-    let events = happened(&visitor, &name, &Moment::default()).await.unwrap_or_default();
+    let read = Read::of(assessment.read.as_ref());
+    let subject = subject(&visitor, subject_of(&name), &read).await?;
+    let events = match happened(&visitor, &name, &Moment::default()).await {
+        // Who may not see what was recorded gets the page without it.
+        Err(Fault::Refused(status)) if is_hidden(&status) => Vec::new(),
+        events => events?,
+    };
     let title = titled(&subject, &assessment);
     shown(&Page {
         frame: Frame::new(title.clone(), Some(&visitor)),
@@ -121,11 +136,13 @@ pub(in crate::console) async fn page(
         edition: assessment.edition,
         revision: assessment.revision,
         as_stated: assessment.as_stated,
-        is_now: moment.is_now() && matches!(asked.view.as_str(), "" | "working"),
-        read: Read::of(assessment.read.as_ref()),
+        is_now: moment.is_now() && (published_alone || asked.is_working()),
+        read,
+        published_alone,
+        then: query(&[("known_at", &asked.known_at)]),
         views: views(&assessment),
         moments: events.iter().map(instant).collect(),
-        grades: grades(&assessment, &framework, &page_of(&name)),
+        grades: grades(&assessment, &framework, (&page_of(&name), &asked)),
         signatures: assessment.signatures.iter().map(signature).collect(),
         editions: assessment.editions.iter().map(edition).collect(),
         drafts: assessment.drafts.iter().map(draft).collect(),
@@ -160,20 +177,29 @@ fn request(name: &str, asked: &Asked, moment: &Moment) -> Result<pb::GetAssessme
     })
 }
 
+/// Whether what was asked for is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ShownAs {
+    Asked,
+    /// What is published instead: more is not for this visitor.
+    Published,
+}
+
 /// All of it: its entries come in pages. Who sees no working view gets what is published.
 async fn whole(
     visitor: &Visitor,
     mut request: pb::GetAssessmentRequest,
-) -> Result<pb::Assessment, Fault> {
+) -> Result<(pb::Assessment, ShownAs), Fault> {
+    let mut shown_as = ShownAs::Asked;
     let mut entries = Vec::new();
     for _ in 0..GATHERED_MAX {
         let answer = visitor.assessments().get_assessment(request.clone()).await;
         let mut assessment = match answer {
             Ok(answer) => answer.into_inner(),
             Err(refusal)
-                if refusal.code() == tonic::Code::PermissionDenied
-                    && request.view() == pb::AssessmentView::Working =>
+                if is_hidden(&refusal) && request.view() == pb::AssessmentView::Working =>
             {
+                shown_as = ShownAs::Published;
                 request.view = pb::AssessmentView::Published.into();
                 visitor.assessments().get_assessment(request.clone()).await?.into_inner()
             }
@@ -182,10 +208,10 @@ async fn whole(
         entries.append(&mut assessment.entries);
         request.page_token = std::mem::take(&mut assessment.next_page_token);
         if request.page_token.is_empty() {
-            return Ok(pb::Assessment { entries, ..assessment });
+            return Ok((pb::Assessment { entries, ..assessment }, shown_as));
         }
     }
-    Err(Fault::Asked("the assessment is too long for a page: use the command line".to_owned()))
+    Err(too_long("judgement-ledger assessment"))
 }
 
 fn views(assessment: &pb::Assessment) -> Vec<(String, String)> {
@@ -210,8 +236,15 @@ fn instant(row: &pb::AuditRow) -> Instant {
 }
 
 /// Every area: with its grade, or that it has none.
-fn grades(assessment: &pb::Assessment, framework: &pb::Framework, page: &str) -> Vec<Grade> {
-    let history = |area: &str| format!("{page}/history{}", query(&[("area", area)]));
+fn grades(
+    assessment: &pb::Assessment,
+    framework: &pb::Framework,
+    (page, asked): (&str, &Asked),
+) -> Vec<Grade> {
+    let history = |area: &str| {
+        let at = [("area", area), ("known_at", &asked.known_at)];
+        format!("{page}/history{}", query(&at))
+    };
     let graded = |it: &pb::Judgement| Grade {
         area: label(&it.area_label),
         page: history(&it.area),
@@ -235,7 +268,7 @@ fn grades(assessment: &pb::Assessment, framework: &pb::Framework, page: &str) ->
     let of = |area: &pb::Area| assessment.judgements.iter().find(|it| it.area == area.id);
     let areas = framework.areas.iter();
     // Of what is published, an area without a grade may as well be hidden.
-    let all = assessment.state() == pb::AssessmentState::Open || !assessment.holds.is_empty();
+    let all = asked.is_working();
     let shown = areas.filter(|area| of(area).is_some() || all || area.scales.is_empty());
     shown.map(|area| of(area).map_or_else(|| ungraded(area), graded)).collect()
 }
@@ -318,11 +351,17 @@ fn sections(assessment: &pb::Assessment, framework: &pb::Framework) -> Vec<(Stri
     sections
 }
 
-fn written(entry: &pb::Entry, content: &pb::EntryContent) -> Written {
+/// What an entry says, a line for each thing.
+pub(super) fn lines_of(content: &pb::EntryContent) -> Vec<String> {
     let mut lines: Vec<_> = text(content.text.as_ref()).into_iter().collect();
     lines.extend(content.figures.iter().map(figure));
     lines.extend(content.follow_up.iter().map(follow_up));
     lines.extend(text(content.quote.as_ref()).map(|it| format!("“{it}”")));
+    lines
+}
+
+fn written(entry: &pb::Entry, content: &pb::EntryContent) -> Written {
+    let mut lines = lines_of(content);
     let former = entry.former.as_ref().and_then(|it| text(it.text.as_ref()));
     lines.extend(former.map(|it| format!("before it was corrected: {it}")));
     Written {

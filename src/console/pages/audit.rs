@@ -73,7 +73,7 @@ pub(in crate::console) async fn page(visitor: Visitor, Query(asked): Query<Asked
     });
     shown(&Page {
         frame: Frame::new("Audit", Some(&visitor)),
-        command: command(&asked),
+        command: command(&asked, found.read.as_ref()),
         read: found.read.as_ref().map(|it| Read::of(Some(it))),
         rows: found.rows.iter().map(Row::of).collect(),
         refused,
@@ -102,8 +102,8 @@ fn said(status: &tonic::Status) -> Vec<String> {
     violations.into_iter().map(|it| it.description).collect()
 }
 
-/// The same on the command line, for a spreadsheet.
-fn command(asked: &Asked) -> String {
+/// The same on the command line, as known then, for a spreadsheet.
+fn command(asked: &Asked, read: Option<&pb::ReadToken>) -> String {
     let quoted = |it: &str| format!("'{}'", it.replace('\'', "'\\''"));
     let mut command = "judgement-ledger audit".to_owned();
     if !asked.filter.trim().is_empty() {
@@ -112,8 +112,8 @@ fn command(asked: &Asked) -> String {
     if asked.order == "oldest-first" {
         command.push_str(" --order oldest-first");
     }
-    if !asked.known_at.is_empty() {
-        command = format!("{command} --known-at {}", quoted(&asked.known_at));
+    if let Some(read) = read {
+        command = format!("{command} --known-at {}", read.position);
     }
     format!("{command} --format csv > audit.csv")
 }

@@ -4,14 +4,17 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use serde::Deserialize;
 
-use super::{Frame, PAGE_MAX, Read, Shown, assessment_at, page_of, shown, subject, subject_of};
+use super::{
+    Frame, PAGE_MAX, Read, Shown, assessment::lines_of, assessment_at, is_hidden, page_of, shown,
+    subject, subject_of,
+};
 use crate::{
     console::{
         moment::{self, Moment},
         visitor::Visitor,
     },
     pb,
-    wording::{award, label, rows::stream, text, words},
+    wording::{award, label, rows::stream, words},
 };
 
 /// The two sides, as states of it and what was known.
@@ -52,8 +55,8 @@ struct Entry {
     id: String,
     how: String,
     texts: Vec<(String, Vec<Piece>)>,
-    before: String,
-    after: String,
+    before: Vec<String>,
+    after: Vec<String>,
 }
 
 /// A piece of a text, and on which side it is.
@@ -101,8 +104,17 @@ pub(in crate::console) async fn page(
         page_size: 1,
         ..pb::GetAssessmentRequest::default()
     };
-    let assessment = visitor.assessments().get_assessment(of_it).await?.into_inner();
-    let subject = subject(&visitor, subject_of(&name)).await?;
+    let assessment = match visitor.assessments().get_assessment(of_it.clone()).await {
+        Err(refusal) if is_hidden(&refusal) => {
+            let view = pb::AssessmentView::Published.into();
+            let published = pb::GetAssessmentRequest { view, ..of_it };
+            visitor.assessments().get_assessment(published).await?
+        }
+        assessment => assessment?,
+    };
+    let assessment = assessment.into_inner();
+    let read = Read::of(compared.read_after.as_ref());
+    let subject = subject(&visitor, subject_of(&name), &read).await?;
     shown(&Page {
         frame: Frame::new(format!("{} – two moments", subject.display_name), Some(&visitor)),
         here: page_of(&name),
@@ -111,7 +123,7 @@ pub(in crate::console) async fn page(
         states: states(&assessment),
         asked,
         read_before: Read::of(compared.read_before.as_ref()),
-        read_after: Read::of(compared.read_after.as_ref()),
+        read_after: read,
         areas: compared.areas.iter().map(area).collect(),
         entries: compared.entries.iter().map(entry).collect(),
         more: !compared.next_page_token.is_empty(),
@@ -122,7 +134,8 @@ pub(in crate::console) async fn page(
 fn states(assessment: &pb::Assessment) -> Vec<String> {
     let editions = assessment.editions.iter().map(|it| format!("edition-{}", it.edition));
     let drafts = assessment.drafts.iter().map(|it| format!("draft-{}", it.number));
-    ["working".to_owned()].into_iter().chain(editions).chain(drafts).collect()
+    let always = ["working", "published"].map(str::to_owned);
+    always.into_iter().chain(editions).chain(drafts).collect()
 }
 
 fn area(it: &pb::AreaComparison) -> Area {
@@ -147,7 +160,7 @@ fn area(it: &pb::AreaComparison) -> Area {
 fn entry(compared: &pb::EntryComparison) -> Entry {
     let said = |entry: &Option<pb::Entry>| {
         let content = entry.as_ref().and_then(|it| it.content.as_ref());
-        content.and_then(|it| text(it.text.as_ref())).unwrap_or_default()
+        content.map(lines_of).unwrap_or_default()
     };
     let piece = |it: &pb::TextPiece| Piece { side: it.side(), text: it.text.clone() };
     let pieces = |of: &pb::TextDifference| of.pieces.iter().map(piece).collect();

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use serde::Deserialize;
 
-use super::{Frame, GATHERED_MAX, Read, Shown, framework, shown};
+use super::{Frame, Read, Shown, framework, shown, too_long};
 use crate::{
     console::{
         fault::Fault,
@@ -17,6 +17,9 @@ use crate::{
     pb::{self, summarize_grades_request::KnownAt},
     wording::{self, award, label, rows::stream},
 };
+
+/// How many pages of sums are added up: of 200 assessments each.
+const COUNTED_MAX: usize = 100;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -65,7 +68,6 @@ struct Matrix {
     rows: Vec<(String, Vec<Cell>)>,
 }
 
-#[derive(Default)]
 struct Cell {
     count: u32,
     class: &'static str,
@@ -82,7 +84,9 @@ pub(in crate::console) async fn page(
     let at = moment::Asked { known_at: asked.known_at.clone(), ..moment::Asked::default() };
     let moment = Moment::read(&at)?;
     let framework = framework(&visitor, &name).await?;
-    let sums = counted(&visitor, &name, &asked, &moment).await?;
+    let mut sums = counted(&visitor, &name, &asked, &moment).await?;
+    // Levels that only a later page brought stand at its end.
+    sums.grades.sort_by_key(|it| place(it, &framework));
     let mut cycles: Vec<_> = sums.grades.iter().map(|it| it.cycle.clone()).collect();
     cycles.sort();
     cycles.dedup();
@@ -117,7 +121,7 @@ async fn counted(
         ..pb::SummarizeGradesRequest::default()
     };
     let mut sums = pb::SummarizeGradesResponse::default();
-    for _ in 0..GATHERED_MAX {
+    for _ in 0..COUNTED_MAX {
         let page = visitor.reports().summarize_grades(request.clone()).await?.into_inner();
         sums.assessments = sums.assessments.saturating_add(page.assessments);
         sums.read = page.read;
@@ -142,10 +146,20 @@ async fn counted(
         }
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok(sums);
         }
     }
-    Ok(sums)
+    Err(too_long("judgement-ledger summary"))
+}
+
+/// Where a count stands: by cycle and area, best level first, what is no grade last.
+fn place(count: &pb::GradeCount, framework: &pb::Framework) -> (String, usize, i64) {
+    let area = framework.areas.iter().position(|it| it.id == count.area).unwrap_or(usize::MAX);
+    let award = count.award.clone().unwrap_or_default();
+    let scale = framework.scales.iter().find(|it| it.id == award.scale);
+    let level = scale.and_then(|it| it.levels.iter().find(|it| it.code == award.level));
+    let order = level.map_or(i64::MAX, |it| i64::from(it.rank).saturating_neg());
+    (count.cycle.clone(), area, order)
 }
 
 /// Shades that are told apart in a bar.
@@ -201,13 +215,16 @@ fn matrices(counts: &[pb::MovementCount]) -> Vec<Matrix> {
             }
         }
         let cell = |before: &str, after: &str| {
-            let found = of.iter().find(|it| {
+            let same = |it: &&&pb::MovementCount| {
                 award(it.before.as_ref()) == before && award(it.after.as_ref()) == after
-            });
-            found.map_or_else(Cell::default, |it| Cell {
-                count: it.count,
-                class: class(it.comparison()),
-            })
+            };
+            let mut found = of.iter().filter(same);
+            let first = found.next();
+            let others: u32 = found.map(|it| it.count).sum();
+            Cell {
+                count: first.map_or(0, |it| it.count).saturating_add(others),
+                class: first.map_or("", |it| class(it.comparison())),
+            }
         };
         let row =
             |before: &String| (before.clone(), afters.iter().map(|it| cell(before, it)).collect());

@@ -8,7 +8,7 @@ use super::{
     Frame, GATHERED_MAX, PAGE_MAX, Read, Shown, assessment_at, framework, happened, page_of,
     picture::Picture,
     rows::{Row, details},
-    shown, subject, subject_of,
+    shown, subject, subject_of, too_long,
 };
 use crate::{
     console::{
@@ -55,7 +55,8 @@ pub(in crate::console) async fn page(
     let request = pb::GetAssessmentRequest { name: name.clone(), ..Default::default() };
     let pinned = visitor.assessments().get_assessment(request).await?.into_inner().framework;
     let framework = framework(&visitor, &pinned).await?;
-    let subject = subject(&visitor, subject_of(&name)).await?;
+    let read = Read::of(read.as_ref());
+    let subject = subject(&visitor, subject_of(&name), &read).await?;
     let area = framework.areas.iter().find(|it| it.id == asked.area);
     let area = area.map(|it| label(&it.label)).unwrap_or_default();
     let title = format!("{} – grade history", subject.display_name);
@@ -66,7 +67,7 @@ pub(in crate::console) async fn page(
         title: subject.display_name,
         area,
         asked,
-        read: Read::of(read.as_ref()),
+        read,
         picture: Picture::of(&rows, &events, &framework),
         rows: rows.iter().map(|row| (Row::of(row), details(row))).collect(),
     })
@@ -86,15 +87,14 @@ async fn changes(
         page_size: PAGE_MAX,
         ..pb::GetGradeHistoryRequest::default()
     };
-    let (mut rows, mut read) = (Vec::new(), None);
+    let mut rows = Vec::new();
     for _ in 0..GATHERED_MAX {
         let answer = visitor.audits().get_grade_history(request.clone()).await?.into_inner();
         rows.extend(answer.rows);
-        read = answer.read;
         request.page_token = answer.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok((rows, answer.read));
         }
     }
-    Ok((rows, read))
+    Err(too_long("judgement-ledger history"))
 }

@@ -1,20 +1,18 @@
 //! Subjects and their assessments.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::Query;
 use serde::Deserialize;
 
-use super::{Frame, PAGE_MAX, Shown, page_of, query, shown, subject_of};
+use super::{Frame, PAGE_MAX, Shown, page_of, query, shown};
 use crate::{
     console::visitor::Visitor,
     pb,
     wording::{rows::stream, words},
 };
 
-/// How many assessments a page lists.
-const LISTED: i32 = 200;
+/// How many subjects a page lists: each is asked for its assessments.
+const LISTED: i32 = 50;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -69,35 +67,33 @@ impl Listed {
 
 /// Lists them.
 pub(in crate::console) async fn page(visitor: Visitor, Query(asked): Query<Asked>) -> Shown {
-    let request = pb::ListAssessmentsRequest {
-        page_size: LISTED,
-        page_token: asked.page_token,
-        ..pb::ListAssessmentsRequest::default()
-    };
-    let listed = visitor.assessments().list_assessments(request).await?.into_inner();
-    let of_subjects = pb::ListSubjectsRequest { page_size: PAGE_MAX, ..Default::default() };
-    let subjects = visitor.frameworks().list_subjects(of_subjects).await?.into_inner().subjects;
+    let request = pb::ListSubjectsRequest { page_size: LISTED, page_token: asked.page_token };
+    let listed = visitor.frameworks().list_subjects(request).await?.into_inner();
     let of_frameworks = pb::ListFrameworksRequest { page_size: PAGE_MAX, ..Default::default() };
     let frameworks =
         visitor.frameworks().list_frameworks(of_frameworks).await?.into_inner().frameworks;
-
-    let mut of: BTreeMap<&str, Vec<Listed>> = BTreeMap::new();
-    for assessment in &listed.assessments {
-        of.entry(subject_of(&assessment.name)).or_default().push(Listed::of(assessment));
+    let mut subjects = Vec::with_capacity(listed.subjects.len());
+    for subject in listed.subjects {
+        let of_it = pb::ListAssessmentsRequest {
+            parent: subject.name.clone(),
+            page_size: PAGE_MAX,
+            ..pb::ListAssessmentsRequest::default()
+        };
+        let assessments = visitor.assessments().list_assessments(of_it).await?.into_inner();
+        subjects.push(Subject {
+            page: page_of(&subject.name),
+            name: subject.display_name,
+            kind: subject.kind,
+            assessments: assessments.assessments.iter().map(Listed::of).collect(),
+        });
     }
-    let subjects = subjects.into_iter().map(|it| Subject {
-        assessments: of.remove(it.name.as_str()).unwrap_or_default(),
-        page: page_of(&it.name),
-        name: it.display_name,
-        kind: it.kind,
-    });
     let frameworks =
         frameworks.into_iter().map(|it| (page_of(&it.name), stream(&it.name), it.title));
     let next = (!listed.next_page_token.is_empty())
         .then(|| query(&[("page_token", &listed.next_page_token)]));
     shown(&Page {
         frame: Frame::new("Subjects", Some(&visitor)),
-        subjects: subjects.collect(),
+        subjects,
         frameworks: frameworks.collect(),
         next,
     })

@@ -27,8 +27,8 @@ use crate::{
 /// The most that a page asks for at once.
 const PAGE_MAX: i32 = 1_000;
 
-/// How many pages of answers one page of the console may gather.
-const GATHERED_MAX: usize = 20;
+/// How many pages of answers one page of the console may gather: some MiB, since it is made in memory.
+const GATHERED_MAX: usize = 8;
 
 /// What stands around every page.
 pub(super) struct Frame {
@@ -103,9 +103,13 @@ async fn framework(visitor: &Visitor, name: &str) -> Result<pb::Framework, Fault
     Ok(visitor.frameworks().get_framework(request).await?.into_inner())
 }
 
-/// A subject by its name.
-async fn subject(visitor: &Visitor, name: &str) -> Result<pb::Subject, Fault> {
-    let request = pb::GetSubjectRequest { name: name.to_owned(), ..Default::default() };
+/// A subject, as it was called when so many records were there.
+async fn subject(visitor: &Visitor, name: &str, read: &Read) -> Result<pb::Subject, Fault> {
+    let request = pb::GetSubjectRequest {
+        name: name.to_owned(),
+        known_at_position: read.position,
+        ..pb::GetSubjectRequest::default()
+    };
     Ok(visitor.frameworks().get_subject(request).await?.into_inner())
 }
 
@@ -142,10 +146,20 @@ async fn happened(
         rows.extend(answer.rows);
         request.page_token = answer.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok(rows);
         }
     }
-    Ok(rows)
+    Err(too_long("judgement-ledger audit"))
+}
+
+/// A part would look like the whole, and hide what comes after it.
+fn too_long(verb: &str) -> Fault {
+    Fault::Asked(format!("there is more than fits on a page: {verb} shows all of it"))
+}
+
+/// Whether a refusal says no more than that something is not for this visitor.
+fn is_hidden(status: &tonic::Status) -> bool {
+    matches!(status.code(), tonic::Code::PermissionDenied | tonic::Code::NotFound)
 }
 
 /// Pairs as the query of an address; those without a value are left out.

@@ -4,7 +4,7 @@
 //! Time runs to the right, and to scale but where changes are so close that their signs would cover each
 //! other. A better level is higher. Where a value stands that is no grade there is no line.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::rows::{class, details, record_page};
 use crate::{
@@ -20,15 +20,19 @@ const TOP: i64 = 46;
 const LEVEL: i64 = 20;
 const BETWEEN_LANES: i64 = 34;
 
-/// How far lines go.
-const EDGE: i64 = WIDTH - 30;
+/// How far lines stay from the edge.
+const EDGE: i64 = 30;
 
-/// The least between two signs of a lane, and between two days under the drawing.
+/// The least between two signs of a lane, between two moments, and between two days under the drawing.
 const SIGNS: i64 = 22;
+const APART: i64 = 6;
 const DAYS: i64 = 84;
 
 /// The drawing.
 pub(super) struct Picture {
+    pub(super) width: i64,
+    /// How far the lines of levels go.
+    pub(super) edge: i64,
     pub(super) height: i64,
     pub(super) lanes: Vec<Lane>,
     pub(super) across: Vec<Across>,
@@ -69,18 +73,52 @@ fn second(time: Option<&prost_types::Timestamp>) -> i64 {
     time.map_or(0, |it| it.seconds)
 }
 
-/// From when to when, and where that lies.
-struct Scale {
-    from: i64,
-    to: i64,
+/// Where each record that is drawn lies: in the order of the ledger, to scale, but no closer than can be told
+/// apart.
+struct Places {
+    at: BTreeMap<u64, i64>,
+    last: i64,
 }
 
-impl Scale {
-    fn x(&self, at: i64) -> i64 {
+impl Places {
+    /// The places of these, which are in the order of the ledger.
+    fn of(moments: &[&pb::AuditRow]) -> Self {
+        let seconds = |row: &pb::AuditRow| second(row.recorded_at.as_ref());
+        let from = moments.first().map_or(0, |row| seconds(row));
+        let to = moments.last().map_or(0, |row| seconds(row));
         let wide = WIDTH.saturating_sub(LEFT).saturating_sub(RIGHT);
-        let long = self.to.saturating_sub(self.from).max(1);
-        let since = at.clamp(self.from, self.to).saturating_sub(self.from);
-        LEFT.saturating_add(since.saturating_mul(wide).checked_div(long).unwrap_or(0))
+        let long = to.saturating_sub(from).max(1);
+        let (mut at, mut last, mut last_second) = (BTreeMap::new(), LEFT, from);
+        let mut of_area: BTreeMap<&str, i64> = BTreeMap::new();
+        for row in moments {
+            let since = seconds(row).saturating_sub(from).clamp(0, long);
+            let to_scale =
+                LEFT.saturating_add(since.saturating_mul(wide).checked_div(long).unwrap_or(0));
+            let apart = if seconds(row) == last_second { 0 } else { APART };
+            let mut x = to_scale.max(last.saturating_add(apart));
+            if let Some(grade) = &row.grade {
+                let sign = of_area.entry(&grade.area).or_insert(i64::MIN);
+                x = x.max(sign.saturating_add(SIGNS));
+                *sign = x;
+            }
+            at.insert(row.position, x);
+            (last, last_second) = (x, seconds(row));
+        }
+        Self { at, last }
+    }
+
+    fn x(&self, row: &pb::AuditRow) -> i64 {
+        self.at.get(&row.position).copied().unwrap_or(LEFT)
+    }
+
+    /// How wide the drawing is.
+    fn width(&self) -> i64 {
+        self.last.saturating_add(RIGHT).max(WIDTH)
+    }
+
+    /// How far lines go.
+    fn edge(&self) -> i64 {
+        self.width().saturating_sub(EDGE)
     }
 }
 
@@ -92,10 +130,11 @@ impl Picture {
         events: &[pb::AuditRow],
         framework: &pb::Framework,
     ) -> Self {
-        let at = |row: &pb::AuditRow| second(row.recorded_at.as_ref());
-        let all = || rows.iter().chain(events).map(at);
-        let from = rows.iter().map(at).min().unwrap_or(0);
-        let scale = Scale { from, to: all().max().unwrap_or(0).max(from) };
+        let drawn = rows.iter().chain(events.iter().filter(|row| is_across(row)));
+        let mut moments: Vec<_> =
+            drawn.filter(|row| row.grade.is_some() || is_across(row)).collect();
+        moments.sort_by_key(|row| row.position);
+        let places = Places::of(&moments);
         let mut areas: Vec<(&str, Vec<&pb::AuditRow>)> = Vec::new();
         for row in rows {
             let Some(grade) = &row.grade else { continue };
@@ -108,14 +147,14 @@ impl Picture {
         areas.sort_by_key(|(area, _)| order(area));
         let (mut lanes, mut y) = (Vec::new(), TOP);
         for (area, changes) in areas {
-            let lane = Lane::of(area, &changes, framework, (&scale, y));
+            let lane = Lane::of(area, &changes, framework, (&places, y));
             y = lane.bottom().saturating_add(BETWEEN_LANES);
             lanes.push(lane);
         }
-        let across = Across::all(events, &scale);
-        let moments = rows.iter().chain(events).filter(|row| row.grade.is_some() || is_across(row));
-        let days = days(moments.map(at), &scale);
-        Self { height: y.saturating_add(10), lanes, across, days }
+        let across = Across::all(events, &places);
+        let days = days(&moments, &places);
+        let (width, edge) = (places.width(), places.edge());
+        Self { width, edge, height: y.saturating_add(10), lanes, across, days }
     }
 }
 
@@ -124,27 +163,26 @@ impl Lane {
         area: &str,
         rows: &[&pb::AuditRow],
         framework: &pb::Framework,
-        (scale, top): (&Scale, i64),
+        (places, top): (&Places, i64),
     ) -> Self {
         let (named, ranks) = levels(area, rows, framework);
         let at = |index: usize| {
             let index = i64::try_from(index).unwrap_or(0);
             top.saturating_add(LEVEL.saturating_mul(index.saturating_add(1)))
         };
-        let places: Vec<_> =
+        let heights: Vec<_> =
             ranks.iter().enumerate().map(|(index, it)| (it.0, at(index))).collect();
         let under = at(ranks.len());
         let place = |given: Option<&pb::Award>| {
             let rank = rank(given?, framework)?;
-            places.iter().find(|(of, _)| *of == rank).map(|(_, y)| *y)
+            heights.iter().find(|(of, _)| *of == rank).map(|(_, y)| *y)
         };
         let (mut changes, mut path) = (Vec::<Change>::new(), Vec::new());
         let mut line: Option<i64> = None;
         for row in rows {
             let Some(grade) = &row.grade else { continue };
             let after = place(grade.after.as_ref());
-            let least = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
-            let x = scale.x(second(row.recorded_at.as_ref())).max(least);
+            let x = places.x(row);
             match (line, after) {
                 (Some(_), Some(y)) => path.push(format!("H{x}V{y}")),
                 (None, Some(y)) => path.push(format!("M{x} {y}")),
@@ -163,12 +201,10 @@ impl Lane {
                 said,
             });
         }
-        let end = changes.last().map_or(LEFT, |it| it.x.saturating_add(SIGNS));
-        let end = end.max(EDGE);
         if line.is_some() {
-            path.push(format!("H{end}"));
+            path.push(format!("H{}", places.edge()));
         }
-        let levels = ranks.into_iter().zip(places).map(|((_, said), (_, y))| (y, said)).collect();
+        let levels = ranks.into_iter().zip(heights).map(|((_, said), (_, y))| (y, said)).collect();
         Self { area: named, y: top, levels, path: path.concat(), changes }
     }
 
@@ -184,8 +220,7 @@ fn rank(award: &pb::Award, framework: &pb::Framework) -> Option<i32> {
     scale.levels.iter().find(|it| it.code == award.level).map(|it| it.rank)
 }
 
-/// What an area is called, and the ranks that it may have, best first, each as it was awarded, else as
-/// its scale writes it.
+/// What an area is called, and the ranks that it may have, best first, each as its scale writes it.
 fn levels(
     area: &str,
     rows: &[&pb::AuditRow],
@@ -215,7 +250,7 @@ fn levels(
 
 impl Across {
     /// What is drawn of these; the first publication is that of the first edition, and so on.
-    fn all(events: &[pb::AuditRow], scale: &Scale) -> Vec<Self> {
+    fn all(events: &[pb::AuditRow], places: &Places) -> Vec<Self> {
         let (mut published, mut shared) = (0_u32, 0_u32);
         let drawn = events.iter().filter(|row| is_across(row)).map(|row| {
             let count = |number: &mut u32| {
@@ -227,7 +262,7 @@ impl Across {
                 WITHDRAWN => ("withdrawn", format!("edition {} withdrawn", row.edition)),
                 _ => ("shared", format!("draft {} shown", count(&mut shared))),
             };
-            Self { x: scale.x(second(row.recorded_at.as_ref())), class, said }
+            Self { x: places.x(row), class, said }
         });
         drawn.collect()
     }
@@ -242,18 +277,57 @@ fn is_across(row: &pb::AuditRow) -> bool {
 }
 
 /// The days on which something happened, as far as there is room to write them.
-fn days(moments: impl Iterator<Item = i64>, scale: &Scale) -> Vec<(i64, String)> {
-    let mut moments: Vec<_> = moments.collect();
-    moments.sort_unstable();
+fn days(moments: &[&pb::AuditRow], places: &Places) -> Vec<(i64, String)> {
     let mut days: Vec<(i64, String)> = Vec::new();
-    for at in moments {
-        let x = scale.x(at);
-        let room = days.last().is_none_or(|(last, _)| x.saturating_sub(*last) >= DAYS);
-        let day = jiff::Timestamp::from_second(at).map(|it| it.strftime("%F").to_string());
-        let day = day.unwrap_or_default();
-        if room && days.last().is_none_or(|(_, last)| *last != day) {
+    for row in moments {
+        let x = places.x(row);
+        let day = jiff::Timestamp::from_second(second(row.recorded_at.as_ref()));
+        let day = day.map(|it| it.strftime("%F").to_string()).unwrap_or_default();
+        let has_room =
+            days.last().is_none_or(|(last, said)| x.saturating_sub(*last) >= DAYS && *said != day);
+        if has_room {
             days.push((x, day));
         }
     }
     days
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(position: u64, second: i64, area: &str) -> pb::AuditRow {
+        let grade = pb::GradeChange { area: area.to_owned(), ..pb::GradeChange::default() };
+        pb::AuditRow {
+            position,
+            recorded_at: Some(prost_types::Timestamp { seconds: second, nanos: 0 }),
+            grade: (!area.is_empty()).then_some(grade),
+            event: if area.is_empty() { PUBLISHED } else { "GradeSet" }.to_owned(),
+            ..pb::AuditRow::default()
+        }
+    }
+
+    #[test]
+    fn what_came_before_is_drawn_before_however_close_it_is() {
+        const DAY: i64 = 86_400;
+        // A month, in which an area was changed twice within hours of a publication.
+        let rows = [
+            row(1, 0, "a"),
+            row(2, 29 * DAY, "a"),
+            row(3, 29 * DAY + 18_000, "a"),
+            row(4, 29 * DAY + 21_600, ""),
+            row(5, 29 * DAY + 21_600, "b"),
+            row(6, 30 * DAY, "a"),
+        ];
+        let rows: Vec<_> = rows.iter().collect();
+        let places = Places::of(&rows);
+        let x: Vec<_> = rows.iter().map(|row| places.x(row)).collect();
+        assert!(x.is_sorted(), "{x:?}");
+        assert_eq!(x[0], LEFT);
+        assert!(x[2] - x[1] >= SIGNS && x[3] > x[2] && x[4] == x[3], "{x:?}");
+        assert!(places.width() >= x[5] + RIGHT && places.edge() > x[5], "{x:?}");
+        let many: Vec<_> = (1..=100).map(|it| row(it, 5, "a")).collect();
+        let many: Vec<_> = many.iter().collect();
+        assert!(Places::of(&many).width() > WIDTH);
+    }
 }

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    Frame, Shown, page_of,
+    Frame, PAGE_MAX, Shown, is_hidden, page_of,
     rows::{Row, details},
     shown,
 };
@@ -25,7 +25,7 @@ struct Page {
     evidence: Vec<(String, u64, String)>,
     proof: Option<Proof>,
     previous: Option<String>,
-    next: String,
+    next: Option<String>,
 }
 
 /// What a browser needs to verify it: bytes in base64.
@@ -43,8 +43,9 @@ struct Proof {
 }
 
 /// Shows it.
-pub(in crate::console) async fn page(visitor: Visitor, Path(position): Path<u64>) -> Shown {
-    let row = at(&visitor, position).await?;
+pub(in crate::console) async fn page(visitor: Visitor, Path(position): Path<String>) -> Shown {
+    let position = position.parse().map_err(|_| Fault::Nowhere)?;
+    let (row, head) = at(&visitor, position).await?;
     let proof = proof(&visitor, &row).await?;
     let shown_row = Row::of(&row);
     let cited = row.evidence.iter();
@@ -60,12 +61,13 @@ pub(in crate::console) async fn page(visitor: Visitor, Path(position): Path<u64>
         row: shown_row,
         previous: (position > 1)
             .then(|| page_of(&format!("records/{}", position.saturating_sub(1)))),
-        next: page_of(&format!("records/{}", position.saturating_add(1))),
+        next: (position < head)
+            .then(|| page_of(&format!("records/{}", position.saturating_add(1)))),
     })
 }
 
-/// The row of the record at this position.
-pub(super) async fn at(visitor: &Visitor, position: u64) -> Result<pb::AuditRow, Fault> {
+/// The row of the record at this position, and the last position that there is.
+async fn at(visitor: &Visitor, position: u64) -> Result<(pb::AuditRow, u64), Fault> {
     let newest = |known_at: Option<u64>| pb::QueryAuditRequest {
         page_size: 1,
         order: pb::AuditOrder::NewestFirst.into(),
@@ -74,11 +76,40 @@ pub(super) async fn at(visitor: &Visitor, position: u64) -> Result<pb::AuditRow,
     };
     // Of a moment that has not come the ledger would wait a while.
     let now = visitor.audits().query_audit(newest(None)).await?.into_inner();
-    if now.read.is_none_or(|it| it.position < position) {
+    let head = now.read.map_or(0, |it| it.position);
+    if head < position {
         return Err(Fault::Nowhere);
     }
     let then = visitor.audits().query_audit(newest(Some(position))).await?.into_inner();
-    then.rows.into_iter().find(|it| it.position == position).ok_or(Fault::Nowhere)
+    let row = then.rows.into_iter().find(|it| it.position == position).ok_or(Fault::Nowhere)?;
+    Ok((as_it_is(visitor, row).await?, head))
+}
+
+/// A record with what became of it since: corrections, challenges, a signature that lapsed. It was asked for
+/// as of its own moment, which knows nothing of these.
+async fn as_it_is(visitor: &Visitor, row: pb::AuditRow) -> Result<pb::AuditRow, Fault> {
+    /// Records tell time to the microsecond.
+    const TICK_NANOS: i32 = 1_000;
+    let Some(from) = row.recorded_at else { return Ok(row) };
+    let end = prost_types::Timestamp { nanos: from.nanos.saturating_add(TICK_NANOS), ..from };
+    let filter = pb::AuditFilter {
+        recorded_from: Some(from),
+        recorded_before: Some(if end.nanos < NANOS_OF_SECOND { end } else { next_second(from) }),
+        ..pb::AuditFilter::default()
+    };
+    let request = pb::QueryAuditRequest {
+        filter: Some(filter),
+        page_size: PAGE_MAX,
+        ..pb::QueryAuditRequest::default()
+    };
+    let now = visitor.audits().query_audit(request).await?.into_inner().rows;
+    Ok(now.into_iter().find(|it| it.position == row.position).unwrap_or(row))
+}
+
+const NANOS_OF_SECOND: i32 = 1_000_000_000;
+
+fn next_second(of: prost_types::Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: of.seconds.saturating_add(1), nanos: 0 }
 }
 
 /// The proof, unless no checkpoint covers it yet.
@@ -100,14 +131,14 @@ async fn proof(visitor: &Visitor, row: &pb::AuditRow) -> Result<Option<Proof>, F
         note: String::from_utf8_lossy(&checkpoint.note).into_owned(),
         note_base64: base64(&checkpoint.note),
         keys: checkpoint.keys,
-        record: stored(visitor, row).await.map(|it| base64(&it)),
+        record: stored(visitor, row).await?.map(|it| base64(&it)),
     }))
 }
 
 /// The record's bytes, if it is of an assessment and the visitor may take them.
-async fn stored(visitor: &Visitor, row: &pb::AuditRow) -> Option<bytes::Bytes> {
+async fn stored(visitor: &Visitor, row: &pb::AuditRow) -> Result<Option<bytes::Bytes>, Fault> {
     if !row.stream.contains("/assessments/") {
-        return None;
+        return Ok(None);
     }
     let request = pb::GetTrailRequest {
         assessment: row.stream.clone(),
@@ -115,6 +146,11 @@ async fn stored(visitor: &Visitor, row: &pb::AuditRow) -> Option<bytes::Bytes> {
         page_size: 1,
         min_size: row.position,
     };
-    let trail = visitor.transparency().get_trail(request).await.ok()?.into_inner();
-    trail.records.into_iter().find(|it| it.position == row.position).map(|it| it.record)
+    let trail = match visitor.transparency().get_trail(request).await {
+        Ok(trail) => trail.into_inner(),
+        Err(status) if is_hidden(&status) => return Ok(None),
+        Err(status) => return Err(status.into()),
+    };
+    let found = trail.records.into_iter().find(|it| it.position == row.position);
+    Ok(found.map(|it| it.record))
 }

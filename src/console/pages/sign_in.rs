@@ -15,17 +15,14 @@ use crate::{
     console::{
         Console,
         fault::Fault,
-        session::secret,
-        visitor::{SESSION, SIGNING_IN, Visitor, cookie, set_cookie},
+        session::{is_secret, secret},
+        visitor::{SESSION, SIGNING_IN, Visitor, cookie, refused, set_cookie},
     },
     rpc::PAGES,
 };
 
 /// How long the form may be looked at, in seconds.
 const FORM_SECONDS: u32 = 3_600;
-
-/// As long as the browser is open at most; the server ends it sooner.
-const SESSION_SECONDS: u32 = 36_000;
 
 /// Where to go after signing in.
 #[derive(Debug, Deserialize)]
@@ -71,11 +68,13 @@ fn form(
     console: &Console,
     headers: &HeaderMap,
     to: String,
-    refused: Option<&Status>,
+    not_taken: Option<&Status>,
 ) -> Result<Response, Fault> {
-    let form_token = secret()?;
-    let tied = set_cookie(console, headers, (SIGNING_IN, &form_token), FORM_SECONDS);
-    let refused = refused.map(|it| it.message().to_owned());
+    // Another tab may show the form as well.
+    let there = cookie(headers, SIGNING_IN).filter(|it| is_secret(it)).map(str::to_owned);
+    let form_token = there.map_or_else(secret, Ok)?;
+    let tied = set_cookie(console, headers, (SIGNING_IN, &form_token), Some(FORM_SECONDS));
+    let refused = not_taken.map(|it| it.message().to_owned());
     let page = Page { frame: Frame::new("Sign in", None), to, form_token, refused };
     let code =
         if page.refused.is_some() { http::StatusCode::UNAUTHORIZED } else { http::StatusCode::OK };
@@ -91,7 +90,8 @@ pub(in crate::console) async fn sign_in(
     Form(given): Form<Given>,
 ) -> Result<Response, Fault> {
     // The form was shown in this browser, by us.
-    if cookie(&parts.headers, SIGNING_IN) != Some(given.form_token.as_str()) {
+    let there = cookie(&parts.headers, SIGNING_IN).filter(|it| is_secret(it));
+    if there != Some(given.form_token.as_str()) {
         return Err(Fault::Asked(
             "the form is too old, or from elsewhere: sign in again".to_owned(),
         ));
@@ -102,14 +102,20 @@ pub(in crate::console) async fn sign_in(
     token.set_sensitive(true);
     let (who, until) = match console.inside().who(Some(&token), &parts.extensions).await {
         Ok(known) => known,
-        Err(status) => return form(&console, &parts.headers, given.to, Some(&status)),
+        Err(status) => {
+            let again = form(&console, &parts.headers, given.to, Some(&status))?;
+            return Ok(refused(again, status));
+        }
     };
+    if let Some(former) = cookie(&parts.headers, SESSION) {
+        console.sessions().end(former);
+    }
     let person = format!("{}/{}", who.organisation, who.login.as_str());
     let id = console.sessions().begin(&person, token, until, console.inside().now())?;
     let mut answer = Redirect::to(&within(&given.to)).into_response();
     let cookies = [
-        set_cookie(&console, &parts.headers, (SESSION, &id), SESSION_SECONDS),
-        set_cookie(&console, &parts.headers, (SIGNING_IN, ""), 0),
+        set_cookie(&console, &parts.headers, (SESSION, &id), None),
+        set_cookie(&console, &parts.headers, (SIGNING_IN, ""), Some(0)),
     ];
     for (name, value) in cookies.into_iter().flatten() {
         answer.headers_mut().append(name, value);
@@ -140,7 +146,7 @@ pub(in crate::console) async fn sign_out(
         console.sessions().end(ended);
     }
     let mut answer = Redirect::to(&format!("{PAGES}/sign-in")).into_response();
-    answer.headers_mut().extend(set_cookie(&console, &headers, (SESSION, ""), 0));
+    answer.headers_mut().extend(set_cookie(&console, &headers, (SESSION, ""), Some(0)));
     let all = const { HeaderValue::from_static("\"cache\"") };
     answer.headers_mut().insert(http::HeaderName::from_static("clear-site-data"), all);
     answer

@@ -5,19 +5,19 @@ use std::{convert::Infallible, time::Duration};
 use askama::Template;
 use axum::{
     body::Body,
-    extract::Query,
+    extract::{Query, State},
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
+use futures_util::stream::unfold;
 use http::{HeaderMap, header};
 use serde::Deserialize;
-use tokio::{sync::mpsc, time::sleep};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::sleep;
 use tonic::Streaming;
 
 use super::{Frame, Read, Shown, rows::Row, shown};
 use crate::{
-    console::{fault::Fault, visitor::Visitor},
+    console::{Console, fault::Fault, visitor::Visitor},
     pb::{self, query_audit_request::KnownAt, stream_records_response::Message},
 };
 
@@ -26,9 +26,6 @@ const ROWS: i32 = 50;
 
 /// How long records are gathered before they are shown: nobody reads faster.
 const GATHER: Duration = Duration::from_millis(250);
-
-/// Pieces that wait for a browser: more than this and the ledger's stream waits as well.
-const WAITING: usize = 4;
 
 #[derive(Template)]
 #[template(path = "stream.html", config = "src/console/askama.toml")]
@@ -40,9 +37,11 @@ struct Page {
 
 /// Rows alone, for a page that is there.
 #[derive(Template)]
-#[template(path = "rows.html", config = "src/console/askama.toml")]
+#[template(path = "news.html", config = "src/console/askama.toml")]
 struct Rows {
     rows: Vec<Row>,
+    /// The first and the last record that came and are too many to show.
+    left_out: Option<(u64, u64)>,
 }
 
 /// The newest records.
@@ -79,6 +78,7 @@ pub(in crate::console) struct After {
 /// News of records after a position, as a browser's `EventSource` reads them. It goes on by itself after
 /// the last that it has seen.
 pub(in crate::console) async fn live(
+    State(console): State<Console>,
     visitor: Visitor,
     Query(asked): Query<After>,
     headers: HeaderMap,
@@ -87,64 +87,89 @@ pub(in crate::console) async fn live(
     let after = seen.unwrap_or(asked.after);
     let request = pb::StreamRecordsRequest { after_position: after, ..Default::default() };
     let records = visitor.audits().stream_records(request).await?.into_inner();
-    let (tell, told) = mpsc::channel(WAITING);
-    tokio::spawn(follow(visitor, records, after, tell));
-    let body = Body::from_stream(ReceiverStream::new(told));
-    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
+    let reader = Reader { console, visitor, records, shown: after, known: after };
+    let news = unfold(reader, |mut reader| async move {
+        let piece = reader.next().await?;
+        Some((Ok::<_, Infallible>(piece), reader))
+    });
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(news)).into_response())
 }
 
-/// Tells of records until the stream ends or nobody listens.
-async fn follow(
+/// Who looks at the page of records, and what was shown there.
+struct Reader {
+    console: Console,
     visitor: Visitor,
-    mut records: Streaming<pb::StreamRecordsResponse>,
-    after: u64,
-    tell: mpsc::Sender<Result<Bytes, Infallible>>,
-) {
-    let (mut shown, mut known) = (after, after);
-    // When what is not shown yet will be.
-    let gathered = sleep(GATHER);
-    tokio::pin!(gathered);
-    loop {
-        let news = known > shown;
-        tokio::select! {
-            message = records.message() => match message {
-                Ok(Some(message)) => {
-                    known = known.max(reached(&message, known));
-                    if !news {
-                        gathered.set(sleep(GATHER));
-                    }
-                }
-                // The browser asks again, with the last that it has seen.
-                Ok(None) | Err(_) => return,
-            },
-            () = &mut gathered, if news => {
-                let Some(piece) = piece(&visitor, shown, known).await else { return };
-                if tell.send(Ok(piece)).await.is_err() {
-                    return;
-                }
-                shown = known;
+    records: Streaming<pb::StreamRecordsResponse>,
+    /// Up to here.
+    shown: u64,
+    /// So many there are.
+    known: u64,
+}
+
+impl Reader {
+    /// The rows of records that came, as one event; nothing once the stream has ended, or the session.
+    async fn next(&mut self) -> Option<Bytes> {
+        self.take().await?;
+        // Some more may come at once.
+        let gathered = sleep(GATHER);
+        tokio::pin!(gathered);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut gathered => break,
+                more = self.take() => more?,
             }
-            () = tell.closed() => return,
         }
+        if !self.visitor.is_still_here(&self.console) {
+            return None;
+        }
+        let piece = self.piece().await?;
+        self.shown = self.known;
+        Some(piece)
+    }
+
+    /// Takes messages until one brings a record. Where the stream ends, the browser asks again, with the
+    /// last that it has seen.
+    async fn take(&mut self) -> Option<()> {
+        loop {
+            let message = self.records.message().await.ok()??;
+            if let Some(Message::Record(streamed)) = message.message {
+                let next = self.known.saturating_add(1);
+                let at = streamed.record.map_or(next, |it| it.position);
+                self.known = self.known.max(at);
+                return Some(());
+            }
+        }
+    }
+
+    async fn piece(&self) -> Option<Bytes> {
+        let came = self.known.saturating_sub(self.shown);
+        let wanted = i32::try_from(came).unwrap_or(ROWS).min(ROWS);
+        let newest = newest(&self.visitor, Some(self.known), wanted).await.ok()?;
+        let rows: Vec<_> = newest.rows.iter().filter(|row| row.position > self.shown).collect();
+        let first = rows.iter().map(|row| row.position).min().unwrap_or(self.known);
+        let from = self.shown.saturating_add(1);
+        let left_out = (first > from && rows.len() >= usize::try_from(wanted).unwrap_or(0))
+            .then(|| (from, first.saturating_sub(1)));
+        let rows = Rows { rows: rows.into_iter().map(Row::of).collect(), left_out };
+        Some(event(self.known, &rows.render().ok()?))
     }
 }
 
-/// The last record that a message brings.
-fn reached(message: &pb::StreamRecordsResponse, known: u64) -> u64 {
-    match &message.message {
-        Some(Message::Record(streamed)) => {
-            streamed.record.as_ref().map_or_else(|| known.saturating_add(1), |it| it.position)
-        }
-        Some(Message::CaughtUp(_) | Message::Checkpoint(_)) | None => known,
-    }
+/// One event. Its lines end at a carriage return as well, which a text may hold.
+fn event(id: u64, markup: &str) -> Bytes {
+    let data: Vec<_> =
+        markup.replace('\r', "&#13;").lines().map(|line| format!("data: {line}\n")).collect();
+    Bytes::from(format!("id: {id}\n{}\n", data.concat()))
 }
 
-/// The rows of the records up to `known` that are not shown, as one event.
-async fn piece(visitor: &Visitor, shown: u64, known: u64) -> Option<Bytes> {
-    let wanted = i32::try_from(known.saturating_sub(shown)).unwrap_or(ROWS).min(ROWS);
-    let newest = newest(visitor, Some(known), wanted).await.ok()?;
-    let rows = newest.rows.iter().filter(|row| row.position > shown).map(Row::of).collect();
-    let rows = Rows { rows }.render().ok()?;
-    let data: Vec<_> = rows.lines().map(|line| format!("data: {line}\n")).collect();
-    Some(Bytes::from(format!("id: {known}\n{}\n", data.concat())))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_adds_a_field_to_an_event() {
+        let told = event(7, "<td>a\revent: x\rid: 9</td>\nnext");
+        assert_eq!(told, "id: 7\ndata: <td>a&#13;event: x&#13;id: 9</td>\ndata: next\n\n");
+    }
 }

@@ -61,7 +61,8 @@ pub(in crate::console) async fn page(
         ..pb::GetSubjectTimelineRequest::default()
     };
     let timeline = visitor.reports().get_subject_timeline(request).await?.into_inner();
-    let subject = subject(&visitor, &name).await?;
+    let read = Read::of(timeline.read.as_ref());
+    let subject = subject(&visitor, &name, &read).await?;
     let current = timeline.current.as_ref().and_then(|it| match it {
         Current::CurrentAssessment(holds) => Some((page_of(holds), stream(holds))),
         Current::NotRated(_) => None,
@@ -73,7 +74,7 @@ pub(in crate::console) async fn page(
         kind: subject.kind,
         current,
         known_at: asked.known_at,
-        read: Read::of(timeline.read.as_ref()),
+        read,
         years: timeline.assessments.iter().map(year).collect(),
         gaps: timeline.gap_years.clone(),
         areas: areas(&timeline.assessments),

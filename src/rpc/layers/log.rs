@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     rpc::{
         doorway::Peer,
+        inside,
         status::{Answered, Reason, reason_of},
     },
 };
@@ -87,6 +88,12 @@ impl Around for Log {
             let answer = answer.await?;
             let (mut head, body) = answer.into_parts();
             call.ends(&head.headers);
+            if let Some(inside::Ended(status)) = head.extensions.get() {
+                let mut told = HeaderMap::new();
+                if status.add_header(&mut told).is_ok() {
+                    call.ends(&told);
+                }
+            }
             if shape == Shape::Unary {
                 call.ended.get_or_insert(Ended { code: Code::Ok, reason: None });
             }
