@@ -410,6 +410,8 @@ fn mint_with(credentials: &Credentials, login: &Login, now: Timestamp) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use tonic::transport::Endpoint;
     use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -450,9 +452,6 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_server_that_stumbles_ends_and_says_so() {
-        async fn stumbles() -> Infallible {
-            panic!("a defect")
-        }
         let directory = tempfile::tempdir().unwrap();
         let master_key = directory.path().join("master.key");
         let options = EngineOptions {
@@ -472,7 +471,8 @@ mod tests {
         let credentials = Arc::new(Credentials::new(&[7; 32]).unwrap());
         let serving = ServeOptions::new(credentials, Arc::new(Timestamp::now));
         let stop = CancellationToken::new();
-        let serves = run(listener, None, engine, (serving, stumbles()), stop.clone());
+        let stumbles = std::future::poll_fn(|_| -> Poll<Infallible> { panic!("a defect") });
+        let serves = run(listener, None, engine, (serving, stumbles), stop.clone());
         let serves = tokio::spawn(serves);
         tokio::time::timeout(Duration::from_secs(30), stop.cancelled()).await.unwrap();
         assert!(matches!(ended(serves).await, Err(Failure::Start { doing: "end the server", .. })));

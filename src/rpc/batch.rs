@@ -1,12 +1,14 @@
 //! Several commands on one assessment, or publications of several, recorded all or none. (Spec §4.7)
 
+use std::collections::HashMap;
+
 use prost::Message;
 use tonic::Status;
 
 use super::{
     Identity,
     submit::{BATCH_COMMANDS_MAX, Commands, check_size, hand_in, prepare},
-    wire::{At, Names, Ordered, Read, any_order, assessment_of, receipt, validate_only_of},
+    wire::{At, Names, Noted, Ordered, Read, any_order, assessment_of, receipt, validate_only_of},
 };
 use crate::{
     ledger::{Ledger, Mode},
@@ -57,10 +59,27 @@ pub(super) async fn publish_assessments(
 fn read_publications(at: &At<'_>, orders: &[Order], names: &mut Names<'_>) -> Read<Vec<Ordered>> {
     let at = at.field("publications");
     check_count(&at, orders.len())?;
-    at.each(orders, |at, order| {
+    let publications = at.each(orders, |at, order| {
         let ordered = any_order(at, order, names);
         check_unmarked(at, order).and(ordered)
-    })
+    })?;
+    check_requests(&publications, |index, what| at.index(index).violated_below(REQUEST_ID, what))?;
+    Ok(publications)
+}
+
+/// Where a command has its request id.
+const REQUEST_ID: &str = "act.request_id";
+
+/// Each command is a request of its own. Two under one id would both be recorded, and neither could be
+/// repeated: the id would answer with one of them. (Spec §4.3)
+fn check_requests(commands: &[Ordered], violated: impl Fn(usize, String) -> Noted) -> Read<()> {
+    let mut seen = HashMap::with_capacity(commands.len());
+    for (index, command) in commands.iter().enumerate() {
+        if let Some(first) = seen.insert(command.act.request, index) {
+            return Err(violated(index, format!("is that of command {first} already")));
+        }
+    }
+    Ok(())
 }
 
 /// A batch has some commands, and not too many.
@@ -96,6 +115,11 @@ pub(super) fn read_batch(
     let same = first.map_or("", |order| assessment_of(order).0);
     let commands = at_commands
         .each(&batch.commands, |at_one, command| read_command(at_one, command, same, names))?;
+    check_requests(&commands, |index, what| {
+        let order = batch.commands.get(index).and_then(|command| command.order.as_ref());
+        let field = order.map_or("", |order| assessment_of(order).1);
+        at_commands.index(index).violated_below(&format!("{field}.{REQUEST_ID}"), what)
+    })?;
     let mode = if batch.validate_only { Mode::Validate } else { Mode::Record };
     Ok((commands, mode))
 }

@@ -14,8 +14,8 @@ export class Browser {
     const require = createRequire(join(modules, "package.json"));
     browser.axe = require("axe-core").source;
     browser.url = url;
-    // Chromium's own sandbox refuses to run as root.
-    const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+    // A GPU that is only imitated is slower than none. Chromium's own sandbox refuses to run as root.
+    const args = ["--disable-gpu", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
     const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
     browser.#chromium = await require("playwright-core").chromium.launch({ executablePath, args });
     return browser;

@@ -20,10 +20,16 @@ export class Ledger {
   static async start(program) {
     const ledger = new Ledger();
     ledger.#program = program;
-    await ledger.#run("demo", "--data", join(ledger.#place, "data"));
-    await ledger.#serve();
-    await ledger.#import(history);
-    return ledger;
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => ledger.clear());
+    try {
+      await ledger.#run("demo", "--data", join(ledger.#place, "data"));
+      await ledger.#serve();
+      await ledger.#import(history);
+      return ledger;
+    } catch (fault) {
+      ledger.clear();
+      throw fault;
+    }
   }
 
   #in(name) {

@@ -60,7 +60,7 @@ export async function walk(browser, tokens, colorScheme, artefacts) {
 
 async function verified(page) {
   await page.getByRole("button", { name: "Verify in this browser" }).click();
-  await page.locator("#verdict li", { hasText: "Verified" }).waitFor();
+  await page.locator("#verdict li", { hasText: /Verified:/ }).waitFor();
 }
 
 /** All that can be unfolded is unfolded. */

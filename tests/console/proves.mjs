@@ -65,7 +65,7 @@ async function verifies(page, trusted) {
   await page.goto("/console/records/1");
   await button.click();
   await page.getByText("Which record it is of was not verified").waitFor();
-  assert.equal(await page.locator("#verdict li", { hasText: "Verified:" }).count(), 0);
+  assert.equal(await page.locator("#verdict li", { hasText: /Verified:/ }).count(), 0);
 }
 
 /** With one bit of a byte changed; from the end, if `at` is negative. */

@@ -241,6 +241,24 @@ async fn what_is_only_checked_is_answered_alike_and_not_recorded() {
 }
 
 #[tokio::test]
+async fn a_batch_has_a_request_id_for_each_of_its_commands() {
+    let face = Face::start().await;
+    face.batch(vec![open()]).await.unwrap();
+    let (first, mut second) = (award("good"), award("adequate"));
+    second.act.clone_from(&first.act);
+    let twice = vec![Order::SetGrade(first.clone()), Order::SetGrade(second)];
+    let refused = face.batch(twice).await.unwrap_err();
+    assert_eq!(told(&refused), (Code::InvalidArgument, "INVALID_REQUEST".to_owned()));
+    let violations = refused.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(violations[0].field, "commands[1].set_grade.act.request_id");
+    assert_eq!(violations[0].description, "is that of command 0 already");
+    // Neither was recorded.
+    let recorded = face.batch(vec![Order::SetGrade(first)]).await.unwrap();
+    assert!(!recorded[0].replayed);
+    face.stop().await;
+}
+
+#[tokio::test]
 async fn a_batch_is_recorded_whole_or_not_at_all() {
     let face = Face::start().await;
     let refused = vec![open(), strength(1), Order::SetGrade(award("satisfactory"))];

@@ -311,14 +311,16 @@ mod tests {
     fn what_came_before_is_drawn_before_however_close_it_is() {
         const DAY: i64 = 86_400;
         // A month, in which an area was changed twice within hours of a publication.
-        let rows = [
-            row(1, 0, "a"),
-            row(2, 29 * DAY, "a"),
-            row(3, 29 * DAY + 18_000, "a"),
-            row(4, 29 * DAY + 21_600, ""),
-            row(5, 29 * DAY + 21_600, "b"),
-            row(6, 30 * DAY, "a"),
+        let moments = [
+            (0, "a"),
+            (29 * DAY, "a"),
+            (29 * DAY + 18_000, "a"),
+            (29 * DAY + 21_600, ""),
+            (29 * DAY + 21_600, "b"),
+            (30 * DAY, "a"),
         ];
+        let rows = (1..).zip(moments).map(|(position, (second, area))| row(position, second, area));
+        let rows: Vec<_> = rows.collect();
         let rows: Vec<_> = rows.iter().collect();
         let places = Places::of(&rows);
         let x: Vec<_> = rows.iter().map(|row| places.x(row)).collect();

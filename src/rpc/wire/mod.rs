@@ -17,7 +17,7 @@ mod registration;
 mod value;
 
 pub(super) use act::Names;
-pub(super) use field::{At, Read, read};
+pub(super) use field::{At, Noted, Read, read};
 pub(super) use order::{Ordered, any_order, assessment_of, validate_only_of};
 pub(super) use receipt::receipt;
 pub(super) use redaction::{approve_redaction, refuse_redaction, request_redaction};
