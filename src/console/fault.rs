@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use super::{
     pages::{FaultPage, Frame},
     session::NoRandomness,
-    visitor::{Visitor, refused},
+    visitor::refused,
 };
 use crate::rpc::http_code;
 
@@ -85,7 +85,7 @@ impl IntoResponse for Fault {
             said.replace_range(..1, &first);
         }
         let page = FaultPage {
-            frame: Frame::new("Not shown", None::<&Visitor>),
+            frame: Frame::of_fault(),
             said,
             details: self.details(),
             advice: self.advice(),

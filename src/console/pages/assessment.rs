@@ -70,7 +70,7 @@ struct Page {
     grades: Vec<Grade>,
     signatures: Vec<String>,
     editions: Vec<(u32, String, String)>,
-    drafts: Vec<(u32, String, String)>,
+    drafts: Vec<(u32, String, String, u64)>,
     noted: Vec<(u64, String)>,
     sections: Vec<(String, Vec<Written>)>,
 }
@@ -296,10 +296,10 @@ fn edition(it: &pb::PublishedEdition) -> (u32, String, String) {
     )
 }
 
-fn draft(it: &pb::Draft) -> (u32, String, String) {
+fn draft(it: &pb::Draft) -> (u32, String, String, u64) {
     let to = text(it.recipient.as_ref()).unwrap_or_default();
     let shown = format!("shown to {to} as {}, {} UTC", it.audience, time(it.recorded_at.as_ref()));
-    (it.number, shown, it.known_at_position.to_string())
+    (it.number, shown, it.known_at_position.to_string(), it.position)
 }
 
 /// Holds and challenges.

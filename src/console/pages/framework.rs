@@ -1,6 +1,6 @@
 //! How often which level stands under a framework, and how grades moved.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -93,11 +93,11 @@ pub(in crate::console) async fn page(
     shown(&Page {
         frame: Frame::new(framework.title.clone(), Some(&visitor)),
         short: stream(&name),
-        title: framework.title,
+        title: framework.title.clone(),
         cycles,
         read: Read::of(sums.read.as_ref()),
         assessments: sums.assessments,
-        areas: distributions(&sums.grades),
+        areas: distributions(&sums.grades, &framework),
         movements: matrices(&sums.movements),
         asked,
     })
@@ -162,10 +162,25 @@ fn place(count: &pb::GradeCount, framework: &pb::Framework) -> (String, usize, i
     (count.cycle.clone(), area, order)
 }
 
-/// Shades that are told apart in a bar.
+/// Shades from the best level to the worst, and after them that of no grade.
 const SHADES: usize = 6;
 
-fn distributions(counts: &[pb::GradeCount]) -> Vec<Distribution> {
+/// The shade of a level: by its rank among those of its scale, so that it is the same in every bar.
+fn shade(count: &pb::GradeCount, framework: &pb::Framework) -> usize {
+    let award = count.award.clone().unwrap_or_default();
+    let Some(scale) = framework.scales.iter().find(|it| it.id == award.scale) else {
+        return SHADES;
+    };
+    let mut ranks: Vec<_> = scale.levels.iter().map(|it| Reverse(it.rank)).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let rank = scale.levels.iter().find(|it| it.code == award.level).map(|it| Reverse(it.rank));
+    let place = rank.and_then(|rank| ranks.iter().position(|it| *it == rank));
+    let (last, worst) = (ranks.len().saturating_sub(1).max(1), SHADES.saturating_sub(1));
+    place.map_or(SHADES, |it| it.saturating_mul(worst).checked_div(last).unwrap_or(0))
+}
+
+fn distributions(counts: &[pb::GradeCount], framework: &pb::Framework) -> Vec<Distribution> {
     let mut areas: Vec<(&str, &str, Vec<&pb::GradeCount>)> = Vec::new();
     for count in counts {
         match areas
@@ -180,7 +195,7 @@ fn distributions(counts: &[pb::GradeCount]) -> Vec<Distribution> {
         let all: u32 = of.iter().map(|it| it.count).sum();
         let percent = |count: u32| count.saturating_mul(100).checked_div(all).unwrap_or(0);
         let mut before = 0_u32;
-        let levels = of.iter().enumerate().map(|(order, it)| {
+        let levels = of.iter().map(|it| {
             let from = percent(before);
             before = before.saturating_add(it.count);
             Level {
@@ -189,7 +204,7 @@ fn distributions(counts: &[pb::GradeCount]) -> Vec<Distribution> {
                 count: it.count,
                 from,
                 percent: percent(before).saturating_sub(from),
-                shade: order.min(SHADES),
+                shade: shade(it, framework),
             }
         });
         let levels = levels.collect();

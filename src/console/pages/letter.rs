@@ -38,6 +38,7 @@ struct Page {
     here: String,
     short: String,
     title: String,
+    position: u64,
     said: Vec<String>,
     document: String,
 }
@@ -76,7 +77,6 @@ pub(in crate::console) async fn page(
         draft => format!("Draft {draft}, as it was shown"),
     };
     let dated = date(letter.letter_date.as_ref()).map(|day| format!("Dated {day}."));
-    let by = Some(format!("By record {}.", letter.position));
     let newer = (letter.superseded_by != 0)
         .then(|| format!("Edition {} has taken its place.", letter.superseded_by));
     let [edition, draft] = [asked.edition, asked.draft].map(|it| match it {
@@ -89,8 +89,9 @@ pub(in crate::console) async fn page(
         document: format!("{}/letter/document{}", page_of(&name), query(&pairs)),
         here: page_of(&name),
         short: stream(&name),
+        position: letter.position,
         title,
-        said: [dated, by, newer].into_iter().flatten().collect(),
+        said: [dated, newer].into_iter().flatten().collect(),
     })
 }
 

@@ -34,6 +34,8 @@ const GATHERED_MAX: usize = 8;
 pub(super) struct Frame {
     title: String,
     visitor: Option<Named>,
+    /// Whether the way to other pages is shown to whom nobody knows.
+    leads_on: bool,
 }
 
 /// Who is signed in.
@@ -51,7 +53,12 @@ impl Frame {
             acting: format!("{}, {}", it.roles.join(", "), it.organisation),
             form_token: it.form_token.clone(),
         });
-        Self { title: title.into(), visitor }
+        Self { title: title.into(), visitor, leads_on: false }
+    }
+
+    /// Around a page that says why there is no other.
+    pub(super) fn of_fault() -> Self {
+        Self { title: "Not shown".to_owned(), visitor: None, leads_on: true }
     }
 }
 

@@ -30,6 +30,8 @@ const DAYS: i64 = 84;
 
 /// The drawing.
 pub(super) struct Picture {
+    /// Whether the days are those that sources state.
+    pub(super) by_sources: bool,
     pub(super) width: i64,
     /// How far the lines of levels go.
     pub(super) edge: i64,
@@ -68,9 +70,47 @@ pub(super) struct Across {
     pub(super) said: String,
 }
 
-/// Seconds since 1970.
-fn second(time: Option<&prost_types::Timestamp>) -> i64 {
-    time.map_or(0, |it| it.seconds)
+/// What time runs to the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    /// When the ledger recorded something.
+    Ledger,
+    /// When it was decided, as the sources of a history say that was entered later as a whole.
+    Sources,
+}
+
+impl Clock {
+    fn of(rows: &[pb::AuditRow]) -> Self {
+        let stated =
+            |row: &pb::AuditRow| row.transcribed_from.is_some() && row.decided_on.is_some();
+        if !rows.is_empty() && rows.iter().all(stated) { Self::Sources } else { Self::Ledger }
+    }
+
+    /// In which order it stands: the ledger's own, or that of the days.
+    fn by(self, row: &pb::AuditRow) -> i64 {
+        match self {
+            Self::Ledger => 0,
+            Self::Sources => self.second(row),
+        }
+    }
+
+    /// Seconds since 1970.
+    fn second(self, row: &pb::AuditRow) -> i64 {
+        let recorded = row.recorded_at.as_ref().map_or(0, |it| it.seconds);
+        match self {
+            Self::Ledger => recorded,
+            Self::Sources => row.decided_on.as_ref().and_then(midnight).unwrap_or(recorded),
+        }
+    }
+}
+
+fn midnight(day: &pb::google::r#type::Date) -> Option<i64> {
+    let part = |it: i32| i8::try_from(it.max(1)).ok();
+    let year = i16::try_from(day.year).ok()?;
+    let day = jiff::civil::Date::new(year, part(day.month)?, part(day.day)?).ok()?;
+    let start =
+        jiff::tz::TimeZone::UTC.to_timestamp(day.to_datetime(jiff::civil::Time::midnight()));
+    start.ok().map(jiff::Timestamp::as_second)
 }
 
 /// Where each record that is drawn lies: in the order of the ledger, to scale, but no closer than can be told
@@ -82,8 +122,8 @@ struct Places {
 
 impl Places {
     /// The places of these, which are in the order of the ledger.
-    fn of(moments: &[&pb::AuditRow]) -> Self {
-        let seconds = |row: &pb::AuditRow| second(row.recorded_at.as_ref());
+    fn of(moments: &[&pb::AuditRow], clock: Clock) -> Self {
+        let seconds = |row: &pb::AuditRow| clock.second(row);
         let from = moments.first().map_or(0, |row| seconds(row));
         let to = moments.last().map_or(0, |row| seconds(row));
         let wide = WIDTH.saturating_sub(LEFT).saturating_sub(RIGHT);
@@ -133,10 +173,13 @@ impl Picture {
         let drawn = rows.iter().chain(events.iter().filter(|row| is_across(row)));
         let mut moments: Vec<_> =
             drawn.filter(|row| row.grade.is_some() || is_across(row)).collect();
-        moments.sort_by_key(|row| row.position);
-        let places = Places::of(&moments);
+        let clock = Clock::of(rows);
+        moments.sort_by_key(|row| (clock.by(row), row.position));
+        let places = Places::of(&moments, clock);
         let mut areas: Vec<(&str, Vec<&pb::AuditRow>)> = Vec::new();
-        for row in rows {
+        let mut in_order: Vec<_> = rows.iter().collect();
+        in_order.sort_by_key(|row| (clock.by(row), row.position));
+        for row in in_order {
             let Some(grade) = &row.grade else { continue };
             match areas.iter_mut().find(|(area, _)| *area == grade.area) {
                 Some((_, changes)) => changes.push(row),
@@ -152,9 +195,10 @@ impl Picture {
             lanes.push(lane);
         }
         let across = Across::all(events, &places);
-        let days = days(&moments, &places);
+        let days = days(&moments, &places, clock);
         let (width, edge) = (places.width(), places.edge());
-        Self { width, edge, height: y.saturating_add(10), lanes, across, days }
+        let by_sources = clock == Clock::Sources;
+        Self { by_sources, width, edge, height: y.saturating_add(10), lanes, across, days }
     }
 }
 
@@ -277,11 +321,11 @@ fn is_across(row: &pb::AuditRow) -> bool {
 }
 
 /// The days on which something happened, as far as there is room to write them.
-fn days(moments: &[&pb::AuditRow], places: &Places) -> Vec<(i64, String)> {
+fn days(moments: &[&pb::AuditRow], places: &Places, clock: Clock) -> Vec<(i64, String)> {
     let mut days: Vec<(i64, String)> = Vec::new();
     for row in moments {
         let x = places.x(row);
-        let day = jiff::Timestamp::from_second(second(row.recorded_at.as_ref()));
+        let day = jiff::Timestamp::from_second(clock.second(row));
         let day = day.map(|it| it.strftime("%F").to_string()).unwrap_or_default();
         let has_room =
             days.last().is_none_or(|(last, said)| x.saturating_sub(*last) >= DAYS && *said != day);
@@ -322,7 +366,7 @@ mod tests {
         let rows = (1..).zip(moments).map(|(position, (second, area))| row(position, second, area));
         let rows: Vec<_> = rows.collect();
         let rows: Vec<_> = rows.iter().collect();
-        let places = Places::of(&rows);
+        let places = Places::of(&rows, Clock::Ledger);
         let x: Vec<_> = rows.iter().map(|row| places.x(row)).collect();
         assert!(x.is_sorted(), "{x:?}");
         assert_eq!(x[0], LEFT);
@@ -330,6 +374,25 @@ mod tests {
         assert!(places.width() >= x[5] + RIGHT && places.edge() > x[5], "{x:?}");
         let many: Vec<_> = (1..=100).map(|it| row(it, 5, "a")).collect();
         let many: Vec<_> = many.iter().collect();
-        assert!(Places::of(&many).width() > WIDTH);
+        assert!(Places::of(&many, Clock::Ledger).width() > WIDTH);
+    }
+
+    #[test]
+    fn a_history_entered_later_is_drawn_by_the_days_that_its_sources_state() {
+        let day = |month, day| Some(pb::google::r#type::Date { year: 2008, month, day });
+        let stated = |position, on| pb::AuditRow {
+            transcribed_from: Some(pb::TranscribedFrom::default()),
+            decided_on: on,
+            ..row(position, 1_790_000_000, "a")
+        };
+        let rows = [stated(1, day(12, 8)), stated(2, day(3, 1)), stated(3, None)];
+        assert_eq!(Clock::of(&rows), Clock::Ledger);
+        let rows = &rows[..2];
+        assert_eq!(Clock::of(rows), Clock::Sources);
+        let picture = Picture::of(rows, &[], &pb::Framework::default());
+        let days: Vec<_> = picture.days.iter().map(|(_, said)| said.as_str()).collect();
+        assert_eq!(days, ["2008-03-01", "2008-12-08"]);
+        let positions: Vec<_> = picture.lanes[0].changes.iter().map(|it| it.page.clone()).collect();
+        assert_eq!(positions, [record_page(2), record_page(1)]);
     }
 }

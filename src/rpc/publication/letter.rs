@@ -9,7 +9,7 @@ use super::{SeenBy, layout, published};
 use crate::{
     judgement::{
         Addressee, AssessmentId, CorrectedField, Correction, Event, Framework, Kind,
-        OrganisationId, Position, Signature, Wording, Written,
+        OrganisationId, Origin, Position, Signature, Wording, Written,
     },
     ledger::{AsOf, AssessmentRead, KnownAt, Ledger, Moment, ReadError, Shown, View},
     letter::{self, Judged, Piece, Printed, Source, Words},
@@ -171,7 +171,10 @@ async fn draft_of(
     let now = reads::assessment(ledger, name, moment, reach).await?;
     let recipient = Recipient::of_audience(&draft.audience).ok_or_else(status::defect)?;
     let (to, on) = (shown_words(&event.recipient).print(), shared.record.recorded_on);
-    let notice = format!("This is draft {number}, as it was shared with {to} on {on}.");
+    // Of history entered later, the day that its source states.
+    let stated = shared.act.decided_on.filter(|_| shared.act.origin != Origin::Witnessed);
+    let shared_on = stated.unwrap_or(on);
+    let notice = format!("This is draft {number}, as it was shared with {to} on {shared_on}.");
     Ok(Issue {
         edition: then.assessment.edition,
         draft: number,

@@ -322,9 +322,10 @@ fn a_batch_is_on_one_assessment_and_says_itself_whether_it_is_recorded() {
         let batch = pb::ApplyBatchRequest { commands, validate_only };
         with_names(|at, names| read_batch(at, &batch, names))
     };
+    let another = pb::Act { request_id: uuid::Uuid::from_u128(2).to_string(), ..act() };
     let good = vec![
         command(Given::SetGrade(set_grade())),
-        command(record_entry(content(pb::EntryKind::Tension))),
+        command(Given::SetGrade(pb::SetGradeRequest { act: Some(another), ..set_grade() })),
     ];
     let (commands, mode) = batch(good.clone(), true).unwrap();
     assert_eq!((commands.len(), mode), (2, Mode::Validate));
