@@ -87,6 +87,33 @@ mod tests {
         }
     }
 
+    /// A new call must not be without a deadline, nor a new stream with one.
+    #[test]
+    fn the_service_config_names_every_service_and_leaves_every_stream_out() {
+        let (_, config) = FILES.iter().find(|(path, _)| *path == "service-config.json").unwrap();
+        let config: serde_json::Value = serde_json::from_slice(config).unwrap();
+        let names = |entry: usize| -> BTreeSet<String> {
+            let names = config["methodConfig"][entry]["name"].as_array().unwrap();
+            let part =
+                |it: &serde_json::Value, part: &str| it[part].as_str().unwrap_or("").to_owned();
+            names
+                .iter()
+                .map(|it| format!("{}/{}", part(it, "service"), part(it, "method")))
+                .collect()
+        };
+        let pool = prost_reflect::DescriptorPool::decode(ADMIN_DESCRIPTORS).unwrap();
+        let (mut services, mut streams) = (BTreeSet::new(), BTreeSet::new());
+        for service in pool.services() {
+            services.insert(format!("{}/", service.full_name()));
+            let of = service.methods();
+            let of = of.filter(|it| it.is_client_streaming() || it.is_server_streaming());
+            streams.extend(of.map(|it| format!("{}/{}", service.full_name(), it.name())));
+        }
+        assert_eq!((names(0), names(1)), (services, streams));
+        let unlimited = config["methodConfig"][1].as_object().unwrap();
+        assert_eq!(unlimited.keys().collect::<Vec<_>>(), ["name"]);
+    }
+
     /// What messages of C++ and Java have already: a field of that name does not compile there.
     #[test]
     fn no_field_is_called_as_generated_code_calls_its_own() {
