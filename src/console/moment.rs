@@ -4,10 +4,7 @@ use jiff::{Timestamp, ToSpan as _, civil, tz::TimeZone};
 use serde::Deserialize;
 
 use super::fault::Fault;
-use crate::{
-    pb::{self, compared_state, get_assessment_request, google::r#type::Date},
-    wording,
-};
+use crate::{pb::google::r#type::Date, wording};
 
 /// What stands in an address. All may be empty.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,7 +29,7 @@ pub(super) struct Moment {
 
 /// What the ledger is asked to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+enum Known {
     /// All up to this record.
     Position(u64),
     /// All up to this time.
@@ -55,39 +52,15 @@ impl Moment {
         Ok(moment)
     }
 
-    pub(super) fn known(&self) -> Option<Known> {
-        self.known
-    }
-
-    pub(super) fn of_assessment(&self) -> Option<get_assessment_request::KnownAt> {
-        use get_assessment_request::KnownAt;
+    /// What the ledger is asked to know, as a request says it.
+    pub(super) fn known_at<K>(
+        &self,
+        position: impl FnOnce(u64) -> K,
+        time: impl FnOnce(prost_types::Timestamp) -> K,
+    ) -> Option<K> {
         Some(match self.known? {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
-        })
-    }
-
-    pub(super) fn of_side(&self) -> Option<compared_state::KnownAt> {
-        use compared_state::KnownAt;
-        Some(match self.known? {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
-        })
-    }
-
-    pub(super) fn of_audit(&self) -> Option<pb::query_audit_request::KnownAt> {
-        use pb::query_audit_request::KnownAt;
-        Some(match self.known? {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
-        })
-    }
-
-    pub(super) fn of_history(&self) -> Option<pb::get_grade_history_request::KnownAt> {
-        use pb::get_grade_history_request::KnownAt;
-        Some(match self.known? {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
+            Known::Position(at) => position(at),
+            Known::Time(at) => time(wording::timestamp(at)),
         })
     }
 
@@ -164,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_a_record_a_day_to_its_end_or_a_time() {
-        let known = |given: &str| read(given, "", "").unwrap().known();
+        let known = |given: &str| read(given, "", "").unwrap().known;
         let time = |given: &str| Some(Known::Time(given.parse().unwrap()));
         assert_eq!(known(""), None);
         assert_eq!(known(" 42 "), Some(Known::Position(42)));

@@ -14,7 +14,7 @@ use crate::{
         moment::{self, Moment},
         visitor::Visitor,
     },
-    pb,
+    pb::{self, get_assessment_request::KnownAt},
     wording::{
         award, corrected, date, figure, follow_up, label, mark, person,
         rows::{fallback, stream, what},
@@ -168,7 +168,7 @@ fn request(name: &str, asked: &Asked, moment: &Moment) -> Result<pb::GetAssessme
         name: name.to_owned(),
         view: view.into(),
         edition,
-        known_at: moment.of_assessment(),
+        known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         effective_at: moment.effective_at(),
         stated_at: moment.stated_at(),
         content: pb::AssessmentContent::Full.into(),

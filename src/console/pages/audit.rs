@@ -11,7 +11,7 @@ use crate::{
         moment::{self, Moment},
         visitor::Visitor,
     },
-    pb,
+    pb::{self, query_audit_request::KnownAt},
     rpc::PAGES,
 };
 
@@ -50,7 +50,7 @@ pub(in crate::console) async fn page(visitor: Visitor, Query(asked): Query<Asked
         order: order.into(),
         page_size: ROWS,
         page_token: asked.page_token.clone(),
-        known_at: Moment::read(&at)?.of_audit(),
+        known_at: Moment::read(&at)?.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         ..pb::QueryAuditRequest::default()
     };
     let answer = visitor.audits().query_audit(request).await;

@@ -13,7 +13,7 @@ use crate::{
         moment::{self, Moment},
         visitor::Visitor,
     },
-    pb,
+    pb::{self, compared_state::KnownAt},
     wording::{award, label, rows::stream, words},
 };
 
@@ -87,7 +87,7 @@ pub(in crate::console) async fn page(
         Moment::read(&at).map(|moment| pb::ComparedState {
             assessment: name.clone(),
             state: state.to_owned(),
-            known_at: moment.of_side(),
+            known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
             ..pb::ComparedState::default()
         })
     };

@@ -10,12 +10,12 @@ use super::{Frame, Read, Shown, framework, shown, too_long};
 use crate::{
     console::{
         fault::Fault,
-        moment::{self, Known, Moment},
+        moment::{self, Moment},
         visitor::Visitor,
     },
     judgement::FrameworkId,
     pb::{self, summarize_grades_request::KnownAt},
-    wording::{self, award, label, rows::stream},
+    wording::{award, label, rows::stream},
 };
 
 /// How many pages of sums are added up: of 200 assessments each.
@@ -114,10 +114,7 @@ async fn counted(
         framework: name.to_owned(),
         cycle: asked.cycle.clone(),
         published: asked.counted != "working",
-        known_at: moment.known().map(|known| match known {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
-        }),
+        known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         ..pb::SummarizeGradesRequest::default()
     };
     let mut sums = pb::SummarizeGradesResponse::default();

@@ -16,7 +16,7 @@ use crate::{
         moment::{self, Moment},
         visitor::Visitor,
     },
-    pb,
+    pb::{self, get_grade_history_request::KnownAt},
     wording::{label, rows::stream},
 };
 
@@ -83,7 +83,7 @@ async fn changes(
     let mut request = pb::GetGradeHistoryRequest {
         assessment: assessment.to_owned(),
         area: area.to_owned(),
-        known_at: moment.of_history(),
+        known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         page_size: PAGE_MAX,
         ..pb::GetGradeHistoryRequest::default()
     };

@@ -12,11 +12,11 @@ use super::{Frame, Shown, assessment_at, page_of, query, shown};
 use crate::{
     console::{
         fault::Fault,
-        moment::{self, Known, Moment},
+        moment::{self, Moment},
         visitor::Visitor,
     },
     pb::{self, render_letter_request::KnownAt},
-    wording::{self, date, rows::stream},
+    wording::{date, rows::stream},
 };
 
 /// The letter is a page of its own: it has its style in it, and no script ever runs in it.
@@ -55,10 +55,7 @@ async fn letter(
         edition: asked.edition,
         draft: asked.draft,
         format: pb::LetterFormat::Html.into(),
-        known_at: asked_at.known().map(|known| match known {
-            Known::Position(position) => KnownAt::KnownAtPosition(position),
-            Known::Time(time) => KnownAt::KnownAtTime(wording::timestamp(time)),
-        }),
+        known_at: asked_at.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         ..pb::RenderLetterRequest::default()
     };
     Ok(visitor.assessments().render_letter(request).await?.into_inner())

@@ -20,7 +20,7 @@ use axum::response::Html;
 use super::{fault::Fault, moment::Moment, visitor::Visitor};
 use crate::{
     judgement::AssessmentId,
-    pb,
+    pb::{self, query_audit_request::KnownAt},
     wording::{self, time},
 };
 
@@ -144,7 +144,7 @@ async fn happened(
         expression,
         order: pb::AuditOrder::OldestFirst.into(),
         page_size: PAGE_MAX,
-        known_at: moment.of_audit(),
+        known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         ..pb::QueryAuditRequest::default()
     };
     let mut rows = Vec::new();

@@ -7,12 +7,12 @@ use super::{Frame, Read, Shown, home::Listed, page_of, shown, subject};
 use crate::{
     console::{
         fault::Fault,
-        moment::{self, Known, Moment},
+        moment::{self, Moment},
         visitor::Visitor,
     },
     judgement::SubjectId,
     pb::{self, get_subject_timeline_request::KnownAt, subject_timeline::Current},
-    wording::{self, award, label, rows::stream, text, words},
+    wording::{award, label, rows::stream, text, words},
 };
 
 #[derive(Template)]
@@ -54,10 +54,7 @@ pub(in crate::console) async fn page(
     let moment = Moment::read(&asked)?;
     let request = pb::GetSubjectTimelineRequest {
         subject: name.clone(),
-        known_at: moment.known().map(|known| match known {
-            Known::Position(at) => KnownAt::KnownAtPosition(at),
-            Known::Time(at) => KnownAt::KnownAtTime(wording::timestamp(at)),
-        }),
+        known_at: moment.known_at(KnownAt::KnownAtPosition, KnownAt::KnownAtTime),
         ..pb::GetSubjectTimelineRequest::default()
     };
     let timeline = visitor.reports().get_subject_timeline(request).await?.into_inner();
