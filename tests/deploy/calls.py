@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 
-from enclosed import certificate, loopback_up, manifests
+from enclosed import certificate, loopback_up, manifests, says_serving
 
 # Asked for by the C library before it looks up a name. Where it may not, it takes it that the machine has
 # addresses of every kind.
@@ -84,7 +84,7 @@ def traced_calls(binary, settings, authority, work, trace):
     with os.fdopen(read, encoding="utf-8") as said:
         for line in said:
             log.write(line)
-            if line.startswith("serving on"):
+            if says_serving(line):
                 break
         else:
             log.seek(0)

@@ -12,6 +12,7 @@ server to WORK-DIRECTORY/metrics.txt.
 """
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -225,14 +226,26 @@ def expect(ended, code, words):
 def start(place, arguments, settings):
     process = subprocess.Popen(
         [BINARY, *arguments], env=settings, preexec_fn=within(place), stderr=subprocess.PIPE, text=True)
+    # One that does not serve in time is ended, and what it said is shown.
+    late = threading.Timer(60, process.kill)
+    late.start()
     said = []
     for line in process.stderr:
         said.append(line)
-        if line.startswith("serving on"):
+        if says_serving(line):
+            late.cancel()
             # So that it never waits for somebody to read its log.
             threading.Thread(target=process.stderr.read, daemon=True).start()
             return process
+    late.cancel()
     sys.exit(f"it did not start:\n{''.join(said)}")
+
+
+def says_serving(line):
+    """Whether a line of the log, of text or of JSON, says that calls are answered from now on."""
+    if line.startswith("{"):
+        return json.loads(line)["fields"]["message"] == "serving"
+    return line.startswith("serving on ")
 
 
 def get(path):
