@@ -104,6 +104,38 @@ enum Unknown {
 }
 
 impl Authenticate {
+    /// Who bears the credential of these headers, over the connection of this peer.
+    fn over(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<&Peer>,
+        called: Option<&Called>,
+    ) -> Result<Valid, Unknown> {
+        let vouched = peer.map_or(Ok(()), Peer::check_vouched);
+        vouched.map_err(|error| Unknown::Refused(refused(&error, called)))?;
+        let certificate = peer.and_then(|peer| peer.certificate.as_deref());
+        self.identity(headers, certificate, called)
+    }
+
+    /// Whether the caller of a stream would be let in again, as who it is: for no longer does it
+    /// go on.
+    fn still(
+        &self,
+        identity: &Arc<Identity>,
+        headers: &HeaderMap,
+        peer: Option<Peer>,
+    ) -> impl Fn() -> bool + Send + Sync + 'static {
+        let mut bears = HeaderMap::new();
+        if let Some(token) = headers.get(AUTHORIZATION) {
+            bears.insert(AUTHORIZATION, token.clone());
+        }
+        let (again, identity) = (self.clone(), Arc::clone(identity));
+        move || {
+            let found = again.over(&bears, peer.as_ref(), None);
+            found.is_ok_and(|valid| valid.identity == identity)
+        }
+    }
+
     fn identity(
         &self,
         headers: &HeaderMap,
@@ -132,9 +164,8 @@ impl Authenticate {
         headers: &HeaderMap,
         connection: &Extensions,
     ) -> Result<Valid, Status> {
-        let certificate = connection.get::<Peer>().and_then(|it| it.certificate.clone());
         let called = connection.get::<Called>();
-        let looked = || self.identity(headers, certificate.as_deref(), called);
+        let looked = || self.over(headers, connection.get::<Peer>(), called);
         match looked() {
             Ok(known) => Ok(known),
             Err(Unknown::Refused(refusal)) => Err(refusal),
@@ -239,11 +270,14 @@ fn refused(error: &CredentialError, called: Option<&Called>) -> Status {
         CredentialError::Expired | CredentialError::CertificateExpired => {
             problem(Reason::CredentialExpired)
         }
-        CredentialError::Unchecked => problem(Reason::CredentialUnchecked).retry_after(KEYS_RETRY),
+        CredentialError::Unchecked | CredentialError::ListOver => {
+            problem(Reason::CredentialUnchecked).retry_after(KEYS_RETRY)
+        }
         CredentialError::BadKey { .. }
         | CredentialError::TooLong { .. }
         | CredentialError::NotOurs
         | CredentialError::KeyUnknown
+        | CredentialError::CertificateTakenBack
         | CredentialError::NotYet
         | CredentialError::BoundElsewhere
         | CredentialError::OtherOrganisation
@@ -262,23 +296,27 @@ impl Around for Authenticate {
         // Of files some are open to everybody: who asks for one is told apart, not turned away.
         let file = is_plain(request.uri().path());
         if file || !is_open(request.uri().path()) {
-            let certificate =
-                request.extensions().get::<Peer>().and_then(|it| it.certificate.clone());
+            let peer = request.extensions().get::<Peer>().cloned();
             let called = Called::within(&request);
-            match self.identity(request.headers(), certificate.as_deref(), called.as_ref()) {
+            match self.over(request.headers(), peer.as_ref(), called.as_ref()) {
                 Ok(Valid { identity, until }) => {
                     if let (Some(called), Some(person)) = (called, (self.find)(&identity)) {
                         called.is_by(person);
                     }
-                    request.extensions_mut().insert(identity);
                     if Method::of(&request) == Shape::Streaming {
-                        let ends = Lasting::until(until, Arc::clone(&self.now));
+                        let still = self.still(&identity, request.headers(), peer);
+                        let ends = Lasting::until(until, Arc::clone(&self.now), still);
+                        request.extensions_mut().insert(identity);
                         return streamed(inner, request, ends);
                     }
+                    request.extensions_mut().insert(identity);
                 }
                 Err(_) if file => {}
                 Err(Unknown::Refused(refusal)) => return answered(refusal),
-                Err(Unknown::Stale(token)) => return self.once_more(token, certificate, called),
+                Err(Unknown::Stale(token)) => {
+                    let certificate = peer.and_then(|peer| peer.certificate);
+                    return self.once_more(token, certificate, called);
+                }
             }
         }
         Box::pin(inner.call(request))

@@ -120,6 +120,14 @@ pub enum CredentialError {
     /// The client certificate that it comes with has.
     #[error("the client certificate has expired")]
     CertificateExpired,
+    /// Nobody vouches any more for the client certificate of its connection.
+    #[error("the client certificate is not trusted any more")]
+    CertificateTakenBack,
+    /// Whether the client certificate of its connection was taken back cannot be said.
+    #[error(
+        "the list of client certificates that were taken back is past its next update: come back"
+    )]
+    ListOver,
     /// Its time has not come.
     #[error("the credential is not valid yet")]
     NotYet,

@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::pki_types::CertificateDer};
 
-use super::{caller::Now, certificate::ClientCertificate, tls::Tls};
+use super::{caller::Now, certificate::ClientCertificate, tls::Tls, vouched::Vouched};
 use crate::metrics::Metrics;
 
 use connection::Counted;
@@ -236,16 +236,19 @@ impl Admission {
                 stream.set_nodelay(true)?;
                 keep_alive(&stream)?;
                 let Some((tls, now)) = &self.tls else {
-                    return Ok(first_words(stream, Peer::at(from, None), counted).await?);
+                    return Ok(first_words(stream, Peer::at(from), counted).await?);
                 };
                 let agreed = TlsAcceptor::from(tls.spoken(now)).accept(stream);
                 let encrypted = timeout(HANDSHAKE_MAX, agreed).await.map_err(io::Error::from)??;
-                let shown = encrypted.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let shown = encrypted.get_ref().1.peer_certificates();
                 let read = |der: &CertificateDer<'_>| {
                     ClientCertificate::read(der).map_err(|error| NotBegun::odd(&error, der))
                 };
-                let certificate = shown.map(read).transpose()?.map(Arc::new);
-                Ok(first_words(encrypted, Peer::at(from, certificate), counted).await?)
+                let own = shown.and_then(<[_]>::first);
+                let certificate = own.map(read).transpose()?.map(Arc::new);
+                let vouched = shown.map(|chain| Arc::new(Vouched::new(chain, tls, now)));
+                let peer = Peer { certificate, vouched, ..Peer::at(from) };
+                Ok(first_words(encrypted, peer, counted).await?)
             }
         }
     }

@@ -43,6 +43,7 @@ mod status;
 mod submit;
 mod tls;
 mod transparency;
+mod vouched;
 mod wire;
 
 pub use admin::About;

@@ -150,7 +150,7 @@ pub(crate) fn no_credential() -> Status {
 
 /// The credential under which a stream was begun has ended.
 pub(crate) fn credential_expired() -> Status {
-    let message = "the credential has expired: send what was not answered again, with another";
+    let message = "the credential has expired or was withdrawn: send what was not answered again, with another";
     Problem::new(Reason::CredentialExpired, message).status()
 }
 

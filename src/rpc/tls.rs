@@ -3,7 +3,8 @@
 //! The files are looked at every few seconds and when the process is told to. Where they make a
 //! whole, connections that come from then on see it; where they do not (half of them written, a key
 //! that belongs to another certificate), the ones before stay, and the log says why. Connections
-//! that are there go on as they began, for half an hour, and with streams on them as long as these.
+//! that are there go on as they began, for half an hour, and with streams on them as long as these;
+//! a client certificate that is taken back meanwhile ends both (see [`super::vouched`]).
 //!
 //! Certificates of clients are held against the time by which credentials are (it never runs back
 //! behind the ledger), and so are revocation lists: one that is past its next update vouches for
@@ -18,6 +19,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio_rustls::rustls::{
     self, CertificateError, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
@@ -117,9 +119,41 @@ pub enum TlsError {
 /// TLS as it is spoken now.
 pub struct Tls {
     files: TlsFiles,
-    spoken: ArcSwap<ServerConfig>,
+    spoken: ArcSwap<Spoken>,
     /// What was read last, and how it failed. Held while the files are read.
     last: Mutex<Last>,
+}
+
+/// TLS as a set of files says.
+pub(super) struct Spoken {
+    config: ServerConfig,
+    /// Who says whether a client certificate counts.
+    clients: Arc<dyn ClientCertVerifier>,
+}
+
+impl Spoken {
+    /// Whether a client would be let in with these certificates.
+    pub(super) fn judge(&self, chain: &[CertificateDer<'_>], at: Timestamp) -> Verdict {
+        let (Some((own, between)), Some(at)) = (chain.split_first(), unix_time(at)) else {
+            return Verdict::TakenBack;
+        };
+        match self.clients.verify_client_cert(own, between, at) {
+            Ok(_) => Verdict::Counts,
+            Err(error) if list_is_over(&error) => Verdict::ListOver,
+            Err(_) => Verdict::TakenBack,
+        }
+    }
+}
+
+/// Of the certificates of a client that was let in before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It would be let in again.
+    Counts,
+    /// Nobody is, until there is a new revocation list.
+    ListOver,
+    /// Nobody vouches for it any more.
+    TakenBack,
 }
 
 struct Last {
@@ -156,7 +190,7 @@ impl Tls {
     /// [`TlsError`].
     pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
         let read = files.read()?;
-        let spoken = ArcSwap::from_pointee(files.config(&read)?);
+        let spoken = ArcSwap::from_pointee(files.spoken(&read)?);
         Ok(Self { files, spoken, last: Mutex::new(Last { read, failed: None }) })
     }
 
@@ -165,14 +199,14 @@ impl Tls {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let tried = self.files.read().and_then(|read| {
             let changed = read != last.read;
-            let config = changed.then(|| self.files.config(&read)).transpose()?;
-            Ok(config.map(|config| (read, config)))
+            let spoken = changed.then(|| self.files.spoken(&read)).transpose()?;
+            Ok(spoken.map(|spoken| (read, spoken)))
         });
         match tried {
             Ok(None) => last.failed = None,
-            Ok(Some((read, config))) => {
+            Ok(Some((read, spoken))) => {
                 let changed = read.other_than(&last.read).join(", ");
-                self.spoken.store(Arc::new(config));
+                self.spoken.store(Arc::new(spoken));
                 *last = Last { read, failed: None };
                 tracing::info!(changed, "files of TLS were exchanged");
             }
@@ -186,9 +220,14 @@ impl Tls {
         }
     }
 
+    /// TLS as it is spoken from now on, until the files are exchanged.
+    pub(super) fn current(&self) -> Arc<Spoken> {
+        self.spoken.load_full()
+    }
+
     /// What is shown to a connection that comes now, and by which clock it is held against.
     pub(super) fn spoken(&self, now: &Now) -> Arc<ServerConfig> {
-        let mut config = ServerConfig::clone(&self.spoken.load());
+        let mut config = self.spoken.load().config.clone();
         config.time_provider = Arc::new(Clock(Arc::clone(now)));
         Arc::new(config)
     }
@@ -212,7 +251,7 @@ impl TlsFiles {
         })
     }
 
-    fn config(&self, read: &Read) -> Result<ServerConfig, TlsError> {
+    fn spoken(&self, read: &Read) -> Result<Spoken, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let missing =
             |path: &Path, wanted| TlsError::Missing { path: path.display().to_string(), wanted };
@@ -220,15 +259,16 @@ impl TlsFiles {
         let shown = shown.ok_or_else(|| missing(&self.certificate, "certificate"))?;
         let key = PrivateKeyDer::from_pem_slice(&read.key);
         let key = key.map_err(|_| missing(&self.key, "private key"))?;
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let clients = self.verifier(read, Arc::clone(&provider))?;
+        let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(self.oldest.and_newer())?
-            .with_client_cert_verifier(self.verifier(read, provider)?);
+            .with_client_cert_verifier(Arc::clone(&clients));
         let mut config = config.with_single_cert(shown, key)?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         // Who resumes a connection is not asked for a certificate: see the module.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(config)
+        Ok(Spoken { config, clients })
     }
 
     fn verifier(
@@ -286,8 +326,7 @@ struct Clock(Now);
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        let second = u64::try_from((self.0)().as_second()).ok()?;
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(second)))
+        unix_time((self.0)())
     }
 }
 
@@ -297,16 +336,21 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// A time as certificates are held against; none of those before 1970.
+fn unix_time(at: Timestamp) -> Option<UnixTime> {
+    let second = u64::try_from(at.as_second()).ok()?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(second)))
+}
+
 /// Whether a client was not let in since the revocation list is past its next update: nobody is then,
 /// until there is a new one.
-pub(super) fn list_is_over(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+pub(super) const fn list_is_over(error: &rustls::Error) -> bool {
     matches!(
-        cause,
-        Some(rustls::Error::InvalidCertificate(
+        error,
+        rustls::Error::InvalidCertificate(
             CertificateError::ExpiredRevocationList
                 | CertificateError::ExpiredRevocationListContext { .. }
-        ))
+        )
     )
 }
 

@@ -3,29 +3,39 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     process::Command,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use judgement_ledger::pb::{self, framework_service_client::FrameworkServiceClient};
+use judgement_ledger::pb::{
+    self, audit_service_client::AuditServiceClient,
+    framework_service_client::FrameworkServiceClient,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SerialNumber, date_time_ymd,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use tonic::{
-    Status,
+    Status, Streaming,
     transport::{self, Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
 use crate::{
-    attacks::certificates,
+    attacks::{certificates, trusting},
     binary::{Home, Running, ended},
     served::{Bearer, Clients, act, reason_of},
+    web::{Fetched, ask_over},
 };
 
 /// How long anything here may take, on a machine that has more to do.
@@ -57,6 +67,12 @@ impl Authority {
 
     /// The certificate of a login that is framework admin, and its key.
     fn certifies(&self, organisation: &str, login: &str, serial: u64) -> transport::Identity {
+        let (certificate, key) = self.signs(organisation, login, serial);
+        transport::Identity::from_pem(certificate, key)
+    }
+
+    /// The same in PEM.
+    fn signs(&self, organisation: &str, login: &str, serial: u64) -> (String, String) {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         for (kind, value) in [
@@ -70,7 +86,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        transport::Identity::from_pem(certificate.pem(), key.serialize_pem())
+        (certificate.pem(), key.serialize_pem())
     }
 
     /// What it took back, until it says so again in a year.
@@ -142,6 +158,45 @@ async fn called(
     answered.map(drop).map_err(told)
 }
 
+/// A stream of all records, by who may have one.
+async fn follow(channel: Channel, token: Option<&str>) -> Streaming<pb::StreamRecordsResponse> {
+    let request = pb::StreamRecordsRequest::default();
+    let opened = match token {
+        Some(token) => {
+            let mut client = AuditServiceClient::with_interceptor(channel, Bearer::new(token));
+            client.stream_records(request).await
+        }
+        None => AuditServiceClient::new(channel).stream_records(request).await,
+    };
+    opened.unwrap().into_inner()
+}
+
+/// How a stream ends, soon: the reason, and whether it says where to go on.
+async fn ends(stream: &mut Streaming<pb::StreamRecordsResponse>) -> (String, bool) {
+    let end = async {
+        loop {
+            match stream.message().await {
+                Ok(message) => drop(message.expect("it ends with a reason")),
+                Err(status) => return status,
+            }
+        }
+    };
+    let (reason, metadata) = reason_of(&in_time("the stream ends", end).await);
+    (reason, metadata.contains_key("resume_after"))
+}
+
+/// That a stream does not end: longer than it would take to be ended.
+async fn goes_on(stream: &mut Streaming<pb::StreamRecordsResponse>) {
+    let until = Instant::now() + LOOK_EVERY;
+    while let Ok(message) = tokio::time::timeout_at(until.into(), stream.message()).await {
+        assert!(message.unwrap().is_some(), "it goes on");
+    }
+}
+
+fn withdrawn() -> (String, bool) {
+    ("CREDENTIAL_EXPIRED".to_owned(), true)
+}
+
 fn refused(reason: &str) -> Result<(), String> {
     Err(reason.to_owned())
 }
@@ -192,16 +247,67 @@ async fn who_must_show_a_certificate_is_let_in_with_one_that_was_not_taken_back(
     let forged = Authority::new().certifies("ofsted", "a", 1);
     assert_eq!(call(Some(&forged)).await, refused(""), "nor who signed for himself");
 
+    // Connections from before, with a stream on each.
+    let [open_kept, open_lost] =
+        [&kept, &lost].map(|shown| connect(&running, &server, Some(shown)));
+    let (open_kept, open_lost) = (open_kept.await.unwrap(), open_lost.await.unwrap());
+    let mut stream_kept = follow(open_kept.clone(), None).await;
+    let mut stream_lost = follow(open_lost.clone(), None).await;
+    goes_on(&mut stream_lost).await;
+
     fs::write(home.path("crl.pem"), clients.list(&[2], 4000)).unwrap();
     hang_up(&running);
-    in_time("it is taken back", async { while call(Some(&lost)).await.is_ok() {} }).await;
+    let not_let_in = async |shown| while call(shown).await != refused("") {};
+    in_time("it is taken back", not_let_in(Some(&lost))).await;
     assert_eq!(call(Some(&kept)).await, Ok(()));
+    assert_eq!(called(Ok(open_lost), None).await, refused("CREDENTIAL_INVALID"));
+    assert_eq!(ends(&mut stream_lost).await, withdrawn());
+    assert_eq!(called(Ok(open_kept.clone()), None).await, Ok(()));
+    goes_on(&mut stream_kept).await;
 
     fs::write(home.path("crl.pem"), clients.list(&[2], 2020)).unwrap();
     hang_up(&running);
-    in_time("the list is over", async { while call(Some(&kept)).await.is_ok() {} }).await;
+    in_time("the list is over", not_let_in(Some(&kept))).await;
+    assert_eq!(called(Ok(open_kept), None).await, refused("CREDENTIAL_UNCHECKED"));
+    assert_eq!(ends(&mut stream_kept).await, withdrawn());
     let said = "the revocation list is past its next update";
-    in_time("it says so", async { while !running.said().contains(said) {} }).await;
+    assert!(running.said().contains(said), "{}", running.said());
+    assert!(running.stop().success());
+}
+
+/// What the console answers over HTTP/1.1 to who shows a certificate, or none.
+async fn page(running: &Running, authority: &str, shown: Option<(&str, &str)>) -> Fetched {
+    let address: SocketAddr = running.address.strip_prefix("https://").unwrap().parse().unwrap();
+    let config = trusting(authority);
+    let config = match shown {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = "127.0.0.1".try_into().unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    ask_over(stream, "GET", "/console/", "Accept: text/html\r\n", "").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_shows_a_certificate_need_not_sign_in_to_the_console() {
+    let (home, clients) = (Home::new(), Authority::new());
+    let server = certificates(&home);
+    fs::write(home.path("clients.pem"), clients.0.pem()).unwrap();
+    let mut command = over_tls(&home, home.serve());
+    command.arg("--client-ca").arg(home.path("clients.pem"));
+    let running = Running::start(command);
+    let (certificate, key) = clients.signs("ofsted", "j.smith", 1);
+    let seen = page(&running, &server, Some((&certificate, &key))).await;
+    assert_eq!(seen.code, 200, "{}", seen.head);
+    assert!(String::from_utf8(seen.body).unwrap().contains("<strong>j.smith</strong>"));
+    let unknown = page(&running, &server, None).await;
+    assert_eq!(unknown.code, 303, "{}", unknown.head);
+    assert!(unknown.header("location").starts_with("/console/sign-in"), "{}", unknown.head);
     assert!(running.stop().success());
 }
 
@@ -281,8 +387,15 @@ async fn issuers_of_a_file_are_believed_until_it_names_others() {
         let changed = async { while call(&token).await != refused(reason) {} };
         in_time(reason, changed).await;
     };
+    // A stream ends with the roles by which it was opened, and with who vouched for them.
+    let stream =
+        async || follow(connect(&running, &server, None).await.unwrap(), Some(&token)).await;
+    let mut of_admin = stream().await;
+    goes_on(&mut of_admin).await;
     issuers(&home, OFSTED, "inspector");
     becomes("NOT_PERMITTED").await;
+    assert_eq!(ends(&mut of_admin).await, withdrawn());
+    let mut of_inspector = stream().await;
     fs::write(home.path("issuers.json"), "{").unwrap();
     hang_up(&running);
     in_time("it says that the file is broken", async {
@@ -294,6 +407,7 @@ async fn issuers_of_a_file_are_believed_until_it_names_others() {
     assert_eq!(call(&token).await, refused("NOT_PERMITTED"));
     issuers(&home, "https://id.other.example", "framework-admin");
     becomes("CREDENTIAL_INVALID").await;
+    assert_eq!(ends(&mut of_inspector).await, withdrawn());
     assert!(running.stop().success());
 }
 

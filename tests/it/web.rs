@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 
@@ -36,7 +36,18 @@ pub async fn ask(
     headers: &str,
     body: &str,
 ) -> Fetched {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    ask_over(stream, method, path, headers, body).await
+}
+
+/// The same over a connection that is there.
+pub async fn ask_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Fetched {
     let length =
         if method == "GET" { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let request = format!(

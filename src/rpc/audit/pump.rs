@@ -315,7 +315,9 @@ impl Outlet {
             Cut::Unreadable(error) => return Err(status::of_read(error)),
             Cut::Slow => (Reason::SlowReader, "nothing was taken for too long"),
             Cut::Stopping => (Reason::Draining, "the server is going down"),
-            Cut::Expired => (Reason::CredentialExpired, "the credential has expired"),
+            Cut::Expired => {
+                (Reason::CredentialExpired, "the credential has expired or was withdrawn")
+            }
         };
         let after = self.resume_after;
         let message = format!("{why}: go on after position {after}");

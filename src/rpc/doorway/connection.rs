@@ -23,7 +23,10 @@ use crate::{
     metrics::{Metrics, OpenConnection},
     rpc::{
         certificate::ClientCertificate,
+        credential::CredentialError,
         layers::{OF_ONE_BYTES, permits},
+        tls::Verdict,
+        vouched::Vouched,
     },
 };
 
@@ -45,6 +48,8 @@ pub(crate) struct Peer {
     pub(crate) address: Option<SocketAddr>,
     /// What it showed.
     pub(crate) certificate: Option<Arc<ClientCertificate>>,
+    /// Who vouched for that.
+    pub(super) vouched: Option<Arc<Vouched>>,
     /// Room for calls.
     pub(crate) calls: Arc<Semaphore>,
     /// Room for bytes of answers.
@@ -54,14 +59,33 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn at(from: SocketAddr, certificate: Option<Arc<ClientCertificate>>) -> Self {
-        Self { address: Some(from), certificate, ..Self::local() }
+    pub(super) fn at(from: SocketAddr) -> Self {
+        Self { address: Some(from), ..Self::local() }
     }
 
     pub(super) fn local() -> Self {
         let calls = Arc::new(Semaphore::new(CALLS_PER_CONNECTION));
         let answers = permits(OF_ONE_BYTES);
-        Self { address: None, certificate: None, calls, answers, unread: Arc::default() }
+        Self {
+            address: None,
+            certificate: None,
+            vouched: None,
+            calls,
+            answers,
+            unread: Arc::default(),
+        }
+    }
+
+    /// That the certificate which it showed, if it showed one, is still vouched for.
+    ///
+    /// # Errors
+    /// [`CredentialError`]: it is not.
+    pub(crate) fn check_vouched(&self) -> Result<(), CredentialError> {
+        match self.vouched.as_ref().map_or(Verdict::Counts, |vouched| vouched.judged()) {
+            Verdict::Counts => Ok(()),
+            Verdict::ListOver => Err(CredentialError::ListOver),
+            Verdict::TakenBack => Err(CredentialError::CertificateTakenBack),
+        }
     }
 }
 

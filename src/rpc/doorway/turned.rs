@@ -41,10 +41,10 @@ impl NotBegun {
 
 impl From<io::Error> for NotBegun {
     fn from(error: io::Error) -> Self {
-        if tls::list_is_over(&error) {
+        let spoken = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+        if spoken.is_some_and(tls::list_is_over) {
             return Self::ListOver;
         }
-        let spoken = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
         match spoken.and_then(|it| Some((reason_of(it)?, it.to_string()))) {
             Some((reason, why)) => Self::Certificate { reason, why, certificate: None },
             None => Self::Left(error),

@@ -63,7 +63,7 @@ mod tests {
         let shown = Arc::clone(&clock);
         let now = Arc::new(move || Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
         let endless = body_of(|_| Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"more"))))));
-        let mut body = lasting(endless, Lasting::until(Expiry::at(60), now));
+        let mut body = lasting(endless, Lasting::until(Expiry::at(60), now, || true));
         let mut next = async || poll_fn(|cx| poll_frame(&mut body, cx)).await;
         assert!(next().await.unwrap().unwrap().is_data());
         tokio::time::sleep(GRACE * 2).await;

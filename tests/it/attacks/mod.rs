@@ -29,6 +29,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 
 use crate::binary::{Home, Running};
 use line::Manner::{Deaf, Hears, Polite};
+pub use siege::trusting;
 use siege::{Attack, Done, Siege, table};
 
 /// How long each attack goes on.

@@ -9,9 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustls::RootCertStore;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::{TlsConnector, rustls};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        self, ClientConfig, ConfigBuilder, RootCertStore,
+        client::WantsClientCert,
+        pki_types::{CertificateDer, pem::PemObject as _},
+    },
+};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use super::{
@@ -291,17 +297,20 @@ pub fn table(all: &[Done]) -> String {
 
 /// What TLS an attacker speaks.
 fn connector(authority: &str) -> TlsConnector {
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let mut config = trusting(authority).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+/// TLS of a client that trusts one authority.
+pub fn trusting(authority: &str) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    TlsConnector::from(Arc::new(config))
 }
 
 /// The memory of a process, in bytes.

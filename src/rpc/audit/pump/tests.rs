@@ -315,7 +315,7 @@ async fn when_its_credential_ends_a_reader_learns_where_to_go_on() {
     let clock = Arc::new(AtomicI64::new(0));
     let shown = Arc::clone(&clock);
     let now = Arc::new(move || jiff::Timestamp::from_second(shown.load(Ordering::SeqCst)).unwrap());
-    let lasting = Lasting::until(Expiry::at(60), now);
+    let lasting = Lasting::until(Expiry::at(60), now, || true);
     let source = Source { lasting, ..Source::new(6) };
     let expired =
         |after: &str| Cut(Code::Unauthenticated, "CREDENTIAL_EXPIRED".to_owned(), after.to_owned());
