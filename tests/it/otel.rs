@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    process::Command,
     task::{Context, Poll},
 };
 
@@ -19,14 +20,23 @@ use tonic_prost::ProstCodec;
 
 use crate::{
     binary::{Home, Running},
+    secrets::{say_all, traced},
     served::SUBJECT,
 };
 
-/// What is read of OTLP's `ExportTraceServiceRequest`, by the numbers of its proto.
+/// OTLP's `ExportTraceServiceRequest`, with all that is in it.
 #[derive(Clone, PartialEq, Message)]
 struct Export {
-    #[prost(message, repeated, tag = "1")]
-    resources: Vec<ResourceSpans>,
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    resources: Vec<Vec<u8>>,
+}
+
+impl Export {
+    /// What is read of it, by the numbers of its proto.
+    fn read(&self) -> Vec<ResourceSpans> {
+        let read = |resource: &Vec<u8>| ResourceSpans::decode(&**resource).unwrap();
+        self.resources.iter().map(read).collect()
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -126,22 +136,31 @@ impl tower::Service<http::Request<Body>> for Collector {
     }
 }
 
+/// Begins to listen: where, and what comes.
+async fn collect() -> (String, mpsc::UnboundedReceiver<Export>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "a test takes what comes")]
+    let (sender, exports) = mpsc::unbounded_channel();
+    let serving = Server::builder().add_service(Collector(sender));
+    tokio::spawn(serving.serve_with_incoming(TcpIncoming::from(listener)));
+    (endpoint, exports)
+}
+
+fn sending(mut command: Command, endpoint: &str) -> Command {
+    command.args(["--otlp-endpoint", endpoint]).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    command
+}
+
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
 #[tokio::test]
 async fn the_span_of_a_call_joins_the_trace_of_its_caller() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "a test takes what comes")]
-    let (sender, mut exports) = mpsc::unbounded_channel();
-    let serving = Server::builder().add_service(Collector(sender));
-    let collecting = tokio::spawn(serving.serve_with_incoming(TcpIncoming::from(listener)));
-
+    let (endpoint, mut exports) = collect().await;
     let home = Home::new();
-    let mut command = home.serve();
-    command.args(["--otlp-endpoint", &format!("http://{address}")]);
-    command.env("OTEL_BSP_SCHEDULE_DELAY", "100").env("JUDGEMENT_LEDGER_LOG", "info");
+    let mut command = sending(home.serve(), &endpoint);
+    command.env("JUDGEMENT_LEDGER_LOG", "info");
     let server = Running::start(command);
     let mut request = Request::new(pb::GetSubjectRequest {
         name: SUBJECT.to_owned(),
@@ -154,7 +173,7 @@ async fn the_span_of_a_call_joins_the_trace_of_its_caller() {
 
     let span = loop {
         let export = exports.recv().await.unwrap();
-        let all = export.resources.into_iter().flat_map(|resource| {
+        let all = export.read().into_iter().flat_map(|resource| {
             let attributes = resource.resource.unwrap().attributes;
             assert_eq!(value(&attributes, "service.name"), "judgement-ledger");
             resource.scopes.into_iter().flat_map(|scope| scope.spans)
@@ -181,7 +200,27 @@ async fn the_span_of_a_call_joins_the_trace_of_its_caller() {
         tokio::task::yield_now().await;
     }
     server.kill();
-    collecting.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spans_at_their_most_talkative_name_no_secret_and_no_text() {
+    let (endpoint, mut exports) = collect().await;
+    let home = Home::new();
+    let command = |home: &Home| sending(traced(home, "json"), &endpoint);
+    // In order, so that the last spans are sent.
+    let said = say_all(&home, command, |server| server.stop_and_say().1).await;
+    let mut sent = String::new();
+    while let Ok(export) = exports.try_recv() {
+        for bytes in export.resources {
+            // Bytes that are no text part the texts between them.
+            sent += &String::from_utf8_lossy(&bytes);
+        }
+    }
+    for call in ["SetGrade", "RecordEntry", "QueryAudit", "rpc.response.status_code"] {
+        assert!(sent.contains(call), "{call} is not in what was sent");
+    }
+    assert_eq!(said.canaries.found(&sent), Vec::<&str>::new(), "{sent}");
+    assert!(said.canaries.found(&format!("{sent}canary-rationale")).contains(&"a text"));
 }
 
 #[tokio::test]

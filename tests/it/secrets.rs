@@ -47,7 +47,7 @@ const TEXTS: [&str; 7] = [
 ];
 
 /// What must not be found, each with its name.
-struct Canaries(Vec<(&'static str, String)>);
+pub struct Canaries(Vec<(&'static str, String)>);
 
 impl Canaries {
     fn of(home: &Home, tokens: &[&str]) -> Self {
@@ -87,7 +87,7 @@ impl Canaries {
     }
 
     /// What of them stands in `said`.
-    fn found(&self, said: &str) -> Vec<&'static str> {
+    pub fn found(&self, said: &str) -> Vec<&'static str> {
         let lower = said.to_lowercase();
         let stands = |canary: &str| lower.contains(&canary.to_lowercase());
         self.0.iter().filter(|(_, canary)| stands(canary)).map(|(name, _)| *name).collect()
@@ -252,11 +252,22 @@ impl Callers {
     }
 }
 
-async fn nothing_is_told(format: &str) {
-    let home = Home::new();
+/// What must not be found, and where it might be.
+pub struct Said {
+    pub canaries: Canaries,
+    logged: String,
+    told: String,
+}
+
+/// Has a server, which `command` starts, hear all that others must not, until it `ends` with its log.
+pub async fn say_all(
+    home: &Home,
+    command: impl FnOnce(&Home) -> Command,
+    ends: impl FnOnce(Running) -> String,
+) -> Said {
     fs::write(home.path("token.key"), TOKEN_KEY).unwrap();
-    let authority = certificates(&home);
-    let server = Running::start(traced(&home, format));
+    let authority = certificates(home);
+    let server = Running::start(command(home));
     let callers = Callers::of(&server, &authority);
     let wrong = format!("{}x", callers.writer);
     callers.say().await;
@@ -267,11 +278,17 @@ async fn nothing_is_told(format: &str) {
     for path in ["/metrics", "/readyz", "/livez", "/startupz", "/version", "/canary-made-up"] {
         told += &page(&server.admin, path).1;
     }
-    let canaries = Canaries::of(&home, &[&callers.writer, &callers.other, &wrong]);
-    let admin = server.admin.clone();
+    let canaries = Canaries::of(home, &[&callers.writer, &callers.other, &wrong]);
+    assert!(!server.admin.is_empty());
     drop(callers);
-    let logged = server.kill_and_say();
-    assert!(!admin.is_empty() && logged.contains("judgement_ledger::call"), "{logged}");
+    Said { canaries, logged: ends(server), told }
+}
+
+async fn nothing_is_told(format: &str) {
+    let home = Home::new();
+    let said = say_all(&home, |home| traced(home, format), Running::kill_and_say).await;
+    let Said { canaries, logged, told } = said;
+    assert!(logged.contains("judgement_ledger::call"), "{logged}");
     assert!(logged.contains("judgement_ledger::access"), "{logged}");
     for (what, said) in [("the log", &logged), ("what others are told", &told)] {
         assert_eq!(canaries.found(said), Vec::<&str>::new(), "{what}:\n{said}");
@@ -305,7 +322,8 @@ fn what_is_searched_for_is_what_somebody_would_write() {
     assert!(canaries.found(&hex(&[7; 32])).is_empty());
 }
 
-fn traced(home: &Home, format: &str) -> Command {
+/// `serve` over TLS, as talkative as it can be.
+pub fn traced(home: &Home, format: &str) -> Command {
     let mut command = home.serve();
     command.env("JUDGEMENT_LEDGER_LOG_FORMAT", format);
     command.env("JUDGEMENT_LEDGER_LOG", "trace");
