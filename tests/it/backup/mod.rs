@@ -5,6 +5,7 @@
 mod broken;
 mod canary;
 mod drill;
+mod faults;
 mod golden;
 mod interrupted;
 mod operator;
