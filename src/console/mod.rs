@@ -17,6 +17,7 @@
 //! | `/frameworks/…/versions/…` | how often which level stands, and how grades moved |
 //! | `/audit`, `/records/…`, `/stream` | searching, one record with its proof, records as they come |
 
+mod asked;
 mod assets;
 mod fault;
 mod moment;

@@ -275,6 +275,18 @@ async fn every_answer_forbids_what_is_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn an_address_that_makes_no_sense_is_answered_by_a_page() {
+    let served = Served::start().await;
+    let browser = Browser::of(&served, "auditor").await;
+    let page = browser.get(&format!("{ASSESSMENT}/letter?edition=first")).await;
+    assert_eq!(page.code, 400);
+    assert!(page.header("content-type").starts_with("text/html"), "{}", page.head);
+    let said = String::from_utf8(page.body).unwrap();
+    assert!(said.contains("This address cannot be read.") && said.contains("edition"), "{said}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn who_sees_what_is_published_sees_that_and_no_more() {
     let served = Served::start().await;
     let letter = Editing::graded(&served).await;

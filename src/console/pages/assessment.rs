@@ -1,7 +1,7 @@
 //! An assessment: as it stands, as it was known at a moment, as it was in force, as sources state it.
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use serde::Deserialize;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,

@@ -1,12 +1,12 @@
 //! Searching what was recorded, across assessments.
 
 use askama::Template;
-use axum::extract::Query;
 use serde::Deserialize;
 
 use super::{Frame, Read, Shown, query, rows::Row, shown};
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,

@@ -1,7 +1,7 @@
 //! Two moments of an assessment, side by side.
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use serde::Deserialize;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     console::{
+        asked::Query,
         moment::{self, Moment},
         visitor::Visitor,
     },

@@ -3,12 +3,13 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use serde::Deserialize;
 
 use super::{Frame, Read, Shown, framework, shown, too_long};
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,

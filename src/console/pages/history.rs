@@ -1,7 +1,7 @@
 //! How the grades of an assessment came about: a picture, and the same as a table.
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use serde::Deserialize;
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,

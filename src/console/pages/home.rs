@@ -1,12 +1,11 @@
 //! Subjects and their assessments.
 
 use askama::Template;
-use axum::extract::Query;
 use serde::Deserialize;
 
 use super::{Frame, PAGE_MAX, Shown, page_of, query, shown};
 use crate::{
-    console::visitor::Visitor,
+    console::{asked::Query, visitor::Visitor},
     pb,
     wording::{rows::stream, words},
 };

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    extract::{Path, Query},
+    extract::Path,
     response::{IntoResponse as _, Response},
 };
 use http::header;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Frame, Shown, assessment_at, page_of, query, shown};
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,

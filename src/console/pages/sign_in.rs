@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Form,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -14,6 +14,7 @@ use super::{Frame, shown};
 use crate::{
     console::{
         Console,
+        asked::Query,
         fault::Fault,
         session::{is_secret, secret},
         visitor::{SESSION, SIGNING_IN, Visitor, cookie, refused, set_cookie},

@@ -5,7 +5,7 @@ use std::{convert::Infallible, time::Duration};
 use askama::Template;
 use axum::{
     body::Body,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use tonic::Streaming;
 
 use super::{Frame, Read, Shown, rows::Row, shown};
 use crate::{
-    console::{Console, fault::Fault, visitor::Visitor},
+    console::{Console, asked::Query, fault::Fault, visitor::Visitor},
     pb::{self, query_audit_request::KnownAt, stream_records_response::Message},
 };
 

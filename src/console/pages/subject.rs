@@ -1,11 +1,12 @@
 //! A subject over the years.
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 
 use super::{Frame, Read, Shown, home::Listed, page_of, shown, subject};
 use crate::{
     console::{
+        asked::Query,
         fault::Fault,
         moment::{self, Moment},
         visitor::Visitor,
