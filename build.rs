@@ -25,6 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "judgement/ledger/v1/record.proto",
         "judgement/ledger/v1/report_service.proto",
         "judgement/ledger/v1/transparency_service.proto",
+        // No message of ours has these; refusals do, and tools that are told of them can show them.
+        "google/rpc/error_details.proto",
     ])?;
 
     // The bytes as compiled, not the typed set encoded again: that would drop custom options.

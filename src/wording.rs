@@ -27,7 +27,7 @@ pub(crate) fn text(text: Option<&pb::Text>) -> Option<String> {
 }
 
 /// That a text was erased, by which record, on what basis, and what stands in its place.
-fn redacted(erased: &text::Redacted) -> String {
+fn redacted(erased: &text::Erased) -> String {
     let basis = words(erased.basis().as_str_name(), "LEGAL_BASIS_");
     let instead = Some(&erased.replacement).filter(|text| !text.is_empty());
     let instead = instead.map(|text| format!(": {text}")).unwrap_or_default();
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_redacted_text_says_so() {
-        let redacted = text::State::Redacted(text::Redacted {
+        let redacted = text::State::Redacted(text::Erased {
             basis: pb::LegalBasis::ErasureRequest.into(),
             replacement: "a child".to_owned(),
             time: None,

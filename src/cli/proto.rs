@@ -137,6 +137,22 @@ mod tests {
         }
     }
 
+    /// Where types have no types within them, generators join the names: `Outer.Inner` is `OuterInner`.
+    #[test]
+    fn joined_names_of_types_are_no_other_types() {
+        let pool = prost_reflect::DescriptorPool::decode(ADMIN_DESCRIPTORS).unwrap();
+        let (messages, enums) = (pool.all_messages(), pool.all_enums());
+        let names = messages.map(|it| it.full_name().to_owned());
+        let names = names.chain(enums.map(|it| it.full_name().to_owned()));
+        let ours = names.filter_map(|it| Some(it.strip_prefix("judgement.ledger.v1.")?.to_owned()));
+        let mut joined = std::collections::BTreeMap::new();
+        for name in ours {
+            let before = joined.insert(name.replace('.', "").to_lowercase(), name.clone());
+            assert_eq!(before, None, "{name}");
+        }
+        assert!(joined.contains_key("texterased") && joined.contains_key("textredacted"));
+    }
+
     #[test]
     fn the_reference_in_the_repository_is_what_the_protos_say() {
         let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto/reference");

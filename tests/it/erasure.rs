@@ -143,7 +143,7 @@ pub async fn erase_wholly_as(
     order
 }
 
-pub fn redacted(text: &Option<pb::Text>) -> &pb::text::Redacted {
+pub fn redacted(text: &Option<pb::Text>) -> &pb::text::Erased {
     match text.as_ref().unwrap().state.as_ref().unwrap() {
         pb::text::State::Redacted(redacted) => redacted,
         other => panic!("{other:?} is not redacted"),
@@ -346,7 +346,7 @@ async fn scenario_19_a_rationale_that_names_a_child_is_erased_by_two_credentials
     let check = async |served: &Served| {
         let after = served.history(&name, ENJOYING).await;
         let gone = redacted(&after[1].rationale).clone();
-        let expected = pb::text::Redacted {
+        let expected = pb::text::Erased {
             basis: pb::LegalBasis::ErasureRequest.into(),
             time: Some(time("2006-11-20T10:00:00Z")),
             replacement: "a child".to_owned(),

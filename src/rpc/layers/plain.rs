@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll};
 
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use tonic::{Code, Status, body::Body};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::{Layer, Service};
@@ -69,6 +69,11 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
 
     fn call(&mut self, request: Request<Body>) -> Answer {
         if !is_plain(request.uri().path()) {
+            if request.method() == Method::POST && !is_call(&request) {
+                let peer = request.extensions().get::<Peer>().cloned();
+                let held = peer.map(|peer| peer.unread.answer());
+                return Box::pin(async move { Ok(hold(not_spoken(), held)) });
+            }
             return Box::pin(self.calls.call(request));
         }
         let peer = request.extensions().get::<Peer>().cloned();
@@ -84,6 +89,31 @@ impl<S: Inner> Service<Request<Body>> for Branched<S> {
             })
         })
     }
+}
+
+/// The types of calls of gRPC-Web, as they must be written.
+const WEB_CALLS: [&str; 4] = [
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+];
+
+/// Whether a request is a call of gRPC, which is spoken over HTTP/2 alone, or of gRPC-Web, and its messages
+/// are Protobuf.
+fn is_call(request: &Request<Body>) -> bool {
+    let stated = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let stated = stated.unwrap_or_default();
+    let essence = stated.split(';').next().unwrap_or_default().trim();
+    let grpc = matches!(essence, "application/grpc" | "application/grpc+proto");
+    WEB_CALLS.contains(&stated) || (grpc && request.version() == Version::HTTP_2)
+}
+
+/// The answer to who speaks another protocol. (gRPC over HTTP/2, "Requests")
+fn not_spoken() -> Response<Body> {
+    let said = "this address answers calls of gRPC and gRPC-Web alone: its content-type must be \
+                application/grpc over HTTP/2, application/grpc-web or application/grpc-web-text\n";
+    plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, said.to_owned())
 }
 
 /// The code of HTTP for a refusal.
@@ -111,16 +141,21 @@ pub(crate) fn http_code(status: &Status) -> StatusCode {
 /// A refusal as HTTP says it, with the reason for a person to read.
 fn refused(status: &Status) -> Response<Body> {
     let code = http_code(status);
-    let said = format!("{}\n", status.message());
+    let mut response = plain(code, format!("{}\n", status.message()));
+    if code == StatusCode::UNAUTHORIZED {
+        let bearer = const { http::HeaderValue::from_static("Bearer") };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+    }
+    response
+}
+
+/// An answer of some words.
+fn plain(code: StatusCode, said: String) -> Response<Body> {
     let mut response = Response::new(Body::new(http_body_of(said)));
     *response.status_mut() = code;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, const { http::HeaderValue::from_static(TEXT) });
     headers.insert(header::CACHE_CONTROL, const { http::HeaderValue::from_static("no-store") });
-    if code == StatusCode::UNAUTHORIZED {
-        let bearer = const { http::HeaderValue::from_static("Bearer") };
-        headers.insert(header::WWW_AUTHENTICATE, bearer);
-    }
     response
 }
 

@@ -4,6 +4,7 @@ mod doorway;
 mod ending;
 mod reflected;
 mod running;
+mod spoken;
 mod tls;
 mod told;
 

@@ -29,9 +29,9 @@ pub(crate) fn given_text(shown: Shown) -> pb::Text {
 }
 
 /// What is known of an erased text.
-fn redacted(erasure: &Erasure) -> pb::text::Redacted {
+fn redacted(erasure: &Erasure) -> pb::text::Erased {
     let replacement = erasure.replacement.as_ref().map(|text| text.as_str().to_owned());
-    pb::text::Redacted {
+    pb::text::Erased {
         basis: erasure.basis.number(),
         time: Some(timestamp(erasure.recorded_at)),
         replacement: replacement.unwrap_or_default(),
@@ -180,7 +180,7 @@ mod tests {
     fn a_text_says_what_became_of_it() {
         let present = text(&Shown::Present(Text::parse("good").unwrap()));
         assert_eq!(present.state, Some(State::Present("good".to_owned())));
-        let redacted = pb::text::Redacted {
+        let redacted = pb::text::Erased {
             basis: i32::from(pb::LegalBasis::ErasureRequest),
             time: Some(timestamp(fixture::recorded_at(9))),
             replacement: "a child".to_owned(),

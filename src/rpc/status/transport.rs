@@ -72,6 +72,10 @@ fn of_tonic(status: &Status) -> Option<Problem> {
         {
             Some(Problem::new(Reason::Malformed, "the message is missing or cut short"))
         }
+        Code::Internal if begins(&["tonic-web: "]) => Some(Problem::new(
+            Reason::Malformed,
+            "the body is no gRPC-Web: its base64 is malformed",
+        )),
         Code::OutOfRange if begins(&["Error, decoded message length too large"]) => {
             Some(Problem::new(Reason::MessageTooLarge, "the message is larger than is taken here"))
         }

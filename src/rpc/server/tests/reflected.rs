@@ -60,7 +60,9 @@ async fn reflection_speaks_the_older_version_that_many_tools_need() {
     use v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse;
     let server = running(LIMITS).await;
     let gzip = CompressionEncoding::Gzip;
-    for symbol in ["judgement.ledger.v1.SetGradeRequest", "grpc.health.v1.Health"] {
+    for symbol in
+        ["judgement.ledger.v1.SetGradeRequest", "grpc.health.v1.Health", "google.rpc.ErrorInfo"]
+    {
         let asked = v1alpha::ServerReflectionRequest {
             host: String::new(),
             message_request: Some(

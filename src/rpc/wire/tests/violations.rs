@@ -76,7 +76,7 @@ fn all_violations_of_a_request_are_told_at_once() {
 fn violations_deep_inside_an_entry_have_their_path() {
     use pb::{figure_value::Stated, text::State};
     let value = |stated| Some(pb::FigureValue { stated: Some(stated) });
-    let redacted = pb::Text { state: Some(State::Redacted(pb::text::Redacted::default())) };
+    let redacted = pb::Text { state: Some(State::Redacted(pb::text::Erased::default())) };
     let figures = vec![
         pb::Figure { measure: text("a"), ..pb::Figure::default() },
         pb::Figure { value: Some(pb::FigureValue::default()), ..pb::Figure::default() },
