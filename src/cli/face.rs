@@ -219,6 +219,9 @@ impl FaceFlags {
 /// a large ledger needs.
 const DESCRIPTORS_KEPT_MAX: u64 = 1_024;
 
+/// How many at least: what a ledger has open for itself, and what it opens for a moment.
+const DESCRIPTORS_KEPT_MIN: u64 = 48;
+
 /// How many connections this process may have, once it may have as many descriptors as it can: if
 /// connections took the last one, the journal could not begin a segment.
 fn connections_that_fit() -> usize {
@@ -227,7 +230,7 @@ fn connections_that_fit() -> usize {
     let raised = setrlimit(Resource::Nofile, most).is_ok();
     let descriptors = if raised { most.current } else { allowed.current };
     descriptors.map_or(usize::MAX, |descriptors| {
-        let kept = (descriptors / 4).min(DESCRIPTORS_KEPT_MAX);
+        let kept = (descriptors / 4).clamp(DESCRIPTORS_KEPT_MIN, DESCRIPTORS_KEPT_MAX);
         usize::try_from(descriptors.saturating_sub(kept)).unwrap_or(usize::MAX)
     })
 }

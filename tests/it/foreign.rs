@@ -2,13 +2,26 @@
 //!
 //! It is larger than a ledger of tests, so that there is a third level of tiles, and it comes with
 //! what its key must never sign: a checkpoint of another tree, which a witness has to refuse.
+//!
+//! Beside it are the proofs of many small trees, drawn at random, for a verifier that was written from the
+//! RFC alone: `JUDGEMENT_LEDGER_TREES=100000` for more of them, `JUDGEMENT_LEDGER_SEED` repeats a run.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    io::{BufWriter, Write as _},
+    path::PathBuf,
+};
 
 use judgement_ledger::merkle::{
     AddCheckpoint, Checkpoint, ConsistencyPlan, ConsistencyProof, EntryBundle, Hash, InclusionPlan,
-    KeyName, Node, Origin, SignedNote, Signer, Tile, TilePath, TlogProof, TreeHead, leaf_hash,
-    root_of,
+    InclusionProof, KeyName, Node, Origin, SignedNote, Signer, Tile, TilePath, TlogProof, TreeHead,
+    leaf_hash, node_hash, root_of,
+};
+use serde_json::json;
+
+use crate::{
+    killed::{rounds, seed},
+    sim_disk::Seeded,
 };
 
 /// As many entries as the example of C2SP's tlog-tiles has: three levels, ragged edges in each.
@@ -119,4 +132,99 @@ fn a_large_log_and_its_fork_are_written_for_foreign_verifiers() {
     for (name, request) in requests {
         write(&format!("requests/{name}"), request.as_bytes());
     }
+}
+
+/// How many trees are drawn, and how large they are at most: as many are below two leaves as are above a
+/// thousand, since trees change their shape at every power of two.
+const TREES: u64 = 10_000;
+const LARGEST_BITS: u64 = 11;
+
+/// All whole nodes of a tree, the leaves first: each level has half of that below it.
+struct Levels(Vec<Vec<Hash>>);
+
+impl Levels {
+    fn of(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(last) = levels.last().filter(|it| it.len() > 1) {
+            let next = last.chunks_exact(2).map(|it| node_hash(&it[0], &it[1])).collect();
+            levels.push(next);
+        }
+        Self(levels)
+    }
+
+    fn at(&self, nodes: &[Node]) -> Vec<Hash> {
+        let at = |node: &Node| {
+            let leaves = node.leaves();
+            let level = (leaves.end - leaves.start).ilog2();
+            self.0[level as usize][usize::try_from(leaves.start >> level).unwrap()]
+        };
+        nodes.iter().map(at).collect()
+    }
+}
+
+/// Turns one bit of hashes that are taken as one row.
+fn turn(hashes: &mut [Hash], bit: u64) {
+    let bit = usize::try_from(bit).unwrap();
+    let mut bytes = *hashes[bit / 256].as_bytes();
+    bytes[bit % 256 / 8] ^= 1 << (bit % 8);
+    hashes[bit / 256] = Hash::new(bytes);
+}
+
+fn hex(hashes: &[Hash]) -> String {
+    hashes.iter().map(ToString::to_string).collect()
+}
+
+/// A tree drawn at random: one of its leaves and one of its earlier sizes, both proven; and in each proof a
+/// bit which, once turned, makes it none. Our own verifier has decided all of that.
+fn tree(number: u64, seed: u64) -> serde_json::Value {
+    let mut random = Seeded(seed ^ number.rotate_left(32));
+    let largest = 1 << random.below(LARGEST_BITS + 1);
+    let size = 1 + random.below(largest);
+    let (index, old) = (random.below(size), 1 + random.below(size));
+    let entry = |leaf: u64| format!("{seed}/{number}/{leaf}");
+    let leaves: Vec<_> = (0..size).map(|it| leaf_hash(entry(it).as_bytes())).collect();
+    let root = |size: u64| root_of(&leaves[..usize::try_from(size).unwrap()]);
+    let (old, new) = (TreeHead { size: old, root: root(old) }, TreeHead { size, root: root(size) });
+    let leaf = leaves[usize::try_from(index).unwrap()];
+    let levels = Levels::of(leaves);
+
+    let plan = InclusionPlan::new(index, size).unwrap();
+    let inclusion = plan.fold(&levels.at(plan.nodes())).unwrap();
+    inclusion.verify(&leaf, index, &new).unwrap();
+    let mut all = [&[leaf, new.root][..], inclusion.hashes()].concat();
+    let included_bit = random.below(all.len() as u64 * 256);
+    turn(&mut all, included_bit);
+    let turned = InclusionProof::new(all[2..].to_vec());
+    turned.verify(&all[0], index, &TreeHead { root: all[1], ..new }).unwrap_err();
+
+    let plan = ConsistencyPlan::new(old.size, size).unwrap();
+    let consistency = plan.fold(&levels.at(plan.nodes())).unwrap();
+    consistency.verify(&old, &new).unwrap();
+    let mut all = [&[old.root, new.root][..], consistency.hashes()].concat();
+    let grown_bit = random.below(all.len() as u64 * 256);
+    turn(&mut all, grown_bit);
+    let turned = ConsistencyProof::new(all[2..].to_vec());
+    let heads = (TreeHead { root: all[0], ..old }, TreeHead { root: all[1], ..new });
+    turned.verify(&heads.0, &heads.1).unwrap_err();
+
+    json!({
+        "seed": seed, "tree": number, "size": size, "root": hex(&[new.root]),
+        "index": index, "inclusion": hex(inclusion.hashes()), "included_bit": included_bit,
+        "old": old.size, "old_root": hex(&[old.root]),
+        "consistency": hex(consistency.hashes()), "grown_bit": grown_bit,
+    })
+}
+
+#[test]
+#[ignore = "writes what foreign verifiers read: `tests/run foreign`"]
+fn proofs_of_random_trees_are_written_for_a_foreign_verifier() {
+    let into = PathBuf::from(env::var_os("JUDGEMENT_LEDGER_FOREIGN").expect("where to write to"));
+    let (trees, seed) = (rounds("JUDGEMENT_LEDGER_TREES", TREES), seed());
+    println!("JUDGEMENT_LEDGER_SEED={seed} JUDGEMENT_LEDGER_TREES={trees}");
+    fs::create_dir_all(&into).unwrap();
+    let mut file = BufWriter::new(fs::File::create(into.join("trees.jsonl")).unwrap());
+    for number in 0..trees {
+        writeln!(file, "{}", tree(number, seed)).unwrap();
+    }
+    file.into_inner().unwrap().sync_all().unwrap();
 }

@@ -1,6 +1,9 @@
 //! Who may do what, tried cell by cell: each call in each of its cases, by each role, of an
 //! organisation that judges and of one that does not, on the real server. The table that is tried is
-//! [`RIGHTS`], from which the docs are printed, too.
+//! [`RIGHTS`], from which the docs are printed, too; that it is what the specification says is seen in
+//! [`clauses`], where that is written out by hand.
+
+mod clauses;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -3,6 +3,9 @@
 //!
 //! Memory is limited by a control group (version 1 or 2) where one can be made, else by
 //! `RLIMIT_DATA`, which counts what is mapped rather than what is used: the test says which.
+//!
+//! `JUDGEMENT_LEDGER_SCARCE_SWEEP=1` is the long form: less and less memory, down to where the kernel may
+//! end the server, and fewer and fewer descriptors.
 
 use std::{
     collections::HashSet,
@@ -10,6 +13,7 @@ use std::{
     io::Write as _,
     net::TcpStream,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -20,6 +24,7 @@ use tonic::{Code, Status};
 use crate::{
     account::records,
     binary::{Home, Running},
+    killed::rounds,
     served::{Clients, Served, act, present, reason_of},
 };
 
@@ -27,28 +32,42 @@ const MIB: u64 = 1 << 20;
 
 /// How memory is limited.
 enum Limit {
-    /// A control group, and the file that says how much it has used at most.
-    Group { path: PathBuf, used_max: Option<PathBuf> },
+    /// A control group of so many bytes, and the files that say how much it has used at most (of version
+    /// 2 on older kernels none does) and how often it was full.
+    Group { path: PathBuf, bytes: u64, used_max: &'static str, full: &'static str },
     /// The data of the process, in KiB, as the shell counts.
     Data { kib: u64 },
+}
+
+/// What became of a limit.
+struct Used {
+    /// How much was used at most, or is mapped now, where that is known.
+    bytes: Option<u64>,
+    /// How often there was no more; the kernel gives back pages of files then, or ends a process. Of
+    /// `RLIMIT_DATA` nobody counts that.
+    full: Option<u64>,
 }
 
 impl Limit {
     fn of(bytes: u64, name: &str) -> Self {
         let name = format!("judgement-ledger-{name}-{}", std::process::id());
         let kinds = [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max", "memory.peak"),
+            (
+                "/sys/fs/cgroup/memory",
+                "memory.limit_in_bytes",
+                "memory.max_usage_in_bytes",
+                "memory.failcnt",
+            ),
+            ("/sys/fs/cgroup", "memory.max", "memory.peak", "memory.events"),
         ];
-        for (root, limit, used_max) in kinds {
+        for (root, limit, used_max, full) in kinds {
             let path = Path::new(root).join(&name);
             if fs::create_dir(&path).is_err() {
                 continue;
             }
             if fs::write(path.join(limit), bytes.to_string()).is_ok() {
                 println!("memory is limited to {} MiB by {}", bytes / MIB, path.display());
-                let used_max = path.join(used_max);
-                return Self::Group { used_max: used_max.exists().then_some(used_max), path };
+                return Self::Group { path, bytes, used_max, full };
             }
             fs::remove_dir(&path).unwrap();
         }
@@ -60,7 +79,8 @@ impl Limit {
         Self::Data { kib: bytes / 1024 }
     }
 
-    fn start(&self, home: &Home) -> Running {
+    /// `serve` within the limit.
+    fn serve(&self, home: &Home) -> Command {
         let script = match self {
             Self::Group { path, .. } => {
                 format!("echo $$ > '{}/cgroup.procs' && exec \"$@\"", path.display())
@@ -69,19 +89,61 @@ impl Limit {
         };
         let mut command = home.serve_under(&["sh", "-c", &script, "sh"]);
         command.args(["--cache-mib", "64"]);
-        let running = Running::start(command);
-        if let Self::Group { path, .. } = self {
-            let members = fs::read_to_string(path.join("cgroup.procs")).unwrap();
-            assert_eq!(members.trim(), running.id().to_string(), "the limit is in force");
+        command
+    }
+
+    /// Starts a server, for which the limit is then in force.
+    fn start(&self, home: &Home) -> Running {
+        let running = Running::start(self.serve(home));
+        match self {
+            Self::Group { path, .. } => {
+                let members = fs::read_to_string(path.join("cgroup.procs")).unwrap();
+                assert_eq!(members.trim(), running.id().to_string(), "the limit is in force");
+            }
+            Self::Data { kib } => {
+                let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+                let line = limits.lines().find_map(|it| it.strip_prefix("Max data size")).unwrap();
+                let soft = line.split_whitespace().next().unwrap();
+                assert_eq!(soft, (kib * 1_024).to_string(), "the limit is in force");
+            }
         }
         running
     }
 
-    fn say_used_max(&self) {
-        if let Self::Group { used_max: Some(file), .. } = self {
-            let used: u64 = fs::read_to_string(file).unwrap().trim().parse().unwrap();
-            println!("at most {} MiB were used, the files' cache included", used / MIB);
-        }
+    /// What the server used of it, which is never more.
+    fn used(&self, running: &Running) -> Used {
+        let (limit, used) = match self {
+            Self::Group { path, bytes, used_max, .. } => {
+                let used = fs::read_to_string(path.join(used_max)).ok();
+                let bytes_used = used.map(|it| it.trim().parse::<u64>().unwrap());
+                (*bytes, Used { bytes: bytes_used, full: self.full() })
+            }
+            Self::Data { kib } => {
+                let status = fs::read_to_string(format!("/proc/{}/status", running.id()));
+                let line = status.ok().and_then(|all| {
+                    let line = all.lines().find_map(|it| it.strip_prefix("VmData:"))?;
+                    line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+                });
+                (kib * 1_024, Used { bytes: line.map(|it| it * 1_024), full: None })
+            }
+        };
+        println!(
+            "of {} MiB at most {:?} MiB were used, a group's cache of files included; full {:?} times",
+            limit / MIB,
+            used.bytes.map(|it| it / MIB),
+            used.full
+        );
+        assert!(used.bytes.is_none_or(|it| it <= limit), "the limit is kept");
+        used
+    }
+
+    /// How often a group was full.
+    fn full(&self) -> Option<u64> {
+        let Self::Group { path, full, .. } = self else { return None };
+        let said = fs::read_to_string(path.join(full)).unwrap();
+        // Version 1 has the number alone, version 2 a line of it among others.
+        let line = said.lines().find_map(|it| it.strip_prefix("max ")).unwrap_or(said.trim());
+        Some(line.parse().unwrap())
     }
 }
 
@@ -260,15 +322,74 @@ async fn in_256_mib_nothing_is_lost_and_the_server_lives() {
     let home = Home::new();
     let mut running = limit.start(&home);
     let told = press(&running).await;
-    limit.say_used_max();
+    let used = limit.used(&running);
     assert!(running.runs(), "{}", running.said());
     assert!(told.unclear.is_empty(), "{:?}", told.unclear);
     assert!(told.acknowledged.len() > 100, "there was a load");
+    // An idle server uses some 45 MiB.
+    assert!(used.bytes.is_none_or(|it| it > 90 * MIB), "memory was needed");
     told.check(&running.clients()).await;
     running.kill();
     let again = limit.start(&home);
     told.check(&again.clients()).await;
     again.kill();
+}
+
+/// In so much it lives under this load, with the 64 MiB for caches that it is given. In less the kernel
+/// may end it.
+const LIVES_IN: u64 = 192 * MIB;
+
+/// The long form alone: as above in less and less memory. Where the kernel ends the server, callers are
+/// told nothing more, and nothing that they were told is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_less_and_less_memory_nothing_is_lost() {
+    if !sweeps() {
+        return;
+    }
+    let mut full = Vec::new();
+    for mib in [256, 192, 128, 96, 64, 56] {
+        let limit = Limit::of(mib * MIB, &format!("sweep-{mib}"));
+        let home = Home::new();
+        let mut running = limit.start(&home);
+        let told = press(&running).await;
+        full.extend(limit.used(&running).full.map(|it| it > 0));
+        let lives = running.runs();
+        println!("{mib} MiB: lives: {lives}, {} answers unclear", told.unclear.len());
+        if mib * MIB >= LIVES_IN {
+            assert!(lives, "{}", running.said());
+        }
+        if lives {
+            assert!(told.unclear.is_empty(), "{:?}", told.unclear);
+            told.check(&running.clients()).await;
+        }
+        running.kill();
+        let again = Running::start(home.serve());
+        told.check(&again.clients()).await;
+        again.kill();
+    }
+    assert!(full.is_empty() || full.contains(&true), "one of the limits mattered");
+}
+
+/// Whether the long form is wanted.
+fn sweeps() -> bool {
+    rounds("JUDGEMENT_LEDGER_SCARCE_SWEEP", 0) > 0
+}
+
+/// The negative control of the limit: in less than it needs to start, a server is ended, and goes on
+/// where there is more.
+#[tokio::test]
+async fn a_limit_below_what_it_needs_is_seen_to_strike() {
+    let limit = Limit::of(16 * MIB, "16");
+    let home = Home::new();
+    let mut command = limit.serve(&home);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    println!("{ended}, full {:?} times", limit.full());
+    assert!(!ended.success(), "{ended}");
+    assert!(limit.full().is_none_or(|it| it > 0), "the limit was met");
+    let running = Running::start(home.serve());
+    register(&running.clients()).await;
+    assert!(running.stop().success());
 }
 
 /// Records of 60 KB, a thousand of which would be asked for at once.
@@ -317,15 +438,32 @@ async fn a_lost_record_is_seen() {
     running.kill();
 }
 
-/// So many descriptors the server may have, and so many connections are made to it.
+/// So many descriptors the server may have, and so many more connections are made to it.
 const DESCRIPTORS: usize = 256;
-const CONNECTIONS: usize = 400;
+const MORE_CONNECTIONS: usize = 144;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_more_connections_than_descriptors_nothing_is_lost_and_it_recovers() {
+    is_well_with_descriptors(DESCRIPTORS).await;
+}
+
+/// The long form alone: the same with fewer and fewer. Connections have three quarters of them; below some
+/// 80 the rest is less than the twenty or so that the ledger itself has open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_fewer_and_fewer_descriptors_nothing_is_lost() {
+    if !sweeps() {
+        return;
+    }
+    for descriptors_max in [192, 128, 96] {
+        is_well_with_descriptors(descriptors_max).await;
+    }
+}
+
+async fn is_well_with_descriptors(descriptors_max: usize) {
     let home = Home::new();
-    let script = format!("ulimit -n {DESCRIPTORS} && exec \"$@\"");
+    let script = format!("ulimit -n {descriptors_max} && exec \"$@\"");
     let mut running = Running::start(home.serve_under(&["sh", "-c", &script, "sh"]));
+    let idle = descriptors(&running);
     let clients = running.clients();
     register(&clients).await;
     let name = open(&clients, 0).await.unwrap();
@@ -342,9 +480,14 @@ async fn with_more_connections_than_descriptors_nothing_is_lost_and_it_recovers(
     send(&clients, &mut told, 2).await;
 
     let address = running.address.strip_prefix("http://").unwrap().to_owned();
-    let crowd = crowd(&address);
-    println!("{} connections, {} descriptors", crowd.len(), descriptors(&running));
-    assert!(descriptors(&running) < DESCRIPTORS, "connections leave some to the ledger");
+    let crowd = crowd(&address, descriptors_max + MORE_CONNECTIONS);
+    let taken = descriptors(&running);
+    println!(
+        "{} connections, {taken} of {descriptors_max} descriptors, {idle} of which are its own",
+        crowd.len()
+    );
+    assert!(taken < descriptors_max, "connections leave some to the ledger");
+    assert!(taken > idle, "some were let in");
     // Who was connected before goes on, and segments are rotated.
     send(&clients, &mut told, 40).await;
     assert!(told.refused.is_empty(), "{:?}", told.refused);
@@ -377,7 +520,7 @@ async fn with_more_connections_than_descriptors_nothing_is_lost_and_it_recovers(
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// Connections that have begun and then say nothing: more than the server has descriptors for.
-fn crowd(address: &str) -> Vec<TcpStream> {
+fn crowd(address: &str, connections: usize) -> Vec<TcpStream> {
     let (address, patience) = (address.parse().unwrap(), Duration::from_secs(10));
     let connect = |_| {
         let mut connection = TcpStream::connect_timeout(&address, patience).unwrap();
@@ -385,7 +528,7 @@ fn crowd(address: &str) -> Vec<TcpStream> {
         drop(connection.write_all(GREETING));
         connection
     };
-    (0..CONNECTIONS).map(connect).collect()
+    (0..connections).map(connect).collect()
 }
 
 /// How many descriptors a process has open.

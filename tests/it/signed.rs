@@ -302,20 +302,26 @@ async fn live(home: &Home, chapter: usize) -> pb::Checkpoint {
 /// A ledger that was signed, stopped, and then given back an older state of its directory.
 struct Lived {
     home: Home,
+    /// What was signed before that state was kept.
+    before: pb::Checkpoint,
+    /// What was signed last.
     signed: pb::Checkpoint,
 }
 
 impl Lived {
     async fn new() -> Self {
         let home = Home::new();
-        live(&home, 0).await;
+        let before = live(&home, 0).await;
         copy(&home.path("data"), &home.path("before"));
         copy(&home.path("signer"), &home.path("signer-before"));
         let signed = live(&home, 1).await;
-        Self { home, signed }
+        Self { home, before, signed }
     }
 
-    async fn is_read_only(&self, how: &str) {
+    /// With a journal that ends at this record and contradicts what was signed in this way, which is said
+    /// with both sizes: to whoever asks to write, and in the log.
+    async fn is_read_only(&self, head: u64, how: &str) {
+        let signed = self.signed.size;
         let running = Running::start(self.home.serve());
         let clients = running.clients();
         let request = pb::RegisterSubjectRequest {
@@ -331,7 +337,9 @@ impl Lived {
             (Code::FailedPrecondition, "READ_ONLY")
         );
         let details = refused.get_details_error_info().unwrap().metadata;
-        assert_eq!(details["signed"], self.signed.size.to_string());
+        let sizes =
+            [("signed".to_owned(), signed.to_string()), ("head".to_owned(), head.to_string())];
+        assert_eq!(details, sizes.into());
         assert!(refused.message().contains(how), "{}", refused.message());
         // What was signed is still published; what was recorded can still be read.
         assert_eq!(checkpoint(&clients, 1).await, self.signed);
@@ -346,7 +354,7 @@ impl Lived {
         let said = running.said();
         assert!(running.stop().success());
         assert!(said.contains("read-only"), "{said}");
-        assert!(said.contains(&self.signed.size.to_string()), "{said}");
+        assert!(said.contains(how), "{said}");
         assert_eq!(fs::read(self.home.path("signer/checkpoint")).unwrap(), memory, "it signed");
     }
 }
@@ -361,9 +369,15 @@ async fn an_older_journal_that_was_put_back_is_read_only_and_never_signed() {
     let data = lived.home.path("data");
     fs::remove_dir_all(&data).unwrap();
     copy(&lived.home.path("before"), &data);
-    lived.is_read_only("an older journal was put back").await;
+    let (head, signed) = (lived.before.size, lived.signed.size);
+    assert!(head < signed);
+    let how = format!(
+        "the journal ends at record {head}, but a checkpoint over {signed} records was signed: an older \
+         journal was put back"
+    );
+    lived.is_read_only(head, &how).await;
     // Twice, since a start may change what it finds.
-    lived.is_read_only("an older journal was put back").await;
+    lived.is_read_only(head, &how).await;
 }
 
 #[tokio::test]
@@ -387,7 +401,12 @@ async fn an_exchanged_journal_of_the_same_length_is_read_only_and_never_signed()
     assert_ne!(other.root, lived.signed.root);
     fs::remove_dir_all(&signer).unwrap();
     copy(&lived.home.path("signer-kept"), &signer);
-    lived.is_read_only("the journal was exchanged").await;
+    let how = format!(
+        "the {0} records of the journal are not those that followed the checkpoint signed over {0} records: \
+         the journal was exchanged",
+        other.size
+    );
+    lived.is_read_only(other.size, &how).await;
 }
 
 #[tokio::test]

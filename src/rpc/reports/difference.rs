@@ -102,8 +102,7 @@ mod tests {
     fn what_was_redacted_is_not_compared() {
         let present =
             |words: &str| Some(pb::Text { state: Some(State::Present(words.to_owned())) });
-        let redacted =
-            Some(pb::Text { state: Some(State::Redacted(pb::text::Erased::default())) });
+        let redacted = Some(pb::Text { state: Some(State::Redacted(pb::text::Erased::default())) });
         let content = |text, quote| pb::EntryContent { text, quote, ..Default::default() };
         let told = texts(&content(redacted, present("a")), &content(present("b"), None));
         let fields: Vec<_> = told.iter().map(|it| it.field.as_str()).collect();

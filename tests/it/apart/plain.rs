@@ -127,8 +127,8 @@ pub fn status(of: &Status) -> Value {
         format!("{:?}", details.localized_message()),
         format!("{:?}", details.debug_info()),
     ];
-    let others = others.map(|it| without_positions(&it));
-    let message = without_positions(of.message());
+    let others = others.map(|it| without_digests(&without_positions(&it)));
+    let message = without_digests(&without_positions(of.message()));
     json!({"code": format!("{:?}", of.code()), "message": message, "info": info, "others": others})
 }
 
@@ -148,6 +148,16 @@ pub fn without_positions(text: &str) -> String {
         after_record = ["record", "records", "position"].iter().any(|it| word.ends_with(it));
     }
     plain
+}
+
+/// A text without the digests in it, which are of records with drawn ids.
+fn without_digests(text: &str) -> String {
+    let digest = |word: &str| word.len() == 64 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let words = text.split_inclusive(|it: char| !it.is_ascii_alphanumeric()).map(|word| {
+        let bare = word.trim_end_matches(|it: char| !it.is_ascii_alphanumeric());
+        if digest(bare) { word.replace(bare, MASKED) } else { word.to_owned() }
+    });
+    words.collect()
 }
 
 /// The same with the ids that were drawn numbered as they come.

@@ -8,11 +8,12 @@ use prost_reflect::{DynamicMessage, prost::Message as _};
 use serde_json::{Value, json};
 
 use super::{
-    plain,
-    world::{OURS, THEIRS, THEM, US, World, act},
+    around, plain,
+    private::{NO_DIGEST, act},
+    world::{OURS, THEIRS, THEM, US, World},
 };
 use crate::{
-    calls::{Whole, call, method, whole},
+    calls::{Whole, call, method},
     served::SUBJECT,
 };
 
@@ -59,6 +60,9 @@ pub fn of_all() -> Vec<Question> {
         ("recorded by them", "QueryAudit", recorded_by(THEM)),
         ("of their framework", "QueryAudit", expression(format!("framework = \"{THEIRS}\""))),
         ("of their organisation", "QueryAudit", expression(format!("organisation = {THEM}"))),
+        ("after drafts", "QueryAudit", expression("after_draft = true".to_owned())),
+        ("after signatures", "QueryAudit", expression("after_signature = true".to_owned())),
+        ("of erasures", "QueryAudit", expression("event = RedactionRequested".to_owned())),
         ("no grades", "QueryAudit", expression("NOT event = GradeSet".to_owned())),
         ("actor is one of ours", "QueryAudit", named("actor", US)),
         ("actor is one of theirs", "QueryAudit", named("actor", THEM)),
@@ -88,7 +92,6 @@ pub fn of_all() -> Vec<Question> {
 pub fn of_one(whose: &str, name: &str) -> Vec<Question> {
     let side = json!({"assessment": name});
     let shown = json!({"assessment": name, "state": "published"});
-    let digest = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let rows: Vec<(&str, &'static str, Value)> = vec![
         ("inside", "GetAssessment", json!({"name": name, "content": "ASSESSMENT_CONTENT_FULL"})),
         ("outside", "GetAssessment", json!({"name": name, "view": "ASSESSMENT_VIEW_PUBLISHED"})),
@@ -115,7 +118,7 @@ pub fn of_one(whose: &str, name: &str) -> Vec<Question> {
         (
             "dry",
             "LockAssessment",
-            json!({"assessment": name, "act": act(), "validateOnly": true, "digest": digest,
+            json!({"assessment": name, "act": act(), "validateOnly": true, "digest": NO_DIGEST,
                 "expected": {"any": true}}),
         ),
     ];
@@ -134,7 +137,7 @@ impl World {
         call(&self.served.channel, login, "GetCheckpoint", &covered).await.unwrap();
         let mut told = Told::new();
         let ask = async |Question { label, method, message }: &Question| {
-            let answer = whole(&self.served.channel, login, method, message).await;
+            let answer = around::heard(&self.served, login, method, message).await;
             (label.clone(), said(method, &answer))
         };
         let (exports, others): (Vec<_>, Vec<_>) =

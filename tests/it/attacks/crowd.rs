@@ -1,4 +1,5 @@
-//! A crowd of honest clients, each on a connection of its own, all there at once: nobody is refused.
+//! A crowd of honest clients, each on a connection of its own, all there at once: nobody is refused, and
+//! memory, which is looked at all the while, stays bounded.
 //!
 //! 1,000 of them; `JUDGEMENT_LEDGER_CROWD=10000` is the long form.
 
@@ -16,7 +17,7 @@ use tokio::{
 use super::{
     honest::{Asking, Seen, call, said},
     serve,
-    siege::{Siege, memory},
+    siege::{Sampler, Siege, memory},
 };
 use crate::{
     binary::{Home, Running},
@@ -29,6 +30,12 @@ const CLIENTS: u64 = 1_000;
 /// What each does once all are connected.
 const CALLS: usize = 3;
 
+/// How much memory the server may have with them: 512 MiB; over TLS, which keeps buffers and keys for each
+/// connection, 1 GiB where there are more than a thousand.
+fn memory_max(clients: usize, over_tls: bool) -> u64 {
+    if over_tls && clients as u64 > CLIENTS { 1 << 30 } else { 512 << 20 }
+}
+
 /// How many connect at once: no more may be without first words from one address.
 const CONNECTING: usize = 32;
 
@@ -40,6 +47,7 @@ async fn is_served(over_tls: bool) {
     let running = Running::start(command);
     let siege = Siege::of(&running, authority.as_deref()).await;
     let before = memory(running.id());
+    let sampler = Sampler::begin(running.id());
     let (connecting, all_there) =
         (Arc::new(Semaphore::new(CONNECTING)), Arc::new(Barrier::new(clients)));
     // At once they make no more calls than are taken.
@@ -83,15 +91,23 @@ async fn is_served(over_tls: bool) {
     while let Some(seen) = crowd.join_next().await {
         all.add(seen.unwrap());
     }
+    let looked = sampler.end();
     println!(
-        "{clients} clients, TLS: {over_tls}: {} calls, p50 {:?}, p99 {:?}, {} MiB more",
+        "{clients} clients, TLS: {over_tls}: {} calls, p50 {:?}, p99 {:?}, {} MiB at most, of which {} \
+         were there before, in {} looks",
         all.took.len(),
         all.within(50),
         all.within(99),
-        (memory(running.id()) - before) >> 20
+        looked.most >> 20,
+        before >> 20,
+        looked.looks
     );
     assert_eq!(all.failed, Vec::<String>::new());
     assert_eq!(all.took.len(), clients * CALLS);
+    // They are there for some seconds at least, all of them for more than one look.
+    assert!(looked.looks > 10, "{looked:?}");
+    assert!(looked.most > before, "a crowd takes memory: {looked:?}");
+    assert!(looked.most <= memory_max(clients, over_tls), "{} MiB", looked.most >> 20);
     assert!(running.stop().success());
 }
 

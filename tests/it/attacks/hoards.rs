@@ -127,9 +127,14 @@ async fn unfinished(
 
 /// Subscribers who take nothing.
 pub async fn subscribers(target: Target, manner: Manner) -> io::Result<()> {
+    so_many_subscribers(target, manner, 200).await
+}
+
+/// So many of them, of one caller.
+pub async fn so_many_subscribers(target: Target, manner: Manner, many: usize) -> io::Result<()> {
     let token = target.token(RECORDS);
     let asked = Asked::call(RECORDS, Some(&token));
-    ask(&target, manner, asked, &message(false, b""), 200).await
+    ask(&target, manner, asked, &message(false, b""), many).await
 }
 
 /// Calls whose answers are never taken: of what those may ask who are known.

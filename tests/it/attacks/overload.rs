@@ -1,7 +1,11 @@
 //! More work than can be done: what is accepted is durable and answered, what is refused says when to
 //! come back, memory stays bounded, and the server is well again at once.
 //!
-//! Some seconds; `JUDGEMENT_LEDGER_OVERLOAD=600` is the long form, in seconds.
+//! Some seconds of five times what can be done, and 200 subscribers. `JUDGEMENT_LEDGER_OVERLOAD=600`, in
+//! seconds, `JUDGEMENT_LEDGER_TIMES=10` and `JUDGEMENT_LEDGER_SUBSCRIBERS=1000` are the long form.
+//!
+//! Calls are sent when they are due, whatever became of those before; how long they took is counted from
+//! there. Who sends shares the machine with the server, and may fall behind: by how much, is printed.
 
 use std::{
     collections::HashSet,
@@ -12,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use judgement_ledger::pb::{self, apply_stream_response::Outcome, command::Order};
+use judgement_ledger::{
+    pb::{self, apply_stream_response::Outcome, command::Order},
+    rpc::Limits,
+};
 use prost::Message as _;
 use tokio::{task::JoinSet, time::interval};
 use tokio_stream::StreamExt as _;
@@ -21,26 +28,45 @@ use tonic_types::StatusExt as _;
 
 use super::{
     hoards,
-    honest::{Asking, call},
+    honest::{Asking, Seen, call},
     line::Manner::Deaf,
-    siege::{Siege, memory, within},
+    siege::{Sampler, Siege, memory, processor_ms, within},
 };
 use crate::{
     account::records,
     binary::{Home, Running},
     killed::rounds,
     served::{Clients, act},
+    web::fetch,
 };
 
-/// How many callers there are, each with this many calls that are not answered yet.
-const CALLERS: usize = 32;
-const IN_FLIGHT: usize = 64;
+/// How many callers there are, each on a connection of its own with at most this many calls that are not
+/// answered yet: as many as a connection may have.
+const CALLERS: usize = 64;
+const IN_FLIGHT: usize = 256;
+
+/// How many callers find out what can be done, each with at most this many calls: the server takes them
+/// all.
+const PEAK_CALLERS: usize = 8;
+const PEAK_IN_FLIGHT: usize = 32;
 
 /// How much more is sent than was done when nobody was refused.
-const TIMES: u32 = 5;
+const TIMES: u64 = 5;
+
+/// How many subscribers take nothing.
+const SUBSCRIBERS: u64 = 200;
+
+/// What the first of them take once and for all is no matter of each.
+const FIRST_SUBSCRIBERS: usize = 8;
+
+/// How many streams there may be; of one caller too, where it may call as often as it likes.
+const SUBSCRIBERS_MAX: usize = Limits::STANDARD.streams_max;
 
 /// How much more memory there may be under any load.
-const GROWTH_MAX: u64 = 512 << 20;
+const GROWTH_MAX: u64 = 256 << 20;
+
+/// How much more for each subscriber who takes nothing.
+const SUBSCRIBER_BYTES_MAX: u64 = 64 << 10;
 
 /// How soon a server must be well again.
 const WELL_WITHIN: Duration = Duration::from_secs(10);
@@ -49,11 +75,17 @@ const WELL_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Told {
     receipts: Mutex<Vec<pb::Receipt>>,
+    /// How long accepted calls took since they were due, and since they were sent.
+    took: Mutex<(Vec<Duration>, Vec<Duration>)>,
     /// Refusals that do not say when to come back, or say something else.
     unclear: Mutex<Vec<String>>,
     refused: AtomicUsize,
-    /// Calls that were not made: the caller had as many as it may.
+    /// Calls that were due.
+    due: AtomicUsize,
+    /// Those of them that were not made: the caller had as many as it may.
     left_out: AtomicUsize,
+    /// How long it went on.
+    lasted: Mutex<Duration>,
 }
 
 impl Told {
@@ -76,6 +108,39 @@ impl Told {
 
     fn accepted(&self) -> usize {
         self.receipts.lock().unwrap().len()
+    }
+
+    fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// How many of something there were in a second.
+    fn a_second(&self, many: usize) -> u64 {
+        let lasted = self.lasted.lock().unwrap().as_millis().max(1);
+        u64::try_from(many as u128 * 1_000 / lasted).unwrap()
+    }
+
+    fn sent(&self) -> usize {
+        self.accepted() + self.refused()
+    }
+
+    /// What is printed of it.
+    fn says(&self) -> String {
+        let (due, sent) = self.took.lock().unwrap().clone();
+        let [due, sent] = [due, sent].map(|took| Seen { took, failed: Vec::new() });
+        format!(
+            "{} a second accepted (since due p50 {:?}, p99 {:?}; since sent p50 {:?}, p99 {:?}), {} a \
+             second refused; {} calls were due, {} sent, {} left out",
+            self.a_second(self.accepted()),
+            due.within(50),
+            due.within(99),
+            sent.within(50),
+            sent.within(99),
+            self.a_second(self.refused()),
+            self.due.load(Ordering::Relaxed),
+            self.sent(),
+            self.left_out.load(Ordering::Relaxed)
+        )
     }
 
     /// Every record that was acknowledged is there after a kill, and once.
@@ -102,40 +167,68 @@ fn registration() -> pb::RegisterSubjectRequest {
     }
 }
 
-/// Lets callers send at this pace for so long, whatever becomes of it; how many calls a second were
-/// accepted.
-async fn send(siege: &Siege, callers: usize, pace: Duration, long: Duration) -> (Arc<Told>, u32) {
-    let told = Arc::<Told>::default();
-    let begun = Instant::now();
-    let mut sending = JoinSet::new();
-    for _ in 0..callers {
-        let told = Arc::clone(&told);
-        let clients =
-            Clients { channel: siege.target.endpoint.connect_lazy(), ..siege.clients.clone() };
-        sending.spawn(async move {
-            let (mut calls, mut ticks) = (JoinSet::new(), interval(pace));
-            while begun.elapsed() < long {
-                ticks.tick().await;
-                while calls.try_join_next().is_some() {}
-                if calls.len() >= IN_FLIGHT {
-                    told.left_out.fetch_add(1, Ordering::Relaxed);
-                    continue;
+/// Callers who send.
+struct Load {
+    callers: usize,
+    /// How many of its calls may be unanswered, by caller.
+    in_flight: usize,
+    /// How many calls are due in a second, of all callers; so many more than can be made where nobody
+    /// is to wait.
+    a_second: u64,
+}
+
+impl Load {
+    /// As many calls as are answered.
+    fn peak() -> Self {
+        Self { callers: PEAK_CALLERS, in_flight: PEAK_IN_FLIGHT, a_second: 20_000 }
+    }
+
+    /// What writers send beside others.
+    fn some() -> Self {
+        Self { callers: 4, in_flight: 64, a_second: 20_000 }
+    }
+
+    /// Sends for so long.
+    async fn send(self, siege: &Siege, long: Duration) -> Arc<Told> {
+        let told = Arc::<Told>::default();
+        let begun = Instant::now();
+        let pace = Duration::from_secs(self.callers as u64) / u32::try_from(self.a_second).unwrap();
+        let mut sending = JoinSet::new();
+        for _ in 0..self.callers {
+            let told = Arc::clone(&told);
+            let clients =
+                Clients { channel: siege.target.endpoint.connect_lazy(), ..siege.clients.clone() };
+            sending.spawn(async move {
+                let (mut calls, mut ticks) = (JoinSet::new(), interval(pace));
+                while begun.elapsed() < long {
+                    let due = ticks.tick().await;
+                    told.due.fetch_add(1, Ordering::Relaxed);
+                    while calls.try_join_next().is_some() {}
+                    if calls.len() >= self.in_flight {
+                        told.left_out.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    let (told, mut client) = (Arc::clone(&told), clients.frameworks("admin"));
+                    calls.spawn(async move {
+                        let sent = Instant::now();
+                        let answer = client.register_subject(registration()).await;
+                        if answer.is_ok() {
+                            let mut took = told.took.lock().unwrap();
+                            took.0.push(due.elapsed());
+                            took.1.push(sent.elapsed());
+                        }
+                        told.add(answer.map(tonic::Response::into_inner));
+                    });
                 }
-                let (told, mut client) = (Arc::clone(&told), clients.frameworks("admin"));
-                calls.spawn(async move {
-                    let answer = client.register_subject(registration()).await;
-                    told.add(answer.map(tonic::Response::into_inner));
-                });
-            }
-            while calls.join_next().await.is_some() {}
-        });
+                while calls.join_next().await.is_some() {}
+            });
+        }
+        while let Some(sent) = sending.join_next().await {
+            sent.unwrap();
+        }
+        *told.lasted.lock().unwrap() = begun.elapsed();
+        told
     }
-    while let Some(sent) = sending.join_next().await {
-        sent.unwrap();
-    }
-    let took = begun.elapsed().as_millis() as usize;
-    let a_second = (told.accepted() * 1_000 / took.max(1)) as u32;
-    (told, a_second)
 }
 
 fn start(home: &Home) -> Running {
@@ -147,23 +240,42 @@ fn start(home: &Home) -> Running {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_work_than_can_be_done_is_refused_in_time_and_the_rest_is_done() {
     let long = Duration::from_secs(rounds("JUDGEMENT_LEDGER_OVERLOAD", 5));
+    let times = rounds("JUDGEMENT_LEDGER_TIMES", TIMES);
     let home = Home::new();
     let mut running = start(&home);
     let siege = Siege::of(&running, None).await;
     let before = memory(running.id());
 
-    let (_, peak) = send(&siege, 4, Duration::from_micros(100), Duration::from_secs(3)).await;
-    let pace = Duration::from_secs(1) * CALLERS as u32 / (peak.max(1) * TIMES);
-    let (told, goodput) = send(&siege, CALLERS, pace, long).await;
-    let grown = memory(running.id()).saturating_sub(before);
+    let worked = processor_ms(running.id());
+    let at_peak = Load::peak().send(&siege, Duration::from_secs(3)).await;
+    let busy = at_peak.a_second(usize::try_from(processor_ms(running.id()) - worked).unwrap());
+    println!("at the peak: {}; the server works {busy} ms a second", at_peak.says());
+    assert_eq!(at_peak.refused(), 0, "{:?}", at_peak.unclear.lock().unwrap());
+    let peak = at_peak.a_second(at_peak.accepted()).max(1);
+    let (sampler, worked) = (Sampler::begin(running.id()), processor_ms(running.id()));
+    let a_second = peak * times;
+    let told = Load { callers: CALLERS, in_flight: IN_FLIGHT, a_second }.send(&siege, long).await;
+    let looked = sampler.end();
+    let busy = told.a_second(usize::try_from(processor_ms(running.id()) - worked).unwrap());
+    let grown = looked.most.saturating_sub(before);
+    let goodput = told.a_second(told.accepted());
     println!(
-        "{peak} a second at the peak; of {TIMES} times as many {goodput} a second were done, \
-         {} in all, {} refused, {} not sent; {} MiB more",
-        told.accepted(),
-        told.refused.load(Ordering::Relaxed),
-        told.left_out.load(Ordering::Relaxed),
-        grown >> 20
+        "of {times} times as many: {}; the server works {busy} ms a second; goodput {} of a hundred; {} MiB more at most, in {} looks",
+        told.says(),
+        goodput * 100 / peak,
+        grown >> 20,
+        looked.looks
     );
+    let sent = told.sent() as u64 * 100 / (long.as_secs() * peak);
+    let due = told.due.load(Ordering::Relaxed) as u64 * 100 / (long.as_secs() * peak);
+    println!(
+        "of a hundred at the peak {due} were due and {sent} sent, of {}: {} short",
+        times * 100,
+        (times * 100).saturating_sub(sent)
+    );
+    // Where more is sent than can be done, somebody is refused: else there was no such load.
+    assert!(told.refused() > 0, "nothing was refused");
+    assert!(looked.looks as u64 > long.as_secs(), "{looked:?}");
     assert_eq!(*told.unclear.lock().unwrap(), Vec::<String>::new());
     assert!(told.accepted() > 0);
     assert!(grown <= GROWTH_MAX, "{} MiB more", grown >> 20);
@@ -262,23 +374,62 @@ fn entry(name: &str) -> pb::ApplyStreamRequest {
     pb::ApplyStreamRequest { command: Some(command) }
 }
 
+/// How many streams the server says are open.
+async fn streams(running: &Running) -> usize {
+    let admin = running.admin.strip_prefix("http://").unwrap().parse().unwrap();
+    let page = String::from_utf8(fetch(admin, "/metrics", None).await.body).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("judgement_ledger_streams "));
+    line.unwrap().parse().unwrap()
+}
+
+/// Lets so many subscribe who take nothing, until so many in all are let in.
+async fn subscribe(siege: &Siege, running: &Running, many: usize, all: usize) {
+    hoards::so_many_subscribers(siege.target.clone(), Deaf, many).await.unwrap();
+    within(WELL_WITHIN, "subscribers are let in", async {
+        while streams(running).await < all {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_subscribers_who_read_nothing_stop_no_writer() {
+async fn subscribers_who_read_nothing_stop_no_writer() {
+    let many = usize::try_from(rounds("JUDGEMENT_LEDGER_SUBSCRIBERS", SUBSCRIBERS)).unwrap();
     let home = Home::new();
     let running = start(&home);
     let siege = Siege::of(&running, None).await;
     let long = Duration::from_secs(2);
-    let alone = send(&siege, 4, Duration::from_micros(200), long).await.1;
-    let before = memory(running.id());
-    hoards::subscribers(siege.target.clone(), Deaf).await.unwrap();
-    let (told, beside) = send(&siege, 4, Duration::from_micros(200), long).await;
-    let grown = memory(running.id()).saturating_sub(before);
+    // The second time, all that a load takes at first is there.
+    let mut grown_alone = 0;
+    for _ in 0..2 {
+        let (before, sampler) = (memory(running.id()), Sampler::begin(running.id()));
+        let alone = Load::some().send(&siege, long).await;
+        grown_alone = sampler.end().most.saturating_sub(before);
+        println!("alone: {}, {} KiB more", alone.says(), grown_alone >> 10);
+    }
+    subscribe(&siege, &running, FIRST_SUBSCRIBERS, FIRST_SUBSCRIBERS).await;
+    let (before, sampler) = (memory(running.id()), Sampler::begin(running.id()));
+    // More than there may be are refused.
+    let all = (FIRST_SUBSCRIBERS + many).min(SUBSCRIBERS_MAX);
+    let let_in = all - FIRST_SUBSCRIBERS;
+    subscribe(&siege, &running, many, all).await;
+    let subscribed = memory(running.id()).saturating_sub(before);
+    let told = Load::some().send(&siege, long).await;
+    let grown = sampler.end().most.saturating_sub(before);
+    let for_each = grown.saturating_sub(grown_alone) / let_in as u64;
     println!(
-        "{alone} commands a second alone, {beside} beside subscribers; {} KiB more for each",
-        grown / 1_024 / 200
+        "beside {let_in} of {many} subscribers: {}; {} KiB more at most, {} of which before any write; \
+         for each {} KiB more than without them",
+        told.says(),
+        grown >> 10,
+        subscribed >> 10,
+        for_each >> 10
     );
-    assert_eq!(told.refused.load(Ordering::Relaxed), 0, "{:?}", told.unclear.lock().unwrap());
+    assert_eq!(streams(&running).await, all, "they are there to the end");
+    assert_eq!(told.refused(), 0, "{:?}", told.unclear.lock().unwrap());
     assert!(told.accepted() > 0);
+    assert!(for_each <= SUBSCRIBER_BYTES_MAX, "{} KiB for each", for_each >> 10);
     siege.lift();
     call(&siege.clients, Asking::Ledger).await.unwrap();
     assert!(running.stop().success());

@@ -5,7 +5,11 @@ use std::{
     fs, io,
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -318,6 +322,83 @@ pub fn memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the server lives");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it lives");
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+}
+
+/// How long a process has worked, of all processors.
+pub fn processor_ms(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the server lives");
+    let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    // In hundredths of a second: in its own code, and in the kernel's.
+    (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
+}
+
+/// Looks at the memory of a process again and again, by a thread of its own: what the test does must not
+/// keep it from looking.
+pub struct Sampler {
+    process: u32,
+    over: Arc<AtomicBool>,
+    looked: Arc<Mutex<Looked>>,
+    looking: JoinHandle<()>,
+}
+
+/// How much memory there was at most, in bytes, and how often it was looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Looked {
+    pub most: u64,
+    pub looks: usize,
+}
+
+impl Looked {
+    fn look(&mut self, process: u32) {
+        self.most = self.most.max(memory(process));
+        self.looks += 1;
+    }
+}
+
+impl Sampler {
+    pub fn begin(process: u32) -> Self {
+        let (over, looked) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Looked>>::default());
+        let (told, looks) = (Arc::clone(&over), Arc::clone(&looked));
+        let looking = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                looks.lock().unwrap().look(process);
+                std::thread::sleep(LOOK_EVERY);
+            }
+        });
+        Self { process, over, looked, looking }
+    }
+
+    /// What was seen so far.
+    pub fn so_far(&self) -> Looked {
+        *self.looked.lock().unwrap()
+    }
+
+    pub fn end(self) -> Looked {
+        self.over.store(true, Ordering::Relaxed);
+        self.looking.join().unwrap();
+        let mut looked = *self.looked.lock().unwrap();
+        looked.look(self.process);
+        looked
+    }
+}
+
+/// The negative control: memory that is given back before the end is seen all the same.
+#[test]
+fn memory_that_was_there_for_a_moment_is_seen() {
+    const MOMENTARY: usize = 256 << 20;
+    let sampler = Sampler::begin(std::process::id());
+    let before = memory(std::process::id());
+    let taken = vec![1_u8; MOMENTARY];
+    let begun = sampler.so_far().looks;
+    while sampler.so_far().looks < begun + 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(taken.iter().map(|it| usize::from(*it)).sum::<usize>(), MOMENTARY);
+    drop(taken);
+    let after = memory(std::process::id());
+    let looked = sampler.end();
+    println!("{} MiB before, {} after, {looked:?}", before / MIB, after / MIB);
+    assert!(looked.most >= MOMENTARY as u64, "{looked:?}");
 }
 
 /// The attackers' ports from which a connection to this port is open at the server's end, and how many

@@ -1,5 +1,5 @@
-//! The negative control: a server with the usual settings of its library and no doorway. The same
-//! attacks must be seen to hurt it.
+//! The negative control: a server with the usual settings of its library and no doorway, which takes
+//! messages that are packed, however large they become. The same attacks must be seen to hurt it.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -9,11 +9,11 @@ use std::{
 
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::{Code, codec::CompressionEncoding, transport::Server};
 use tonic_health::server::health_reporter;
 
 use super::{
-    floods, hoards,
+    bombs, floods, hoards,
     honest::Asking,
     line::Manner::{Deaf, Hears},
     siege::{Attack, Siege, table},
@@ -63,6 +63,8 @@ async fn serves() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("{SERVING}http://{}", listener.local_addr().unwrap());
     let (_reporter, health) = health_reporter();
+    let health =
+        health.accept_compressed(CompressionEncoding::Zstd).max_decoding_message_size(usize::MAX);
     let gone = tokio::task::spawn_blocking(|| drop(std::io::stdin().read_to_end(&mut Vec::new())));
     let serving =
         Server::builder().add_service(health).serve_with_incoming(TcpListenerStream::new(listener));
@@ -101,4 +103,22 @@ async fn without_protections_the_same_attacks_are_seen_to_hurt() {
     }
     let streams = faults["streams opened, never finished"].join("; ");
     assert!(streams.contains("took "), "{streams}");
+}
+
+/// Another one, since what the attacks above took is there for the next to use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_bound_a_bomb_is_seen_to_hurt() {
+    let server = Unprotected::start();
+    let siege = Siege::around(server.0.id(), &server.1, None, Asking::Health).await;
+    let bomb = Attack::new("zstd: 32 KiB of 1 GiB", |it| {
+        let answers = &[Code::Internal];
+        bombs::sent(it, bombs::Bomb { path: floods::HEALTH, answers, ..bombs::zstd() }, 1)
+    });
+    let mut all = Vec::new();
+    siege.under(&bomb, LONG, &mut all).await;
+    println!("{}", table(&all));
+    let faults = siege.faults(&all);
+    println!("{faults:#?}");
+    let found = faults[&bomb.name].join("; ");
+    assert!(found.contains("took "), "{found}");
 }

@@ -8,6 +8,7 @@ mod changed;
 mod flips;
 mod forged;
 mod recipients;
+mod rewritten;
 pub mod score;
 mod told;
 mod verb;

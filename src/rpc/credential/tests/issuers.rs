@@ -64,7 +64,7 @@ pub(super) fn ofsted() -> Value {
 }
 
 /// A folder with a set of keys, and the issuers of a file in it.
-fn trusting(keys: &Value, issuers: &Value) -> Result<Credentials, IssuersError> {
+pub(super) fn trusting(keys: &Value, issuers: &Value) -> Result<Credentials, IssuersError> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("keys.json"), keys.to_string()).unwrap();
     let document = json!({"issuers": issuers}).to_string();
