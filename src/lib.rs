@@ -17,7 +17,7 @@
 //! | 1 | [`disk`] | the port to files, through which every I/O call of the stores passes |
 //! | 1 | [`record`] | an event with its provenance ⇄ stored bytes; commitments; frameworks as data |
 //! | 1 | [`letter`] | an edition laid out as the letter: Markdown, HTML |
-//! | 2 | [`journal`] | the append-only truth: its contract, the memory store, the file store |
+//! | 2 | [`journal`] | the append-only truth: its contract, and the stores in memory, in files and in PostgreSQL |
 //! | 2 | [`vault`] | erasable texts: sealed beside the records, under keys of their own |
 //! | 2 | [`signer`] | the keys that sign checkpoints, and the memory of what they signed |
 //! | 3 | [`views`] | disposable read models over sled: postings, what stands, the roots of full tiles |

@@ -14,8 +14,10 @@
 //! - **All or none, durable on return.** [`Turn::append`] stores a whole [`Group`] or nothing, and
 //!   when it answers `Ok`, the group survives the loss of power.
 //! - **Two failures.** [`JournalError::NotApplied`]: surely nothing was stored, the journal may be
-//!   used on. [`JournalError::Unknown`]: the group may or may not be stored; the journal refuses
-//!   every further append, and only opening it again tells which. A flush is never tried again.
+//!   used on. [`JournalError::Unknown`]: the group may or may not be stored. A store of this process's
+//!   own then refuses every further append ([`JournalError::Poisoned`]), and only opening it again tells
+//!   which: a flush is never tried again. A store that several processes share goes on, and the head of
+//!   the next turn tells.
 //! - **Reads see durable entries only**, whole groups at a time, and never past the head.
 //! - **Marks.** A group comes with a *mark*: opaque bytes that sum up the ledger at its end. The
 //!   store keeps at least one recent mark, so that opening need not fold every entry:
@@ -33,6 +35,7 @@
 
 pub mod file;
 mod memory;
+pub mod postgres;
 
 use std::{future::Future, io, pin::Pin, sync::Arc};
 
@@ -147,7 +150,7 @@ pub enum JournalError {
     /// Surely nothing was stored; the journal may be used on.
     #[error("nothing was stored: {0}")]
     NotApplied(#[source] NotApplied),
-    /// The append may or may not be stored. Only opening the journal again tells.
+    /// The append may or may not be stored. Opening the journal again tells, or the next turn.
     #[error("the append may or may not be stored")]
     Unknown(#[source] io::Error),
     /// An earlier append ended as [`JournalError::Unknown`]: this journal takes no more.

@@ -34,6 +34,7 @@ mod binary;
 mod calls;
 mod cases;
 mod clock;
+mod cluster;
 mod console;
 mod counted;
 mod differential;

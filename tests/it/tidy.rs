@@ -50,7 +50,24 @@ const LAYERS: &[Room] = &[
     Room {
         path: "journal",
         rooms: &["journal", "disk"],
-        crates: &["bytes", "crc32c", "foldhash", "sha2", "lru", "thiserror", "tokio", "tracing"],
+        crates: &[
+            "bytes",
+            "crc32c",
+            "foldhash",
+            "sha2",
+            "lru",
+            "thiserror",
+            "tokio",
+            "tracing",
+            // Of the store in PostgreSQL alone.
+            "tokio_postgres",
+            "tokio_postgres_rustls",
+            "tokio_rustls",
+            "webpki_roots",
+            "deadpool",
+            "futures_util",
+            "uuid",
+        ],
     },
     Room {
         path: "vault",

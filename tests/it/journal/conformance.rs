@@ -8,19 +8,21 @@ use judgement_ledger::{
     journal::{
         Entry, Filing, Group, Head, Journal, JournalError, Mark, MemoryJournal, NotApplied, Page,
         file::{FileJournal, FileOptions},
+        postgres::PostgresJournal,
     },
     judgement::Position,
 };
 use tempfile::TempDir;
 
 use super::{
-    ALL, append, by_name, content, entry, group, key, stored, tiny, under_one_key, usual_group,
+    ALL, append, by_name, content, entry, group, key, shared, stored, tiny, under_one_key,
+    usual_group,
 };
-use crate::sim_disk::SimDisk;
+use crate::{cluster::Cluster, sim_disk::SimDisk};
 
 /// A store under test.
 trait Store: Sized {
-    fn with(filing: Filing) -> Self;
+    async fn with(filing: Filing) -> Self;
     fn journal(&self) -> Arc<dyn Journal>;
 }
 
@@ -32,7 +34,7 @@ trait Lasting: Store {
 struct Memory(Arc<MemoryJournal>);
 
 impl Store for Memory {
-    fn with(filing: Filing) -> Self {
+    async fn with(filing: Filing) -> Self {
         Self(Arc::new(MemoryJournal::new(filing)))
     }
 
@@ -59,7 +61,7 @@ impl RealFiles {
 }
 
 impl Store for RealFiles {
-    fn with(filing: Filing) -> Self {
+    async fn with(filing: Filing) -> Self {
         Self::open(tempfile::tempdir().unwrap(), filing)
     }
 
@@ -92,7 +94,7 @@ impl TinyFiles {
 }
 
 impl Store for TinyFiles {
-    fn with(filing: Filing) -> Self {
+    async fn with(filing: Filing) -> Self {
         Self::open(SimDisk::new(), filing)
     }
 
@@ -108,21 +110,56 @@ impl Lasting for TinyFiles {
     }
 }
 
+/// A ledger in a database, each opening being another process.
+struct InPostgres {
+    name: String,
+    filing: Filing,
+    journal: Arc<PostgresJournal>,
+}
+
+impl InPostgres {
+    async fn open(name: String, filing: Filing) -> Self {
+        let journal = shared::open(Cluster::shared(), &name, Arc::clone(&filing)).await;
+        Self { name, filing, journal }
+    }
+}
+
+impl Store for InPostgres {
+    async fn with(filing: Filing) -> Self {
+        Self::open(shared::begin(Cluster::shared()).await, filing).await
+    }
+
+    fn journal(&self) -> Arc<dyn Journal> {
+        Arc::<PostgresJournal>::clone(&self.journal)
+    }
+}
+
+impl Lasting for InPostgres {
+    async fn reopened(self) -> Self {
+        Self::open(self.name, self.filing).await
+    }
+}
+
+macro_rules! case {
+    ([$(#[$attribute:meta])*] $store:ty, $case:ident) => {
+        #[tokio::test]
+        $(#[$attribute])*
+        async fn $case() {
+            super::$case::<$store>().await;
+        }
+    };
+}
+
 macro_rules! cases {
-    ($store:ty: $($case:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $case() {
-                super::$case::<$store>().await;
-            }
-        )*
+    ($attributes:tt $store:ty: $($case:ident)*) => {
+        $(case! { $attributes $store, $case })*
     };
 }
 
 /// Every case for a store; those of reopening only for one that `lasts`.
 macro_rules! conformance {
-    ($store:ty) => {
-        cases! { $store:
+    ($attributes:tt $store:ty) => {
+        cases! { $attributes $store:
             an_empty_journal_has_no_head_and_no_entries
             positions_count_from_one_without_a_gap
             an_append_answers_the_new_head_with_its_mark
@@ -143,10 +180,10 @@ macro_rules! conformance {
             readers_see_whole_groups_and_no_gap_while_appends_go_on
         }
     };
-    ($store:ty, lasts) => {
-        conformance! { $store }
+    ($attributes:tt $store:ty, lasts) => {
+        conformance! { $attributes $store }
 
-        cases! { $store:
+        cases! { $attributes $store:
             a_group_that_is_too_large_is_refused_and_the_journal_goes_on
             reopening_gives_the_same_entries_and_head
             reopening_finds_the_same_keys
@@ -158,21 +195,26 @@ macro_rules! conformance {
 
 mod memory {
     use super::*;
-    conformance! { Memory } // Forgets: nothing of it can be reopened, and nothing is too large.
+    conformance! { [] Memory } // Forgets: nothing of it can be reopened, and nothing is too large.
 }
 
 mod real_files {
     use super::*;
-    conformance! { RealFiles, lasts }
+    conformance! { [] RealFiles, lasts }
+}
+
+mod in_postgres {
+    use super::*;
+    conformance! { [#[ignore = "needs PostgreSQL: tests/run postgres"]] InPostgres, lasts }
 }
 
 mod tiny_files {
     use super::*;
-    conformance! { TinyFiles, lasts }
+    conformance! { [] TinyFiles, lasts }
 }
 
 async fn filled<S: Store>(filing: Filing, groups: usize) -> (S, Vec<Group>) {
-    let store = S::with(filing);
+    let store = S::with(filing).await;
     let groups: Vec<_> = (0..groups).map(usual_group).collect();
     for group in &groups {
         append(store.journal().as_ref(), group.clone()).await.unwrap();
@@ -181,7 +223,7 @@ async fn filled<S: Store>(filing: Filing, groups: usize) -> (S, Vec<Group>) {
 }
 
 async fn an_empty_journal_has_no_head_and_no_entries<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     let head = Head { position: Position::START, mark: None };
     assert_eq!(journal.head().await.unwrap(), head);
     assert_eq!(content(journal.as_ref()).await.unwrap(), []);
@@ -198,7 +240,7 @@ async fn positions_count_from_one_without_a_gap<S: Store>() {
 }
 
 async fn an_append_answers_the_new_head_with_its_mark<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     let mut position = Position::START;
     for number in 0..25 {
         let group = usual_group(number);
@@ -216,7 +258,7 @@ async fn entries_come_back_byte_for_byte<S: Store>() {
 }
 
 async fn empty_records_and_texts_are_entries_too<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     let empty = Entry { record: Bytes::new(), sealed: Bytes::new() };
     let zeros = Entry { record: vec![0; 1200].into(), sealed: Bytes::new() };
     let group = Group { entries: vec![empty.clone(), zeros, empty], mark: Bytes::new() };
@@ -227,7 +269,7 @@ async fn empty_records_and_texts_are_entries_too<S: Store>() {
 }
 
 async fn a_group_without_entries_is_refused<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     let error = append(journal.as_ref(), group(&[])).await.unwrap_err();
     assert!(matches!(error, JournalError::NotApplied(NotApplied::Unavailable(_))));
     append(journal.as_ref(), group(&["a"])).await.unwrap();
@@ -256,7 +298,7 @@ async fn a_page_keeps_both_limits_and_has_one_entry_at_least<S: Store>() {
 }
 
 async fn a_page_may_begin_within_a_group<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     append(journal.as_ref(), group(&["a", "b", "c"])).await.unwrap();
     let found = journal.read(Position::new(1), ALL).await.unwrap();
     assert_eq!(found, stored([&group(&["a", "b", "c"])])[1..]);
@@ -299,7 +341,7 @@ async fn a_dropped_turn_changes_nothing<S: Store>() {
 }
 
 async fn turns_exclude_each_other<S: Store>() {
-    let journal = S::with(by_name()).journal();
+    let journal = S::with(by_name()).await.journal();
     let first = journal.turn().await.unwrap();
     let mut second = journal.turn();
     let waker = std::task::Waker::noop();
@@ -364,7 +406,7 @@ async fn the_newest_checkpoint_is_kept<S: Store>() {
 }
 
 async fn readers_see_whole_groups_and_no_gap_while_appends_go_on<S: Store>() {
-    let store = S::with(by_name());
+    let store = S::with(by_name()).await;
     let groups: Vec<_> = (0..60).map(usual_group).collect();
     let (all, mut ends) = (stored(&groups), BTreeSet::from([0]));
     groups.iter().fold(0, |sum, group| {
@@ -447,7 +489,7 @@ async fn reopening_keeps_a_mark_and_the_checkpoint<S: Lasting>() {
 }
 
 async fn a_reopened_journal_goes_on<S: Lasting>() {
-    let mut store = S::with(by_name());
+    let mut store = S::with(by_name()).await;
     let groups: Vec<_> = (0..30).map(usual_group).collect();
     for group in &groups {
         append(store.journal().as_ref(), group.clone()).await.unwrap();

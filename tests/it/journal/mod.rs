@@ -6,6 +6,7 @@ mod faults;
 mod file_store;
 mod golden;
 mod inspect;
+mod shared;
 
 use std::{
     future::Future,

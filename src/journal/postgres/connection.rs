@@ -1,0 +1,260 @@
+//! Connections: how they are made, what is true of each, and when one is given up.
+//!
+//! - Each is made within a deadline: a frozen server still answers the handshake of TCP.
+//! - Before anything is read over one, it has written something, and that is confirmed by as many
+//!   standbys as commits are: the **barrier**. A primary that crashed while commits waited shows them
+//!   when it comes back, though no standby has them; the log being one sequence, whatever was visible
+//!   before the barrier is on the standbys with it. No connection outlives a crash, so no other moment
+//!   needs it.
+//! - A warning of the database is remembered: a commit whose wait for the standbys was cancelled comes
+//!   back as done, with a warning.
+//! - No request to cancel is ever sent, for that reason. A connection whose answer did not come in time is
+//!   closed, never used again.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use tokio::{runtime::Handle, time::timeout};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Statement,
+    config::{LoadBalanceHosts, TargetSessionAttrs},
+    error::Severity,
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
+
+use super::error::ConnectError;
+
+/// How long a connection may take to be made, for each host, and its barrier.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+const BARRIER_MAX: Duration = Duration::from_secs(4);
+
+/// How long the host may leave what was sent to it unanswered.
+const UNANSWERED_MAX: Duration = Duration::from_secs(3);
+
+/// For all connections: a commit waits for the standbys; a plan never rests on how rare a ledger seems
+/// (a plan made for one ledger of many reads all of it); who holds the ledger's row and says nothing loses
+/// it.
+const SETTINGS: &str = "-c synchronous_commit=on -c plan_cache_mode=force_generic_plan \
+     -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=2s \
+     -c lock_timeout=2s -c client_min_messages=warning";
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Turns: what they wait for has deadlines of its own.
+    Writing,
+    /// Reading: no statement holds an old snapshot for long.
+    Reading,
+}
+
+/// Makes connections to a database.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) config: Config,
+    pub(super) tls: MakeRustlsConnect,
+    /// Where the tasks that serve connections run, wherever one is asked for.
+    pub(super) runtime: Handle,
+}
+
+/// A connection to the database.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    warnings: Arc<AtomicU64>,
+}
+
+impl Connection {
+    /// How many warnings have come.
+    pub(super) fn warnings(&self) -> u64 {
+        self.warnings.load(Ordering::Acquire)
+    }
+}
+
+impl Connector {
+    /// A connection to whichever host takes writes.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<Connection, ConnectError> {
+        let mut config = self.config.clone();
+        let own = match purpose {
+            Purpose::Writing => "",
+            Purpose::Reading => " -c statement_timeout=30s",
+        };
+        config
+            .options(format!("{SETTINGS}{own}"))
+            .application_name("judgement-ledger")
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .load_balance_hosts(LoadBalanceHosts::Random)
+            .connect_timeout(CONNECT_MAX)
+            .tcp_user_timeout(UNANSWERED_MAX)
+            .keepalives_idle(UNANSWERED_MAX);
+        // Each host may take its time, and be frozen after it has begun to answer.
+        let hosts = u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
+        let all = CONNECT_MAX.saturating_mul(hosts);
+        let made = timeout(all, config.connect(self.tls.clone())).await;
+        let (client, mut connection) = made.map_err(|_| ConnectError::Late(all))??;
+        let warnings = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&warnings);
+        self.runtime.spawn(async move {
+            while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+                match message {
+                    Ok(AsyncMessage::Notice(notice)) => {
+                        tracing::warn!(
+                            code = notice.code().code(),
+                            notice = notice.message(),
+                            "the database says"
+                        );
+                        if notice.parsed_severity() != Some(Severity::Notice) {
+                            counted.fetch_add(1, Ordering::Release);
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a connection to the database has ended");
+                        break;
+                    }
+                }
+            }
+        });
+        Ok(Connection { client, warnings })
+    }
+}
+
+/// What is asked over a connection, prepared once.
+pub(super) struct Statements {
+    pub(super) head: Statement,
+    pub(super) lock: Statement,
+    pub(super) add: Statement,
+    pub(super) file: Statement,
+    pub(super) advance: Statement,
+    pub(super) read: Statement,
+    pub(super) latest: Statement,
+    pub(super) checkpoint: Statement,
+    pub(super) keep_checkpoint: Statement,
+}
+
+impl Statements {
+    async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            head: client.prepare("SELECT size, mark FROM ledger WHERE ledger_id = $1").await?,
+            lock: client
+                .prepare("SELECT size, mark FROM ledger WHERE ledger_id = $1 FOR UPDATE")
+                .await?,
+            add: client
+                .prepare(
+                    "INSERT INTO entry (ledger_id, position, record, sealed)
+                     SELECT $1, $2 + it.number, it.record, it.sealed
+                     FROM unnest($3::bytea[], $4::bytea[]) WITH ORDINALITY
+                         AS it (record, sealed, number)",
+                )
+                .await?,
+            file: client
+                .prepare(
+                    "INSERT INTO filed (ledger_id, key, position)
+                     SELECT $1, it.key, it.position
+                     FROM unnest($2::bytea[], $3::bigint[]) AS it (key, position)",
+                )
+                .await?,
+            advance: client
+                .prepare(
+                    "UPDATE ledger SET size = $3, mark = $4 WHERE ledger_id = $1 AND size = $2",
+                )
+                .await?,
+            // The sums need only the lengths of what is stored: nothing beyond the page is read.
+            read: client
+                .prepare(
+                    "SELECT position, record, sealed FROM (
+                         SELECT position, record, sealed,
+                             sum(octet_length(record) + octet_length(sealed))
+                                 OVER (ORDER BY position) AS bytes
+                         FROM (
+                             SELECT position, record, sealed FROM entry
+                             WHERE ledger_id = $1 AND position > $2 ORDER BY position LIMIT $3
+                         ) AS page
+                     ) AS summed
+                     WHERE bytes <= $4 OR position = $2 + 1 ORDER BY position",
+                )
+                .await?,
+            latest: client
+                .prepare(
+                    "SELECT position FROM filed
+                     WHERE ledger_id = $1 AND key = $2 AND position < $3
+                     ORDER BY position DESC LIMIT 1",
+                )
+                .await?,
+            checkpoint: client.prepare("SELECT note FROM checkpoint WHERE ledger_id = $1").await?,
+            keep_checkpoint: client
+                .prepare(
+                    "INSERT INTO checkpoint (ledger_id, note) VALUES ($1, $2)
+                     ON CONFLICT (ledger_id) DO UPDATE SET note = excluded.note",
+                )
+                .await?,
+        })
+    }
+}
+
+/// A connection that a ledger is read and written over.
+pub(super) struct Ready {
+    pub(super) connection: Connection,
+    pub(super) ask: Statements,
+    /// Set before a transaction begins, and cleared once it has surely ended: who goes away in between
+    /// leaves a connection that nobody uses again.
+    pub(super) in_transaction: AtomicBool,
+}
+
+/// Makes and keeps connections of one ledger.
+pub(super) struct Keeper {
+    pub(super) connector: Connector,
+    pub(super) purpose: Purpose,
+    pub(super) ledger: i32,
+}
+
+/// Connections of one ledger.
+pub(super) type Pool = managed::Pool<Keeper>;
+
+impl managed::Manager for Keeper {
+    type Type = Ready;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<Ready, ConnectError> {
+        let connection = self.connector.connect(self.purpose).await?;
+        let prepared = async {
+            let ask = Statements::prepare(&connection.client).await?;
+            // Warnings that greet a connection have come by now: they say nothing of a commit.
+            self.barrier(&connection).await?;
+            Ok::<_, ConnectError>(ask)
+        };
+        let ask = timeout(BARRIER_MAX, prepared).await;
+        let ask = ask.map_err(|_| ConnectError::Late(BARRIER_MAX))??;
+        Ok(Ready { connection, ask, in_transaction: AtomicBool::new(false) })
+    }
+
+    async fn recycle(&self, it: &mut Ready, _: &Metrics) -> RecycleResult<ConnectError> {
+        if it.connection.client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        if it.in_transaction.load(Ordering::Acquire) {
+            return Err(RecycleError::message("a transaction was left open"));
+        }
+        Ok(())
+    }
+}
+
+impl Keeper {
+    /// Writes something of its own, and takes it away again: both are on the standbys when it returns, and
+    /// so is everything before. (See the module.)
+    async fn barrier(&self, connection: &Connection) -> Result<(), ConnectError> {
+        let (client, own) = (&connection.client, Uuid::new_v4());
+        let warnings = connection.warnings();
+        let write = "INSERT INTO barrier (ledger_id, connection) VALUES ($1, $2)";
+        client.execute(write, &[&self.ledger, &own]).await?;
+        let remove = "DELETE FROM barrier WHERE ledger_id = $1 AND connection = $2";
+        client.execute(remove, &[&self.ledger, &own]).await?;
+        if connection.warnings() == warnings { Ok(()) } else { Err(ConnectError::Barrier) }
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a journal in PostgreSQL cannot be opened or migrated, and what an error of the database means.
+
+use std::{io, time::Duration};
+
+use tokio_postgres::error::SqlState;
+
+use crate::journal::NotApplied;
+
+/// Why the journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is none.
+    #[error("the address of the database is malformed")]
+    Address(#[source] tokio_postgres::Error),
+    /// TLS cannot be spoken as it was asked for.
+    #[error("TLS to the database cannot be spoken: {0}")]
+    Tls(String),
+    /// No connection was made.
+    #[error("no connection to the database was made")]
+    Connect(#[from] ConnectError),
+    /// The schema is not one that this version works with.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A commit would be lost with the machine that holds it.
+    #[error(
+        "a commit may be lost with one machine: {what}; name standbys that confirm it \
+         (synchronous_standby_names), or accept that (Durability::Local)"
+    )]
+    NotDurable {
+        /// Why not.
+        what: String,
+    },
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The database refused, or was lost.
+    #[error("the database refuses")]
+    Refused(#[from] tokio_postgres::Error),
+    /// It did not answer in time: it may be frozen.
+    #[error("the database did not answer within {0:?}")]
+    Late(Duration),
+    /// Its first write was not confirmed by the standbys that it needs.
+    #[error("what the connection wrote first may not be on a standby")]
+    Barrier,
+}
+
+/// Why the schema is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// The database refused, or was lost.
+    #[error("the database refuses")]
+    Refused(#[from] tokio_postgres::Error),
+    /// It was never made.
+    #[error("the database has no schema of ours: migrate it first")]
+    None,
+    /// There is no such ledger.
+    #[error("the database has no ledger {name}: begin it first")]
+    NoLedger {
+        /// Its name.
+        name: String,
+    },
+    /// Another version, or another program, made it.
+    #[error("migration {number} is not the one of this version: the database is another's")]
+    Other {
+        /// Which migration.
+        number: i32,
+    },
+    /// It must be migrated.
+    #[error(
+        "the schema is of version {found}, this version needs {oldest} at least: migrate it first"
+    )]
+    Older {
+        /// Of the database.
+        found: i32,
+        /// Needed.
+        oldest: i32,
+    },
+    /// A newer version made it.
+    #[error("the schema is of version {found}, this version knows {newest}: take a newer version")]
+    Newer {
+        /// Of the database.
+        found: i32,
+        /// Known.
+        newest: i32,
+    },
+}
+
+/// Why nothing was stored, by an error before the commit was sent.
+pub(super) fn not_applied(error: tokio_postgres::Error) -> NotApplied {
+    let full = error.code() == Some(&SqlState::DISK_FULL);
+    let error = io::Error::other(error);
+    if full { NotApplied::Full(error) } else { NotApplied::Unavailable(error) }
+}
+
+/// That something took too long.
+pub(super) fn late(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
+}

@@ -1,0 +1,292 @@
+//! The store in PostgreSQL: several processes on one ledger, its records on several machines.
+//!
+//! The database is the journal and nothing else: it keeps entries, what they are filed under, a mark and a
+//! checkpoint. Rules, views and proofs are the business of each process, which folds what the others
+//! appended.
+//!
+//! # What orders appends
+//!
+//! A [`Turn`](super::Turn) is a transaction that holds the ledger's one row. Positions come from that row
+//! and not from a sequence, so that none is ever skipped; and since the row is let go only once the commit
+//! is confirmed, the order of commits is the order of positions, here and in the log that the standbys
+//! follow. No process leads, and none keeps anything of the head from one turn to the next.
+//!
+//! | round trip | what |
+//! |---|---|
+//! | 1 | `BEGIN`; the ledger's row `FOR UPDATE` |
+//! | 2 | entries, keys, and the row's new end |
+//! | 3 | `COMMIT`, which waits until enough standbys have it |
+//!
+//! # Each failure, and what it means
+//!
+//! | what | outcome |
+//! |---|---|
+//! | no connection in time; the row is another's for 2 s; any error before `COMMIT` is sent | `NotApplied`: the transaction ends with its connection |
+//! | no room on the database's disk | `NotApplied`, [`Full`](super::NotApplied::Full) |
+//! | a connection lost, an answer that does not come in 4 s, a warning: after `COMMIT` was sent | `Unknown` |
+//!
+//! After `Unknown` this store goes on, unlike one on files: the next turn is another transaction, and the
+//! head that it shows tells whether the group is there. A commit that still waits for its standbys holds
+//! the row, so nobody overtakes it.
+//!
+//! # What is durable
+//!
+//! A commit is on the primary's disk and on as many standbys as `synchronous_standby_names` asks for before
+//! it is answered, and not visible to others sooner. Where none is asked for, [`PostgresJournal::open`]
+//! refuses, unless [`Durability::Local`] is said. What a primary shows after a crash may be on no standby:
+//! so each new connection begins with a barrier (see `connection`).
+//!
+//! # Rights
+//!
+//! [`migrate`] makes the schema as its owner. The role under which servers run may add entries and move the
+//! end of the ledger; to change or delete an entry it has no right.
+
+mod connection;
+mod error;
+mod schema;
+mod turn;
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use deadpool::{Runtime, managed};
+use tokio::runtime::Handle;
+use tokio_postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_rustls::rustls::{
+    self, ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use uuid::Uuid;
+
+use super::{Answer, Entry, Filing, Head, Journal, JournalError, Key, Page, Stored, Turn};
+use crate::judgement::Position;
+
+use connection::{Connector, Keeper, Pool, Purpose};
+use turn::{PostgresTurn, head_of, position, signed, take};
+
+pub use error::{ConnectError, OpenError, SchemaError};
+
+/// How many connections each process has for turns: one waits for the row while the other commits.
+const WRITING: usize = 2;
+
+/// How many it has for reading.
+const READING: usize = 6;
+
+/// Where a ledger lies.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// The database, as `postgres://user:password@host:port,host:port/database`.
+    pub url: String,
+    /// The authorities whose certificates the database may show, in PEM; those of browsers if none is
+    /// stated. Asked for by `sslmode=require` in the address.
+    pub authorities: Option<PathBuf>,
+    /// The ledger's name.
+    pub ledger: String,
+    /// What an answer promises.
+    pub durability: Durability,
+}
+
+/// What it takes until an append is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the primary and on the standbys that it asks for: one at least.
+    Quorum,
+    /// It is on the primary's disk. It may be lost with that machine.
+    Local,
+}
+
+/// A journal in PostgreSQL.
+pub struct PostgresJournal {
+    ledger: i32,
+    id: Uuid,
+    durability: Durability,
+    filing: Filing,
+    writing: Pool,
+    reading: Pool,
+    runtime: Handle,
+}
+
+impl PostgresJournal {
+    /// Opens the journal of a ledger, which [`begin_ledger`] began. Connections are made when they are
+    /// needed, on the runtime in which this is called.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(options: &PostgresOptions, filing: Filing) -> Result<Self, OpenError> {
+        let connector = connector(options)?;
+        let first = connector.connect(Purpose::Reading).await?;
+        let (ledger, id) = schema::ledger(&first.client, &options.ledger).await?;
+        if options.durability == Durability::Quorum {
+            check_durable(&first.client).await?;
+        }
+        let runtime = connector.runtime.clone();
+        let pool = |purpose, size| {
+            let keeper = Keeper { connector: connector.clone(), purpose, ledger };
+            let built = managed::Pool::builder(keeper).max_size(size).runtime(Runtime::Tokio1);
+            built.build().map_err(|error| OpenError::Tls(error.to_string()))
+        };
+        let (writing, reading) =
+            (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
+        let durability = options.durability;
+        Ok(Self { ledger, id, durability, filing, writing, reading, runtime })
+    }
+
+    /// The ledger's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// What an append's answer promises.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    async fn read_page(&self, after: Position, page: Page) -> Result<Vec<Stored>, io::Error> {
+        let taken = take(&self.reading).await?;
+        let entries_max = i64::try_from(page.entries_max.max(1)).unwrap_or(i64::MAX);
+        let bytes_max = i64::try_from(page.bytes_max).unwrap_or(i64::MAX);
+        // One more than the last must be one.
+        let after = signed(after).min(i64::MAX.saturating_sub(1));
+        let (client, ask) = (&taken.connection.client, &taken.ask);
+        let rows = client.query(&ask.read, &[&self.ledger, &after, &entries_max, &bytes_max]).await;
+        let stored = |row: tokio_postgres::Row| {
+            let at = position(row.try_get(0)?);
+            let record = Bytes::copy_from_slice(row.try_get(1)?);
+            let sealed = Bytes::copy_from_slice(row.try_get(2)?);
+            Ok(Stored { position: at, entry: Entry { record, sealed } })
+        };
+        rows.map_err(io::Error::other)?
+            .into_iter()
+            .map(stored)
+            .collect::<Result<_, _>>()
+            .map_err(|error: tokio_postgres::Error| io::Error::other(error))
+    }
+
+    async fn find(&self, key: Key, before: Position) -> Result<Option<Position>, io::Error> {
+        let taken = take(&self.reading).await?;
+        let (client, ask) = (&taken.connection.client, &taken.ask);
+        let (key, before) = (key.0.as_slice(), signed(before));
+        let row = client.query_opt(&ask.latest, &[&self.ledger, &key, &before]).await;
+        row.map_err(io::Error::other)?
+            .map(|row| row.try_get(0).map(position))
+            .transpose()
+            .map_err(io::Error::other)
+    }
+
+    async fn end(&self) -> Result<Head, io::Error> {
+        let taken = take(&self.reading).await?;
+        let (client, ask) = (&taken.connection.client, &taken.ask);
+        let row = client.query_one(&ask.head, &[&self.ledger]).await.map_err(io::Error::other)?;
+        head_of(&row).map_err(io::Error::other)
+    }
+
+    async fn kept(&self) -> Result<Option<Bytes>, io::Error> {
+        let taken = take(&self.reading).await?;
+        let (client, ask) = (&taken.connection.client, &taken.ask);
+        let row = client.query_opt(&ask.checkpoint, &[&self.ledger]).await;
+        let note =
+            row.map_err(io::Error::other)?.map(|row| row.try_get(0).map(Bytes::copy_from_slice));
+        note.transpose().map_err(io::Error::other)
+    }
+}
+
+impl Journal for PostgresJournal {
+    fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>> {
+        Box::pin(async move {
+            let turn: Box<dyn Turn + '_> = Box::new(PostgresTurn::take(self).await?);
+            Ok(turn)
+        })
+    }
+
+    fn head(&self) -> Answer<'_, Head> {
+        Box::pin(async move { self.end().await.map_err(JournalError::Unreadable) })
+    }
+
+    fn read(&self, after: Position, page: Page) -> Answer<'_, Vec<Stored>> {
+        Box::pin(async move { self.read_page(after, page).await.map_err(JournalError::Unreadable) })
+    }
+
+    fn latest(&self, key: Key, before: Position) -> Answer<'_, Option<Position>> {
+        Box::pin(async move { self.find(key, before).await.map_err(JournalError::Unreadable) })
+    }
+
+    fn checkpoint(&self) -> Answer<'_, Option<Bytes>> {
+        Box::pin(async move { self.kept().await.map_err(JournalError::Unreadable) })
+    }
+
+    fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()> {
+        Box::pin(async move { turn::keep_checkpoint(self, &checkpoint).await })
+    }
+}
+
+impl std::fmt::Debug for PostgresJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresJournal").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// Makes the schema, or brings it up to this version, as its owner; and lets `role` run servers, if one is
+/// named. How many migrations were applied.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn migrate(owner: &PostgresOptions, role: Option<&str>) -> Result<usize, OpenError> {
+    let mut connection = connector(owner)?.connect(Purpose::Writing).await?;
+    let applied = schema::migrate(&mut connection.client).await?;
+    if let Some(role) = role {
+        schema::grant(&connection.client, role).await?;
+    }
+    Ok(applied)
+}
+
+/// Begins the ledger that the options name, as the owner of the schema. Whether it was not there.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn begin_ledger(owner: &PostgresOptions, id: Uuid) -> Result<bool, OpenError> {
+    let mut connection = connector(owner)?.connect(Purpose::Writing).await?;
+    Ok(schema::begin_ledger(&mut connection.client, &owner.ledger, id).await?)
+}
+
+fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
+    let config: Config = options.url.parse().map_err(OpenError::Address)?;
+    let mut trusted = RootCertStore::empty();
+    match &options.authorities {
+        None => trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let unusable = |error: &dyn std::fmt::Display| {
+                OpenError::Tls(format!("{}: {error}", path.display()))
+            };
+            for each in CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))? {
+                let each = each.map_err(|error| unusable(&error))?;
+                trusted.add(each).map_err(|error| unusable(&error))?;
+            }
+        }
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error: rustls::Error| OpenError::Tls(error.to_string()))?
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    Ok(Connector { config, tls: MakeRustlsConnect::new(tls), runtime: Handle::current() })
+}
+
+/// That commits survive the loss of a machine.
+async fn check_durable(client: &Client) -> Result<(), OpenError> {
+    let asked = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
+        current_setting('synchronous_standby_names')";
+    let row = client.query_one(asked, &[]).await.map_err(ConnectError::from)?;
+    let setting = |at: usize| row.try_get::<_, String>(at).map_err(ConnectError::from);
+    let (fsync, pages, standbys) = (setting(0)?, setting(1)?, setting(2)?);
+    let what = match (fsync.as_str(), pages.as_str(), standbys.trim()) {
+        ("on", "on", "") => "no standby confirms a commit",
+        ("on", "on", _) => return Ok(()),
+        ("on", _, _) => "full_page_writes is off",
+        (_, _, _) => "fsync is off",
+    };
+    Err(OpenError::NotDurable { what: what.to_owned() })
+}

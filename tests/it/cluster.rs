@@ -1,0 +1,236 @@
+//! A PostgreSQL cluster of the tests' own: a primary and two standbys that confirm its commits, on
+//! loopback, under an account without rights. It ends with the process that began it.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use judgement_ledger::journal::postgres::{Durability, PostgresOptions};
+use tempfile::TempDir;
+
+/// The owner of the database, and the role under which servers run.
+const OWNER: &str = "owner";
+pub const SERVICE: &str = "service";
+
+/// How long anything here may take, on a machine that has more to do.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The standbys, by the names under which they confirm.
+const STANDBYS: [&str; 2] = ["one", "two"];
+
+/// A primary and its standbys.
+pub struct Cluster {
+    primary: Server,
+    standbys: Vec<Server>,
+    _directory: TempDir,
+}
+
+impl Cluster {
+    /// The one that tests share which harm nothing.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A cluster with nothing but an empty database.
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        if let Some((uid, gid)) = account() {
+            chown(at, Some(uid), Some(gid)).unwrap();
+        }
+        let data = at.join("primary");
+        let words = ["-k", "--no-sync", "-E", "UTF8", "--locale=C", "--auth=trust", "-U", OWNER];
+        succeeds(tool("initdb").args(words).arg("-D").arg(&data));
+        let primary = Server::start(data);
+        for role in [format!("CREATE ROLE {SERVICE} LOGIN"), "CREATE DATABASE ledgers".to_owned()] {
+            primary.sql_in("postgres", &role);
+        }
+        let standbys = STANDBYS.map(|name| {
+            let data = at.join(name);
+            let from = format!(
+                "host=127.0.0.1 port={} user={OWNER} application_name={name}",
+                primary.port
+            );
+            succeeds(
+                tool("pg_basebackup")
+                    .args(["-R", "-c", "fast", "--no-sync", "-d", &from, "-D"])
+                    .arg(&data),
+            );
+            Server::start(data)
+        });
+        primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (one, two)'");
+        primary.sql("SELECT pg_reload_conf()");
+        until("both standbys confirm", || {
+            primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'")
+                == "2"
+        });
+        Self { primary, standbys: standbys.into(), _directory: directory }
+    }
+
+    /// The primary.
+    pub fn primary(&self) -> &Server {
+        &self.primary
+    }
+
+    /// Stops the standbys, so that no commit is confirmed.
+    pub fn freeze_standbys(&self) {
+        self.standbys.iter().for_each(|it| it.signal("STOP"));
+    }
+
+    /// Lets them go on.
+    pub fn thaw_standbys(&self) {
+        self.standbys.iter().for_each(|it| it.signal("CONT"));
+    }
+}
+
+/// A server of PostgreSQL.
+pub struct Server {
+    data: PathBuf,
+    pub port: u16,
+    /// Ends it when its input ends.
+    _guard: Child,
+}
+
+impl Server {
+    fn start(data: PathBuf) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Its guard waits for the end of this process, or of what holds the other end.
+        let guarded =
+            "\"$@\" >/dev/null 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server";
+        let mut guard = as_account(Command::new("sh"));
+        guard.args(["-c", guarded, "sh"]).arg(bin().join("postgres")).arg("-D").arg(&data);
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            &format!("port={port}"),
+            "unix_socket_directories=",
+            "shared_buffers=32MB",
+            "max_connections=100",
+            "wal_receiver_status_interval=1s",
+        ] {
+            guard.args(["-c", setting]);
+        }
+        let guard = guard
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { data, port, _guard: guard };
+        until("it takes connections", || {
+            let ready = tool("pg_isready")
+                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                .status();
+            ready.unwrap().success()
+        });
+        server
+    }
+
+    /// What the owner is told in the ledgers' database.
+    pub fn sql(&self, sql: &str) -> String {
+        self.sql_in("ledgers", sql)
+    }
+
+    fn sql_in(&self, database: &str, sql: &str) -> String {
+        let mut psql = tool("psql");
+        psql.args(["-X", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", OWNER]);
+        psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        succeeds(&mut psql)
+    }
+
+    /// Sends a signal to all its processes.
+    pub fn signal(&self, signal: &str) {
+        let main = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
+        let main = main.lines().next().unwrap().to_owned();
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &main]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        let all = children.split_whitespace().chain([main.as_str()]);
+        // A child may have ended meanwhile.
+        all.for_each(|process| {
+            drop(
+                Command::new("kill")
+                    .args([&format!("-{signal}"), process])
+                    .stderr(Stdio::null())
+                    .status(),
+            );
+        });
+    }
+
+    /// How a role reaches the database.
+    pub fn url(&self, role: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/ledgers", self.port)
+    }
+
+    /// Where a ledger of this name lies, as its owner or as a server sees it.
+    pub fn options(&self, role: &str, ledger: &str) -> PostgresOptions {
+        let (url, ledger) = (self.url(role), ledger.to_owned());
+        PostgresOptions { url, authorities: None, ledger, durability: Durability::Quorum }
+    }
+
+    /// The same of the owner.
+    pub fn owner(&self, ledger: &str) -> PostgresOptions {
+        self.options(OWNER, ledger)
+    }
+}
+
+/// Waits for something.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Where the programs of PostgreSQL are: the newest that there is.
+fn bin() -> PathBuf {
+    if let Some(path) = env::var_os("JUDGEMENT_LEDGER_POSTGRES_BIN") {
+        return path.into();
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").map(|all| all.flatten().map(|it| it.path()));
+    let newest = versions
+        .into_iter()
+        .flatten()
+        .max_by_key(|it| it.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    newest.map_or_else(PathBuf::new, |it| it.join("bin"))
+}
+
+fn tool(name: &str) -> Command {
+    as_account(Command::new(bin().join(name)))
+}
+
+/// Under an account that may run PostgreSQL: root may not.
+fn as_account(mut command: Command) -> Command {
+    if let Some((uid, gid)) = account() {
+        command.uid(uid).gid(gid);
+    }
+    command.env("HOME", "/nonexistent").current_dir("/");
+    command
+}
+
+/// The account `postgres`, for a process of root's.
+fn account() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    if fs::metadata(Path::new("/proc/self")).unwrap().uid() != 0 {
+        return None;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").unwrap();
+    let line = accounts.lines().find(|line| line.starts_with("postgres:"));
+    let mut fields = line.expect("there is an account postgres").split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| {
+        panic!("{}: {error}: install postgresql", command.get_program().display())
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}

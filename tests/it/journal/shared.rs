@@ -1,0 +1,205 @@
+//! The store in PostgreSQL, on a real cluster: several processes on one ledger, commits that are not
+//! confirmed, connections that end, rights. `tests/run postgres`.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use judgement_ledger::journal::{
+    Filing, Group, Journal, JournalError, NotApplied,
+    postgres::{self, Durability, OpenError, PostgresJournal},
+};
+use uuid::Uuid;
+
+use super::{append, by_name, content, group, stored, usual_group};
+use crate::cluster::{Cluster, SERVICE};
+
+/// A name that no other ledger has.
+fn name() -> String {
+    static NAMES: AtomicU64 = AtomicU64::new(0);
+    format!("ledger-{}", NAMES.fetch_add(1, Ordering::SeqCst))
+}
+
+/// Begins a ledger in a cluster, whose schema is made if it is not there.
+pub(super) async fn begin(cluster: &Cluster) -> String {
+    let name = name();
+    let owner = cluster.primary().owner(&name);
+    postgres::migrate(&owner, Some(SERVICE)).await.unwrap();
+    assert!(postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap());
+    name
+}
+
+/// A process that has the ledger open.
+pub(super) async fn open(cluster: &Cluster, name: &str, filing: Filing) -> Arc<PostgresJournal> {
+    let options = cluster.primary().options(SERVICE, name);
+    Arc::new(PostgresJournal::open(&options, filing).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn four_processes_append_in_one_order_without_a_gap() {
+    let cluster = Cluster::shared();
+    let name = begin(cluster).await;
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let journal = open(cluster, &name, by_name()).await;
+        writers.push(tokio::spawn(async move {
+            let mut appended = Vec::new();
+            for number in 0..25 {
+                let group = usual_group(writer * 25 + number);
+                let head = append(journal.as_ref(), group.clone()).await.unwrap();
+                appended.push((head.position, group));
+            }
+            appended
+        }));
+    }
+    let mut all = Vec::new();
+    for writer in writers {
+        all.extend(writer.await.unwrap());
+    }
+    all.sort_by_key(|(position, _)| *position);
+    let groups: Vec<Group> = all.into_iter().map(|(_, group)| group).collect();
+    let journal = open(cluster, &name, by_name()).await;
+    assert_eq!(content(journal.as_ref()).await.unwrap(), stored(&groups));
+    let head = journal.head().await.unwrap();
+    assert_eq!(head.mark.unwrap().bytes, groups.last().unwrap().mark);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_ledger_knows_nothing_of_another() {
+    let cluster = Cluster::shared();
+    let (one, other) = (begin(cluster).await, begin(cluster).await);
+    let one = open(cluster, &one, by_name()).await;
+    let other = open(cluster, &other, by_name()).await;
+    append(one.as_ref(), group(&["a|one"])).await.unwrap();
+    append(other.as_ref(), group(&["b|other", "a|other"])).await.unwrap();
+    assert_eq!(content(one.as_ref()).await.unwrap(), stored([&group(&["a|one"])]));
+    assert_eq!(content(other.as_ref()).await.unwrap(), stored([&group(&["b|other", "a|other"])]));
+    assert_ne!(one.id(), other.id());
+}
+
+/// A group whose commit no standby confirms may or may not be there; once they are back it is, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_commit_that_is_not_confirmed_has_an_unknown_outcome_and_is_found_once() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let journal = open(&cluster, &name, by_name()).await;
+    append(journal.as_ref(), group(&["a"])).await.unwrap();
+    cluster.freeze_standbys();
+    let unknown = append(journal.as_ref(), group(&["b"])).await.unwrap_err();
+    assert!(matches!(unknown, JournalError::Unknown(_)), "{unknown}");
+    // What may not be on a standby is seen by nobody, and overtaken by nobody.
+    let reader = cluster.primary().sql("SELECT max(position) FROM entry");
+    assert_eq!(reader, "1");
+    let refused = append(journal.as_ref(), group(&["c"])).await.unwrap_err();
+    let unavailable = NotApplied::Unavailable(std::io::Error::other(""));
+    assert_eq!(
+        std::mem::discriminant(&unavailable),
+        match &refused {
+            JournalError::NotApplied(why) => std::mem::discriminant(why),
+            other => panic!("{other}"),
+        }
+    );
+    cluster.thaw_standbys();
+    let mut after = append(journal.as_ref(), group(&["d"])).await;
+    while matches!(after, Err(JournalError::NotApplied(_))) {
+        after = append(journal.as_ref(), group(&["d"])).await;
+    }
+    after.unwrap();
+    let groups = ["a", "b", "d"].map(|it| group(&[it]));
+    assert_eq!(content(journal.as_ref()).await.unwrap(), stored(&groups));
+}
+
+/// The database answers a commit whose wait was cancelled with success and a warning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_commit_whose_wait_is_cancelled_is_not_taken_for_done() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let journal = open(&cluster, &name, by_name()).await;
+    append(journal.as_ref(), group(&["a"])).await.unwrap();
+    cluster.freeze_standbys();
+    let appending = tokio::spawn({
+        let journal = Arc::clone(&journal);
+        async move { append(journal.as_ref(), group(&["b"])).await }
+    });
+    let cancel =
+        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    crate::cluster::until("a commit waits", || cluster.primary().sql(cancel) == "1");
+    let outcome = appending.await.unwrap();
+    assert!(matches!(outcome, Err(JournalError::Unknown(_))), "{outcome:?}");
+    // It is visible on the primary all the same: this is what must not be believed.
+    assert_eq!(cluster.primary().sql("SELECT max(position) FROM entry"), "2");
+    cluster.thaw_standbys();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn without_standbys_a_journal_is_opened_only_by_who_says_so() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    cluster.primary().sql("ALTER SYSTEM SET synchronous_standby_names = ''");
+    cluster.primary().sql("SELECT pg_reload_conf()");
+    crate::cluster::until("it is read", || {
+        cluster.primary().sql("SHOW synchronous_standby_names").is_empty()
+    });
+    let mut options = cluster.primary().options(SERVICE, &name);
+    let refused = PostgresJournal::open(&options, by_name()).await.unwrap_err();
+    assert!(matches!(refused, OpenError::NotDurable { .. }), "{refused}");
+    assert!(refused.to_string().contains("Durability::Local"), "{refused}");
+    options.durability = Durability::Local;
+    let journal = PostgresJournal::open(&options, by_name()).await.unwrap();
+    append(&journal, group(&["a"])).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_server_has_no_right_to_change_or_delete_an_entry() {
+    let cluster = Cluster::shared();
+    let name = begin(cluster).await;
+    let journal = open(cluster, &name, by_name()).await;
+    append(journal.as_ref(), group(&["a"])).await.unwrap();
+    let url = cluster.primary().url(SERVICE);
+    let (service, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for forbidden in [
+        "UPDATE entry SET record = 'x'",
+        "DELETE FROM entry",
+        "TRUNCATE entry",
+        "UPDATE filed SET position = 1",
+        "DELETE FROM filed",
+        "DELETE FROM ledger",
+        "UPDATE ledger SET id = gen_random_uuid()",
+        "DELETE FROM migration",
+        "ALTER TABLE entry DROP COLUMN sealed",
+        "CREATE TABLE other (a int)",
+    ] {
+        let refused = service.batch_execute(forbidden).await.unwrap_err();
+        let code = refused.code().unwrap().code().to_owned();
+        assert_eq!(code, "42501", "{forbidden}: {refused}");
+    }
+    // What it may do, it can: the refusals are no accident.
+    service.batch_execute("SELECT count(*) FROM entry").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn what_is_not_there_is_said_with_what_makes_it() {
+    let cluster = Cluster::start();
+    let opened = async |ledger: &str| {
+        let options = cluster.primary().options(SERVICE, ledger);
+        PostgresJournal::open(&options, by_name()).await.unwrap_err().to_string()
+    };
+    assert!(opened("apa").await.contains("migrate it first"));
+    begin(&cluster).await;
+    assert!(opened("apa").await.contains("no ledger apa: begin it first"));
+    let owner = cluster.primary().owner("apa");
+    assert_eq!(postgres::migrate(&owner, None).await.unwrap(), 0, "nothing is lacking");
+    assert!(postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap());
+    assert!(!postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap(), "it is there");
+    cluster.primary().sql("UPDATE migration SET digest = 'other' WHERE number = 1");
+    assert!(opened("apa").await.contains("is not the one of this version"));
+}
