@@ -15,6 +15,9 @@ pub enum OpenError {
     /// TLS cannot be spoken as it was asked for.
     #[error("TLS to the database cannot be spoken: {0}")]
     Tls(String),
+    /// Connections cannot be kept for use again: this build is broken.
+    #[error("connections cannot be kept for use again")]
+    Pool(#[source] deadpool::managed::BuildError),
     /// No connection was made.
     #[error("no connection to the database was made")]
     Connect(#[from] ConnectError),

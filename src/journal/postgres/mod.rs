@@ -125,7 +125,7 @@ impl PostgresJournal {
         let pool = |purpose, size| {
             let keeper = Keeper { connector: connector.clone(), purpose, ledger };
             let built = managed::Pool::builder(keeper).max_size(size).runtime(Runtime::Tokio1);
-            built.build().map_err(|error| OpenError::Tls(error.to_string()))
+            built.build().map_err(OpenError::Pool)
         };
         let (writing, reading) =
             (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
