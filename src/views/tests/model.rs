@@ -2,6 +2,7 @@
 
 use super::*;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
@@ -186,4 +187,17 @@ fn a_page_of_a_frequent_term_reads_two_blocks() {
     let newest = views.postings(&term, Range::ALL, Direction::Backwards).take(50);
     let newest: Vec<u64> = newest.map(|found| found.unwrap().get()).collect();
     assert_eq!(newest, (8_951..=9_000).rev().collect::<Vec<_>>());
+}
+
+/// A snapshot is named by a hash: read for another world's, it would be a wrong answer that no
+/// view gave.
+#[test]
+fn worlds_of_two_sizes_share_no_hash() {
+    let small = World::small(9, 1_500);
+    let size =
+        world::Size { assessments: 60, records_each: 1_000, areas: 9, entries: 50, persons: 3 };
+    let mut large = World::new(9, size);
+    large.grow(3_000);
+    let hashes = |world: &World| world.records.iter().map(|it| it.hash).collect::<BTreeSet<_>>();
+    assert!(hashes(&small).is_disjoint(&hashes(&large)));
 }

@@ -64,8 +64,8 @@ impl Random {
     }
 }
 
-/// Snapshots are kept here; their bytes only say which. The hash of the last record names them,
-/// and it is random.
+/// Snapshots are kept here, those of all worlds; their bytes only say which. The hash of the last
+/// record names them, and it is random.
 static SNAPSHOTS: Mutex<Option<HashMap<Vec<u8>, Assessment>>> = Mutex::new(None);
 
 pub(super) fn codec() -> SnapshotCodec {
@@ -115,7 +115,13 @@ pub(super) fn name(of: &str, number: usize) -> String {
 
 impl World {
     pub(super) fn new(seed: u64, size: Size) -> Self {
-        let mut random = Random::new(seed);
+        // The size is part of the seed: snapshots are named by hashes, and worlds of two sizes
+        // have different ones.
+        let Size { assessments, records_each, areas, entries, persons } = size;
+        let mixed = [assessments, records_each, areas, entries, persons];
+        let mut random = mixed.into_iter().fold(Random::new(seed), |mut random, number| {
+            Random::new(random.next() ^ u64::try_from(number).unwrap())
+        });
         let persons = (0..size.persons).map(|_| PersonId::new(random.uuid())).collect();
         Self {
             records: Vec::new(),
