@@ -244,7 +244,9 @@ impl Engine {
                 stop @ (Stop::Unknown(_)
                 | Stop::Keys(_)
                 | Stop::Views(_)
-                | Stop::Overtaken { .. }) => EngineError::Stopped(stop),
+                | Stop::Overtaken { .. }
+                | Stop::Behind { .. }
+                | Stop::Others(_)) => EngineError::Stopped(stop),
             });
         }
         Ok(Self { ledger, journal, origin, threads, _watch: watch })

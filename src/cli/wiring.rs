@@ -295,9 +295,12 @@ async fn run(
             tell_of_cut(went_down);
             Ok(())
         }
-        Stop::Unknown(_) | Stop::Keys(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
-            Err(Failure::start("go on", why))
-        }
+        Stop::Unknown(_)
+        | Stop::Keys(_)
+        | Stop::Views(_)
+        | Stop::Overtaken { .. }
+        | Stop::Behind { .. }
+        | Stop::Others(_) => Err(Failure::start("go on", why)),
     }
 }
 

@@ -23,6 +23,7 @@ pub struct MemoryJournal {
     filing: Filing,
     /// Serves one turn after the other.
     turns: Mutex<()>,
+    shared: bool,
     /// Guards the entries; held for a copy of a page or for one insertion, never while waiting.
     content: RwLock<Content>,
 }
@@ -39,7 +40,14 @@ impl MemoryJournal {
     /// An empty journal that files its entries by `filing`.
     #[must_use]
     pub fn new(filing: Filing) -> Self {
-        Self { filing, turns: Mutex::new(()), content: RwLock::new(Content::default()) }
+        let content = RwLock::new(Content::default());
+        Self { filing, turns: Mutex::new(()), shared: false, content }
+    }
+
+    /// The same, for several ledgers at once: each may append.
+    #[must_use]
+    pub fn shared(filing: Filing) -> Self {
+        Self { shared: true, ..Self::new(filing) }
     }
 
     fn content(&self) -> RwLockReadGuard<'_, Content> {
@@ -97,6 +105,10 @@ impl Content {
 }
 
 impl Journal for MemoryJournal {
+    fn is_shared(&self) -> bool {
+        self.shared
+    }
+
     fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>> {
         Box::pin(async move {
             let exclusive = self.turns.lock().await;

@@ -50,6 +50,11 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, JournalError>> + 
 
 /// An append-only store of entries. The contract stands at the [module](self).
 pub trait Journal: Send + Sync + 'static {
+    /// Whether other processes may append as well: then the head moves between two turns.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Takes the exclusive right to append, waiting for it where another has it.
     fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>>;
 

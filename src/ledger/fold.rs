@@ -82,6 +82,24 @@ impl Fold {
         Ok(Some(stream))
     }
 
+    /// An assessment as it stood before a record of it; `None` if that opens it. The record itself says
+    /// after which it comes, and so what is remembered of the assessment, or viewed, is confirmed.
+    pub(super) async fn before(
+        &mut self,
+        id: &AssessmentId,
+        record: &Record,
+    ) -> Result<Option<Arc<Assessment>>, ReadError> {
+        let Some(previous) = record.previous else { return Ok(None) };
+        let known = self.cache.peek(&record.stream).and_then(|it| it.assessment.clone());
+        let known = known.filter(|it| follows(previous, &it.last));
+        let known = known.or_else(|| self.viewed(id).filter(|it| follows(previous, &it.last)));
+        if known.is_some() {
+            return Ok(known);
+        }
+        let last = keep(&*self.journal, previous.position).await?;
+        self.assessment(id, last).await.map(Some)
+    }
+
     /// Remembers what a stream has become.
     pub(super) fn keep(&mut self, id: StreamId, stream: Stream) {
         self.cache.put(id, stream);

@@ -8,7 +8,10 @@
 //! - Durable, then published, then answered: who holds a receipt can read what it is for.
 //! - A refused command appends nothing and burns no position. (Spec §4.6)
 //! - When an append has an unknown outcome or a flush has failed, the sequencer stops for good;
-//!   opening the ledger again tells what became of it.
+//!   opening the ledger again tells what became of it. Where several processes share the journal, it
+//!   asks instead, and answers what became of it.
+//! - What other processes appended to a journal that they share is folded in before anything is decided:
+//!   see [`catching_up`].
 //! - A text whose erasure is recorded is read no more, from that record on. An [`Eraser`] destroys
 //!   its key, after every crash until a record says that it is done.
 //! - A [`Notary`] signs what is published, soon after; a journal that is not the one that was signed
@@ -20,6 +23,7 @@ mod access;
 mod as_of;
 mod built_in;
 mod catalogue;
+mod catching_up;
 mod clock;
 mod condition;
 mod copies;

@@ -32,19 +32,32 @@ pub(super) async fn read(
     let mut catalogue = SharedMap::new();
     for at in positions(journal, head).await? {
         let keep = fold::keep(journal, at).await?;
-        if let Event::PersonRegistered(event) = &keep.record.event {
-            // Without it nobody could say whose acts these are, and the login would become another
-            // person with the next command.
-            let name =
-                opener.first(&keep).map_err(|source| OpenError::Name { position: at, source })?;
-            directory.learn(event.person, (event.organisation.clone(), name), at);
-        }
-        if let Event::FrameworkRegistered(_) = &keep.record.event {
-            let registered = registered(&keep)?;
-            catalogue.insert(registered.framework.id.clone(), Arc::new(registered));
-        }
+        learn((&mut directory, &mut catalogue), opener, &keep)?;
     }
     Ok((directory, catalogue))
+}
+
+/// Learns of whom or what a record registers, if it registers anybody or anything.
+///
+/// # Errors
+/// [`OpenError`] if what lies beside the record cannot be read.
+pub(super) fn learn(
+    (directory, catalogue): (&mut Directory, &mut Catalogue),
+    opener: Opener<'_>,
+    keep: &Keep,
+) -> Result<(), OpenError> {
+    let position = keep.record.position;
+    if let Event::PersonRegistered(event) = &keep.record.event {
+        // Without it nobody could say whose acts these are, and the login would become another
+        // person with the next command.
+        let name = opener.first(keep).map_err(|source| OpenError::Name { position, source })?;
+        directory.learn(event.person, (event.organisation.clone(), name), position);
+    }
+    if let Event::FrameworkRegistered(_) = &keep.record.event {
+        let registered = registered(keep)?;
+        catalogue.insert(registered.framework.id.clone(), Arc::new(registered));
+    }
+    Ok(())
 }
 
 /// Where all registrations stand, oldest first.

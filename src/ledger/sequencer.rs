@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Keep, Moment, Receipt, Shared, Submission, SubmitError,
+    Keep, Moment, OpenError, Receipt, Shared, Submission, SubmitError,
+    catching_up::{Begun, LOOK_EVERY},
     clock::{Clock, Now, RecordedTime},
     fold::Stream,
     mark::Summary,
@@ -69,6 +70,19 @@ pub enum Stop {
         /// Where it is.
         found: Position,
     },
+    /// The journal ends before what was published: records that were there are gone.
+    #[error(
+        "the journal ends at {found}, but it was at {expected}: an older one was put in its place"
+    )]
+    Behind {
+        /// Where the journal was.
+        expected: Position,
+        /// Where it is.
+        found: Position,
+    },
+    /// What other processes appended cannot be folded in.
+    #[error("what others appended cannot be folded in")]
+    Others(#[source] Box<OpenError>),
 }
 
 /// The state that only the sequencer changes.
@@ -84,6 +98,16 @@ pub struct Sequencer {
     pub(super) desk: Desk,
 }
 
+/// What the sequencer does next.
+enum Next {
+    /// A group that begins with this submission.
+    Group(Pending),
+    /// Look whether others appended.
+    Look,
+    /// There is to be no more.
+    Closed,
+}
+
 /// A submission whose records are in the group, waiting for the flush.
 struct Waiting {
     receipts: Vec<Receipt>,
@@ -96,22 +120,37 @@ struct Supposed {
     answer: Answer,
 }
 
-/// A group as decided.
-struct Decided {
-    outlook: Outlook,
-    records: Vec<Staged>,
+/// Those who wait for a group.
+pub(super) struct Callers {
     waiting: Vec<Waiting>,
     supposed: Vec<Supposed>,
 }
 
-impl Decided {
-    /// Whoever waits for it: none of it, or nobody knows what of it, is recorded and seen. What was
-    /// only supposed is surely not recorded, and may be decided otherwise when it comes again.
-    fn fail(waiting: Vec<Waiting>, supposed: Vec<Supposed>, why: &dyn Fn() -> SubmitError) {
-        for Waiting { answer, .. } in waiting {
+/// A group as decided.
+struct Decided {
+    outlook: Outlook,
+    records: Vec<Staged>,
+    callers: Callers,
+}
+
+impl Callers {
+    /// The group is recorded and seen.
+    pub(super) fn succeed(self) {
+        for Waiting { receipts, answer } in self.waiting {
+            reply(answer, Ok(receipts));
+        }
+        for Supposed { result, answer } in self.supposed {
+            reply(answer, result);
+        }
+    }
+
+    /// None of the group, or nobody knows what of it, is recorded and seen. What was only supposed is
+    /// surely not recorded, and may be decided otherwise when it comes again.
+    pub(super) fn fail(self, why: &dyn Fn() -> SubmitError) {
+        for Waiting { answer, .. } in self.waiting {
             reply(answer, Err(why()));
         }
-        for Supposed { answer, .. } in supposed {
+        for Supposed { answer, .. } in self.supposed {
             reply(answer, Err(SubmitError::Unavailable));
         }
     }
@@ -121,8 +160,12 @@ impl Sequencer {
     /// Takes submissions until the ledger is closed or an append has an unknown outcome.
     pub async fn run(mut self) -> Stop {
         let stop = loop {
-            let Some(first) = self.next().await else { break Stop::Closed };
-            if let Err(stop) = self.group(first).await {
+            let done = match self.next().await {
+                Next::Closed => break Stop::Closed,
+                Next::Group(first) => self.group(first).await,
+                Next::Look => self.look().await,
+            };
+            if let Err(stop) = done {
                 tracing::error!(error = %stop, "the sequencer stops");
                 break stop;
             }
@@ -131,18 +174,20 @@ impl Sequencer {
         stop
     }
 
-    /// The submission that the next group begins with; nothing when there are to be no more.
-    async fn next(&mut self) -> Option<Pending> {
+    /// What to do next.
+    async fn next(&mut self) -> Next {
         if self.shared.closing.is_cancelled() {
-            return None;
+            return Next::Closed;
         }
         if let Some(held) = self.held.pop_front() {
-            return Some(held);
+            return Next::Group(held);
         }
+        let shared = self.journal.is_shared();
         tokio::select! {
             biased;
-            first = self.queue.recv() => first,
-            () = self.shared.closing.cancelled() => None,
+            first = self.queue.recv() => first.map_or(Next::Closed, Next::Group),
+            () = self.shared.closing.cancelled() => Next::Closed,
+            () = tokio::time::sleep(LOOK_EVERY), if shared => Next::Look,
         }
     }
 
@@ -168,10 +213,17 @@ impl Sequencer {
                 return Ok(());
             }
         };
-        let (expected, found) = (self.shared.head().position, turn.head().position);
-        if found != expected {
-            return Err(Stop::Overtaken { expected, found });
-        }
+        let turn = match self.abreast(turn).await? {
+            Begun::Turn(turn) => turn,
+            Begun::GivenBack => {
+                self.held.push_front(first);
+                return Ok(());
+            }
+            Begun::Unreadable => {
+                reply(first.answer, Err(SubmitError::Unavailable));
+                return Ok(());
+            }
+        };
         self.gather();
         let now = match self.time.next((self.clock)()) {
             Ok(now) => now,
@@ -182,9 +234,6 @@ impl Sequencer {
             }
         };
         let decided = self.decide(first, now).await;
-        if decided.records.is_empty() {
-            return Ok(());
-        }
         self.append(turn, decided, now).await
     }
 
@@ -197,15 +246,19 @@ impl Sequencer {
         }
     }
 
-    /// Decides what was gathered, until the group is full.
-    async fn decide(&mut self, first: Pending, now: Now) -> Decided {
-        let today = self.zone.to_datetime(now.recorded_at).date();
+    /// The ledger as it is published.
+    pub(super) fn outlook(&self) -> Outlook {
         let directory = self.shared.directory.load().as_ref().clone();
         let catalogue = self.shared.catalogue.load().as_ref().clone();
         let erasures = self.shared.erasures.load().as_ref().clone();
-        let head = self.shared.head().position;
-        let known = (directory, catalogue, erasures);
-        let mut stage = Stage::begin(&mut self.desk, (now, today), head, known);
+        Outlook::of(directory, catalogue, erasures)
+    }
+
+    /// Decides what was gathered, until the group is full.
+    async fn decide(&mut self, first: Pending, now: Now) -> Decided {
+        let today = self.zone.to_datetime(now.recorded_at).date();
+        let (head, outlook) = (self.shared.head().position, self.outlook());
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, outlook);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(Pending { submission, answer, since }) = next.take() {
@@ -224,7 +277,7 @@ impl Sequencer {
         for pending in later.into_iter().rev() {
             self.held.push_front(pending);
         }
-        Decided { outlook, records, waiting, supposed }
+        Decided { outlook, records, callers: Callers { waiting, supposed } }
     }
 
     /// Appends the group. When `append` answers, the outcome is decided.
@@ -234,14 +287,16 @@ impl Sequencer {
         decided: Decided,
         now: Now,
     ) -> Result<(), Stop> {
-        let Decided { outlook, records, waiting, supposed } = decided;
+        let Decided { outlook, records, callers } = decided;
+        let Some(first) = records.first().map(|staged| staged.keep.item()) else { return Ok(()) };
         let mut frontier = self.shared.tree();
         for staged in &records {
             frontier.push(staged.keep.hash);
         }
         let summary = Summary { frontier, recorded_at: now.recorded_at };
         let mark = summary.to_bytes();
-        let (commands, records_staged, bytes) = (waiting.len(), records.len(), outlook.bytes);
+        let (commands, records_staged, bytes) =
+            (callers.waiting.len(), records.len(), outlook.bytes);
         let size = GroupSize { commands, records: records_staged, bytes };
         let (entries, applied) = parted(records, &outlook.streams);
         let group = Group { entries, mark };
@@ -255,21 +310,20 @@ impl Sequencer {
                 self.time.recorded(now.recorded_at);
                 if let Err(wrong) = self.publish(outlook, summary, head.position, &applied) {
                     // Recorded, but no reader here will see it: a retry elsewhere says so.
-                    Decided::fail(waiting, supposed, &|| SubmitError::OutcomeUnknown);
+                    callers.fail(&|| SubmitError::OutcomeUnknown);
                     return Err(Stop::Views(wrong));
                 }
-                for Waiting { receipts, answer } in waiting {
-                    reply(answer, Ok(receipts));
-                }
-                for Supposed { result, answer } in supposed {
-                    reply(answer, result);
-                }
+                callers.succeed();
                 Ok(())
             }
             Err(JournalError::NotApplied(cause)) => {
                 tracing::error!(%cause, "nothing was recorded");
-                Decided::fail(waiting, supposed, &|| SubmitError::not_applied(&cause));
+                callers.fail(&|| SubmitError::not_applied(&cause));
                 Ok(())
+            }
+            Err(unknown @ JournalError::Unknown(_)) if self.journal.is_shared() => {
+                tracing::error!(error = %unknown, "asking what became of it");
+                self.resolve(first, callers).await
             }
             Err(
                 unknown @ (JournalError::Unknown(_)
@@ -277,7 +331,7 @@ impl Sequencer {
                 | JournalError::Damaged(_)
                 | JournalError::Unreadable(_)),
             ) => {
-                Decided::fail(waiting, supposed, &|| SubmitError::OutcomeUnknown);
+                callers.fail(&|| SubmitError::OutcomeUnknown);
                 Err(Stop::Unknown(unknown))
             }
         }
@@ -288,7 +342,7 @@ impl Sequencer {
     ///
     /// # Errors
     /// `OutOfOrder` if the views do not go on with this group; nothing is published.
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         outlook: Outlook,
         summary: Summary,
@@ -319,7 +373,10 @@ impl Sequencer {
 
 /// What the journal takes of the records, and what the views take. An assessment is given to the
 /// views once, with the last of its records in the group.
-fn parted(records: Vec<Staged>, streams: &HashMap<StreamId, Stream>) -> (Vec<Entry>, Vec<Applied>) {
+pub(super) fn parted(
+    records: Vec<Staged>,
+    streams: &HashMap<StreamId, Stream>,
+) -> (Vec<Entry>, Vec<Applied>) {
     let part = |Staged { keep, topics }| {
         let Keep { record, hash, entry } = keep;
         let after = streams.get(&record.stream).filter(|it| it.last.at == record.position);

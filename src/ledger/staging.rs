@@ -99,16 +99,43 @@ pub(super) enum Taken {
     Later(Submission),
 }
 
+impl Outlook {
+    /// As the ledger stands.
+    pub(super) fn of(directory: Directory, catalogue: Catalogue, erasures: Erasures) -> Self {
+        Self { directory, catalogue, erasures, bytes: 0, streams: HashMap::new() }
+    }
+
+    /// Folds in a record of a stream, whose assessment stood so before it, if it is of one.
+    pub(super) fn fold(
+        &mut self,
+        (stream, keep): (StreamId, Keep),
+        before: Option<Arc<Assessment>>,
+    ) -> Staged {
+        let (revision, last) = (keep.record.revision, keep.item());
+        let meant = topics::meant(&keep.record.event, before.as_deref());
+        let before = before.map(Arc::unwrap_or_clone);
+        let assessment = match &stream {
+            StreamId::Assessment(id) => {
+                Assessment::after(before, id, &keep.record.fact(keep.hash)).map(Arc::new)
+            }
+            StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
+        };
+        let topics = topics::of(&keep.record.event, &meant, assessment.as_deref(), &self.catalogue);
+        let bytes = keep.entry.record.len().saturating_add(keep.entry.sealed.len());
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.streams.insert(stream, Stream { revision, last, assessment });
+        Staged { keep, topics }
+    }
+}
+
 impl<'a> Stage<'a> {
     /// An empty group that begins after `head`.
     pub(super) fn begin(
         desk: &'a mut Desk,
         (now, today): (Now, Date),
         head: Position,
-        (directory, catalogue, erasures): (Directory, Catalogue, Erasures),
+        outlook: Outlook,
     ) -> Self {
-        let streams = HashMap::new();
-        let outlook = Outlook { directory, catalogue, erasures, bytes: 0, streams };
         let (records, requests) = (Vec::new(), HashSet::new());
         Self { desk, now, today, head, outlook, records, requests, undo: None }
     }
@@ -379,22 +406,8 @@ impl<'a> Stage<'a> {
         {
             undo.streams.push((id.clone(), before.clone()));
         }
-        let (revision, last) = (keep.record.revision, keep.item());
         let assessment = before.and_then(|stream| stream.assessment);
-        let meant = topics::meant(&keep.record.event, assessment.as_deref());
-        let assessment = assessment.map(Arc::unwrap_or_clone);
-        let assessment = match &id {
-            StreamId::Assessment(id) => {
-                Assessment::after(assessment, id, &keep.record.fact(keep.hash)).map(Arc::new)
-            }
-            StreamId::Framework(_) | StreamId::Subject(_) | StreamId::Ledger => None,
-        };
-        let catalogue = &self.outlook.catalogue;
-        let topics = topics::of(&keep.record.event, &meant, assessment.as_deref(), catalogue);
-        let bytes = keep.entry.record.len().saturating_add(keep.entry.sealed.len());
-        self.outlook.bytes = self.outlook.bytes.saturating_add(bytes);
-        self.outlook.streams.insert(id, Stream { revision, last, assessment });
-        self.records.push(Staged { keep, topics });
+        self.records.push(self.outlook.fold((id, keep), assessment));
     }
 
     /// Where the next record of the group stands.

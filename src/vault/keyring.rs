@@ -7,6 +7,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
@@ -181,9 +183,25 @@ pub(super) struct Writer {
     /// Held while a block is read, changed and replaced, disk and all: two destructions at once
     /// in one block would each bring back the other's keys. Nothing but a destruction takes it.
     destroying: Mutex<()>,
-    /// Keeps other processes out for as long as this writer lives.
-    _lock: Box<dyn Any + Send + Sync>,
+    exclusion: Exclusion,
 }
+
+/// A lock file, held until this is dropped.
+type Lock = Box<dyn Any + Send + Sync>;
+
+/// How other processes are kept from writing at the same time.
+enum Exclusion {
+    /// For as long as this writer lives.
+    Always { _lock: Lock },
+    /// While it writes: several processes share the keyring.
+    Writing,
+}
+
+/// How long a writer waits for another to have written: a few flushes.
+const WRITERS_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it waits until it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl Writer {
     /// Takes the right to write the keyring. Nothing is changed yet.
@@ -191,19 +209,50 @@ impl Writer {
     /// # Errors
     /// `InUse` if another process has it, `Io`.
     pub(super) fn lock(keyring: Arc<Keyring>, entropy: Entropy) -> Result<Self, VaultError> {
-        let file = || keyring.disk.describe(LOCK);
-        let lock = keyring.disk.lock(LOCK);
-        let lock = lock
-            .map_err(|source| VaultError::Io { file: file(), source })?
-            .ok_or_else(|| VaultError::InUse { file: file() })?;
+        let lock = lock(&*keyring.disk)?.ok_or_else(|| in_use(&*keyring.disk))?;
+        Ok(Self::new(keyring, entropy, Exclusion::Always { _lock: lock }))
+    }
+
+    /// Writes a keyring that other processes write as well: each keeps the others out while it does.
+    pub(super) fn share(keyring: Arc<Keyring>, entropy: Entropy) -> Self {
+        Self::new(keyring, entropy, Exclusion::Writing)
+    }
+
+    fn new(keyring: Arc<Keyring>, entropy: Entropy, exclusion: Exclusion) -> Self {
         let poisoned = AtomicBool::new(false);
-        Ok(Self { keyring, entropy, poisoned, destroying: Mutex::new(()), _lock: lock })
+        Self { keyring, entropy, poisoned, destroying: Mutex::new(()), exclusion }
+    }
+
+    /// Whether other processes write the keyring as well.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.exclusion, Exclusion::Writing)
+    }
+
+    /// Keeps others from writing until the answer is dropped. Blocks.
+    ///
+    /// # Errors
+    /// `InUse` if another writes for long, `Io`.
+    fn exclude(&self) -> Result<Option<Lock>, VaultError> {
+        if !self.is_shared() {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        loop {
+            if let Some(lock) = lock(&*self.keyring.disk)? {
+                return Ok(Some(lock));
+            }
+            if began.elapsed() > WRITERS_WAIT {
+                return Err(in_use(&*self.keyring.disk));
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Removes the files that a crash left unfinished. They never counted: a new block of which
     /// no key was handed out, or a destruction that nobody was told of. What it finished is durable on
     /// return: a killed process may have renamed a file, and not have flushed the directory.
     pub(super) fn tidy(&self) -> Result<(), VaultError> {
+        let _others = self.exclude()?;
         let disk = &*self.keyring.disk;
         for name in disk.list().map_err(|source| refused(disk, source))? {
             let unfinished = name.strip_suffix(files::UNFINISHED);
@@ -212,15 +261,27 @@ impl Writer {
                     .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
             }
         }
+        self.sync()
+    }
+
+    /// Makes durable what the directory names.
+    fn sync(&self) -> Result<(), VaultError> {
+        let disk = &*self.keyring.disk;
         disk.sync().map_err(|source| VaultError::Unknown { file: disk.describe("."), source })
     }
 
-    /// A new block, durable on return.
+    /// A new block, durable on return; of a keyring that is shared, of a higher number where others
+    /// have used this one.
     ///
     /// # Errors
-    /// `Io` or `Entropy` if there is no such block, `Unknown` if there may be one; its number must
-    /// then not be used again.
-    pub(super) fn prepare(&self, number: BlockNumber) -> Result<Block, VaultError> {
+    /// `Io`, `InUse` or `Entropy` if there is no such block, `Unknown` if there may be one; its number
+    /// must then not be used again.
+    pub(super) fn prepare(&self, mut number: BlockNumber) -> Result<Block, VaultError> {
+        let _others = self.exclude()?;
+        if self.is_shared() {
+            let newest = newest_in(&*self.keyring.disk)?.unwrap_or(BlockNumber::NONE);
+            number = number.max(newest.next());
+        }
         let block = Block::draw(number, &self.entropy)?;
         self.write(number, &block)?;
         Ok(block)
@@ -230,22 +291,24 @@ impl Writer {
     /// such block.
     ///
     /// # Errors
-    /// `Io` or `Entropy` if nothing changed, `Unknown`, or `Remnant` if they are destroyed but the
-    /// old file's bytes could not be overwritten.
+    /// `Io`, `InUse` or `Entropy` if nothing changed, `Unknown`, or `Remnant` if they are destroyed but
+    /// the old file's bytes could not be overwritten.
     pub(super) fn destroy(
         &self,
         number: BlockNumber,
         indexes: impl IntoIterator<Item = usize>,
     ) -> Result<Option<()>, VaultError> {
         let _turn = self.destroying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _others = self.exclude()?;
         let Some(mut block) = self.keyring.load(number)? else {
             return Ok(None);
         };
         if !block.destroy(indexes) {
             // An earlier call did it, and durably: one of this process that could not tell has
             // poisoned the writer, and what a killed process left was made durable when this one
-            // opened the keyring.
-            return self.check_usable().map(Some);
+            // opened the keyring. Another process that shares it may have been killed since then.
+            self.check_usable()?;
+            return if self.is_shared() { self.sync().map(Some) } else { Ok(Some(())) };
         }
         let name = number.file_name();
         let disk = &*self.keyring.disk;
@@ -289,6 +352,15 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The lock of a keyring, unless another process has it.
+fn lock(disk: &dyn Disk) -> Result<Option<Lock>, VaultError> {
+    disk.lock(LOCK).map_err(|source| VaultError::Io { file: disk.describe(LOCK), source })
+}
+
+fn in_use(disk: &dyn Disk) -> VaultError {
+    VaultError::InUse { file: disk.describe(LOCK) }
 }
 
 /// Writes zeros over a file that no longer has a name. It is the best that can be done through a

@@ -22,6 +22,14 @@
 //! waits for one flush more. So the cost is one file of 34 kB for each start that seals a text, and
 //! none for one that fails, is repeated in vain, or only reads.
 //!
+//! # A keyring that is shared
+//!
+//! Several processes may have one keyring open, in a directory that they share. Each seals under blocks
+//! of its own, which it prepares with a number after all that are there; and each holds the lock file
+//! while it writes, so that no two destructions bring back each other's keys. The directory must lock
+//! across machines and show what was flushed, as a local file system does, or NFS 4. What one process
+//! destroyed, the others keep in memory until they are told to [forget](Vault::forget) it.
+//!
 //! # What `destroy` leaves
 //!
 //! The block is written anew without the keys, under a new block key, to a second file, which is
@@ -40,7 +48,7 @@
 //! # The keyring, to the byte
 //!
 //! One file a block, named `block-0000000001.keys` by its number of at least ten digits. A name
-//! that ends in `.new` is a file not finished; `keyring.lock` keeps a second process out. Numbers
+//! that ends in `.new` is a file not finished; `keyring.lock` keeps a second writer out. Numbers
 //! are big-endian.
 //!
 //! | offset | bytes | content |
@@ -136,8 +144,8 @@ pub struct Setup {
     pub last_slot: Option<Slot>,
 }
 
-/// Seals texts, opens them and destroys them. One process at a time has a keyring open as a vault;
-/// within it, any thread may call any method.
+/// Seals texts, opens them and destroys them. One process at a time has a keyring open as a vault,
+/// unless it is [shared](Vault::share); within it, any thread may call any method.
 pub struct Vault {
     reader: Reader,
     writer: Arc<Writer>,
@@ -163,6 +171,30 @@ impl Vault {
     ) -> Result<Self, VaultError> {
         let keyring = Arc::new(Keyring { disk, master, ledger: setup.ledger });
         let writer = Writer::lock(Arc::clone(&keyring), Arc::clone(&entropy))?;
+        Self::begin((keyring, writer), entropy, setup)
+    }
+
+    /// Opens a keyring that other processes have open as vaults as well, in a directory that they share.
+    /// Each hands out keys of blocks of its own.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `InUse` only if another process writes for long.
+    pub fn share(
+        disk: Arc<dyn Disk>,
+        master: MasterKey,
+        entropy: Entropy,
+        setup: Setup,
+    ) -> Result<Self, VaultError> {
+        let keyring = Arc::new(Keyring { disk, master, ledger: setup.ledger });
+        let writer = Writer::share(Arc::clone(&keyring), Arc::clone(&entropy));
+        Self::begin((keyring, writer), entropy, setup)
+    }
+
+    fn begin(
+        (keyring, writer): (Arc<Keyring>, Writer),
+        entropy: Entropy,
+        setup: Setup,
+    ) -> Result<Self, VaultError> {
         let newest = keyring.newest()?;
         if let Some(slot) = setup.last_slot.filter(|slot| slot.block() > newest) {
             return Err(VaultError::OlderThanJournal { file: keyring.describe(newest), slot });
@@ -288,6 +320,12 @@ impl Vault {
             }
         }
         remnant
+    }
+
+    /// Drops all keys from memory: another process that shares the keyring has destroyed some. Those
+    /// that are left are read again when they are needed.
+    pub fn forget(&self) {
+        self.reader.forget_all();
     }
 
     /// Whether nothing is left to do for these slots of one block. What is read as destroyed is so

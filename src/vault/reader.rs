@@ -182,6 +182,13 @@ impl Reader {
         cache.forgotten = cache.forgotten.wrapping_add(1);
     }
 
+    /// Drops all blocks from memory, as [`Self::forget`] does one.
+    pub(super) fn forget_all(&self) {
+        let mut cache = self.cache();
+        cache.blocks.clear();
+        cache.forgotten = cache.forgotten.wrapping_add(1);
+    }
+
     pub(super) fn missing(&self, slot: Slot) -> VaultError {
         VaultError::Missing { file: self.keyring.describe(slot.block()), slot }
     }

@@ -101,9 +101,15 @@ impl Stock {
         Ok(taken)
     }
 
-    /// Whether the slot has been handed out, now or by an earlier opening of the keyring.
+    /// Whether the slot has been handed out, now or by an earlier opening of the keyring. Of a keyring
+    /// that is shared, any slot of another's block may have been.
     pub(super) fn has_handed_out(&self, slot: Slot) -> bool {
-        slot < self.state().current.next
+        let state = self.state();
+        let others = || {
+            let waits = |keys: &Keys| keys.next <= slot && keys.next.block() == slot.block();
+            self.writer.is_shared() && !waits(&state.current) && !state.ready.iter().any(waits)
+        };
+        slot < state.current.next || others()
     }
 
     /// Nothing more is prepared; the thread, if any, ends.
@@ -173,6 +179,7 @@ impl Stock {
         state = self.state();
         let outcome = match prepared {
             Ok(keys) => {
+                state.next = state.next.max(keys.next.block().next());
                 state.ready = Some(keys);
                 Order::None
             }

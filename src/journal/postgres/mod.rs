@@ -195,6 +195,10 @@ impl PostgresJournal {
 }
 
 impl Journal for PostgresJournal {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>> {
         Box::pin(async move {
             let turn: Box<dyn Turn + '_> = Box::new(PostgresTurn::take(self).await?);

@@ -1,14 +1,14 @@
 //! A ledger in memory for the tests of this room: no server, a clock that the test has, and views
 //! that are opened when it wants.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::task::JoinHandle;
 
 use crate::{
     disk::RealDisk,
-    journal::{Filing, MemoryJournal},
+    journal::{Filing, Journal, MemoryJournal},
     judgement::{
         Act, Caller, Command, Label, Order, OrganisationId, RegisterSubject, RequestId, Role,
         SubjectId, Text,
@@ -28,9 +28,11 @@ pub(in crate::ledger) const CODEC: SnapshotCodec =
 
 /// A journal, the files beside it and a clock, on which one ledger after the other opens.
 pub(in crate::ledger) struct Ground {
-    pub(in crate::ledger) journal: Arc<MemoryJournal>,
+    pub(in crate::ledger) journal: Arc<dyn Journal>,
     pub(in crate::ledger) files: tempfile::TempDir,
     pub(in crate::ledger) clock: Clock,
+    /// The keyring that it shares; if none, it has its own.
+    keys: Option<PathBuf>,
 }
 
 /// An open ledger whose sequencer runs.
@@ -42,25 +44,39 @@ pub(in crate::ledger) struct Open {
 
 impl Ground {
     pub(in crate::ledger) fn new(filing: Filing) -> Self {
-        let journal = Arc::new(MemoryJournal::new(filing));
         let clock: Clock =
             Arc::new(|| Reading { wall: Timestamp::UNIX_EPOCH, monotonic: Duration::ZERO });
-        Self { journal, files: tempfile::tempdir().unwrap(), clock }
+        let journal = Arc::new(MemoryJournal::new(filing));
+        Self { journal, files: tempfile::tempdir().unwrap(), clock, keys: None }
+    }
+
+    /// One whose journal and keyring others have as well.
+    pub(in crate::ledger) fn sharing(journal: Arc<dyn Journal>, keys: PathBuf) -> Self {
+        Self { journal, keys: Some(keys), ..Self::new(crate::ledger::filing()) }
+    }
+
+    fn vault(&self) -> Vault {
+        let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
+        let master = MasterKey::new([7; MasterKey::BYTES]);
+        let disk = |path| Arc::new(RealDisk::at(path).unwrap());
+        match &self.keys {
+            None => {
+                let own = disk(&self.files.path().join("keys"));
+                Vault::open(own, master, system_entropy(), setup).unwrap()
+            }
+            Some(keys) => Vault::share(disk(keys), master, system_entropy(), setup).unwrap(),
+        }
     }
 
     pub(in crate::ledger) async fn try_open(
         &self,
         known: Option<Known>,
     ) -> Result<Open, OpenError> {
-        let setup = Setup { ledger: uuid::Uuid::nil(), prepare: Prepare::Inline, last_slot: None };
-        let keys = Arc::new(RealDisk::at(self.files.path().join("keys")).unwrap());
-        let master = MasterKey::new([7; MasterKey::BYTES]);
-        let vault = Vault::open(keys, master, system_entropy(), setup).unwrap();
         let options = ViewsOptions::new(Arc::from(LEDGER), CODEC);
         let views = self.files.path().join("views");
         let parts = Parts {
-            journal: Arc::<MemoryJournal>::clone(&self.journal),
-            vault: Arc::new(vault),
+            journal: Arc::clone(&self.journal),
+            vault: Arc::new(self.vault()),
             views: Box::new(move || Views::open(&views, &options)),
             known,
             clock: Arc::clone(&self.clock),
@@ -119,10 +135,25 @@ pub(in crate::ledger) fn register(ledger: &Ledger, subject: &str) -> Submission 
 
 /// A command of somebody who may do anything.
 pub(in crate::ledger) fn ordered(ledger: &Ledger, order: Order<Text>) -> Submission {
+    ordered_by("admin", ledger, order)
+}
+
+/// A command of one of several who may do anything.
+pub(in crate::ledger) fn ordered_by(
+    login: &str,
+    ledger: &Ledger,
+    order: Order<Text>,
+) -> Submission {
     let organisation = OrganisationId::parse("ofsted").unwrap();
     let mut introductions = ledger.introductions();
-    let person = introductions.person(&organisation, &Text::parse("admin").unwrap());
-    let roles = vec![Role::FrameworkAdmin, Role::LeadInspector, Role::Inspector, Role::Publisher];
+    let person = introductions.person(&organisation, &Text::parse(login).unwrap());
+    let roles = vec![
+        Role::FrameworkAdmin,
+        Role::LeadInspector,
+        Role::Inspector,
+        Role::Moderator,
+        Role::Publisher,
+    ];
     let command = Command {
         caller: Caller { person, organisation, roles },
         act: Act::of_service(RequestId::new(uuid::Uuid::new_v4())),

@@ -6,6 +6,7 @@ mod erasure;
 mod golden;
 mod opening;
 mod sealing;
+mod sharing;
 
 use std::sync::{
     Arc,

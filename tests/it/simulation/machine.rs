@@ -236,7 +236,12 @@ impl Machine {
         ledger.close_views().map_err(|error| format!("closing the views: {error}"))?;
         match why {
             Stop::Closed => at_once(journal.close()).map_err(|error| error.to_string())?,
-            Stop::Unknown(_) | Stop::Keys(_) | Stop::Views(_) | Stop::Overtaken { .. } => {
+            Stop::Unknown(_)
+            | Stop::Keys(_)
+            | Stop::Views(_)
+            | Stop::Overtaken { .. }
+            | Stop::Behind { .. }
+            | Stop::Others(_) => {
                 return Err(why.to_string());
             }
         }

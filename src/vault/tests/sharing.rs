@@ -1,0 +1,89 @@
+//! Several vaults over one keyring, as several processes have it.
+
+use std::thread;
+
+use super::*;
+use crate::disk::RealDisk;
+
+fn share(path: &std::path::Path, seed: u64) -> Vault {
+    let disk = Arc::new(RealDisk::at(path).unwrap());
+    let setup = Setup { prepare: Prepare::Background, ..setup() };
+    Vault::share(disk, master(), seeded(seed), setup).unwrap()
+}
+
+#[test]
+fn vaults_that_share_a_keyring_never_use_a_slot_twice_and_read_each_others_texts() {
+    let directory = tempfile::tempdir().unwrap();
+    let sealed: Vec<_> = thread::scope(|scope| {
+        let each = (1..=4_u64).map(|seed| {
+            let path = directory.path();
+            scope.spawn(move || {
+                let vault = share(path, seed);
+                // Three blocks' worth: each prepares some while the others do.
+                let records = (0..6).map(|of| Record::new(u128::from(seed) * 100 + of, 500));
+                let seal = |record: Record| (vault.seal(&record.sealings()).unwrap(), record);
+                records.map(seal).collect::<Vec<_>>()
+            })
+        });
+        let each: Vec<_> = each.collect();
+        each.into_iter().flat_map(|it| it.join().unwrap()).collect()
+    });
+    let slots: Vec<_> = sealed.iter().flat_map(|(blob, _)| slots_of(blob).unwrap()).collect();
+    let different: BTreeSet<_> = slots.iter().collect();
+    assert_eq!(different.len(), 4 * 6 * 500);
+    let other = share(directory.path(), 9);
+    for (blob, record) in &sealed {
+        let opened = other.unseal_all(blob, &record.bindings()).unwrap();
+        for (index, unsealed) in opened.into_iter().enumerate() {
+            assert_eq!(unsealed.unwrap(), record.present(index));
+        }
+    }
+}
+
+#[test]
+fn destructions_of_several_vaults_in_one_block_do_not_bring_back_each_others_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = Record::new(1, 400);
+    let first = share(directory.path(), 1);
+    let blob = first.seal(&record.sealings()).unwrap();
+    let slots = slots_of(&blob).unwrap();
+    thread::scope(|scope| {
+        for (of, every) in (0..4).zip(slots.chunks(100)) {
+            let path = directory.path();
+            scope.spawn(move || {
+                let vault = share(path, 10 + of);
+                every.iter().for_each(|slot| vault.destroy(&[*slot]).unwrap());
+            });
+        }
+    });
+    let read = |vault: &Vault| {
+        let opened = vault.unseal_all(&blob, &record.bindings()).unwrap();
+        opened.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert!(read(&share(directory.path(), 2)).iter().all(|it| *it == Unsealed::Destroyed));
+    // Who had the keys in memory has them until it is told.
+    first.forget();
+    assert!(read(&first).iter().all(|it| *it == Unsealed::Destroyed));
+}
+
+#[test]
+fn a_slot_that_waits_to_be_handed_out_is_not_destroyed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other) = (share(directory.path(), 1), share(directory.path(), 2));
+    let sealed = |vault: &Vault, number| vault.seal(&Record::new(number, 1).sealings()).unwrap();
+    let (of_one, of_other) = (sealed(&one, 1), sealed(&other, 2));
+    let slot = |blob: &[u8]| slots_of(blob).unwrap()[0];
+    let waiting = slot(&of_one).next();
+    assert!(matches!(one.destroy(&[waiting]), Err(VaultError::NotUsed { .. })));
+    one.destroy(&[slot(&of_other)]).unwrap();
+}
+
+#[test]
+fn who_keeps_the_keyring_for_himself_keeps_those_out_who_share() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::at(directory.path()).unwrap());
+    let _alone = Vault::open(disk, master(), seeded(1), setup()).unwrap();
+    let disk = Arc::new(RealDisk::at(directory.path()).unwrap());
+    let shared = Vault::share(disk, master(), seeded(2), setup());
+    assert!(matches!(shared.map(drop), Err(VaultError::InUse { .. })));
+}
