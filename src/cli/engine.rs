@@ -2,6 +2,7 @@
 //! and joined.
 
 mod room;
+mod store;
 
 use std::{
     fs, io,
@@ -16,27 +17,32 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::signing::{self, SignerOptions, SigningError};
+use store::Store;
+
 use crate::{
-    disk::{OnFlush, RealDisk, Reserve},
-    journal::{
-        Journal, JournalError, Page,
-        file::{self, FileJournal, FileOptions},
-    },
+    disk::{RealDisk, Reserve},
+    journal::{Journal, JournalError, Page, file, postgres},
     judgement::Position,
     ledger::{
         self, BuiltInError, Clock, Covering, Eraser, Follower, Ledger, Notary, NotaryError, Parts,
-        Progress, Sequencer, Stop, filing,
+        Progress, Sequencer, SigningInTurn, Stop,
     },
     metrics::Metrics,
     record::{Beside, read_snapshot, snapshot_of},
+    signer::{SharedSigner, Signed, Signing, Witness},
     vault::{self, Entropy, MasterKey, Setup, Slot, Vault, VaultError, slots_of},
     views::{Known, SnapshotCodec, Views, ViewsError, ViewsOptions},
 };
+pub use store::JournalAt;
 
 /// What a ledger is opened with.
 pub struct EngineOptions {
-    /// The directory that holds the ledger; this process's alone while it is open.
+    /// The directory that holds the ledger, or its views alone; this process's alone while it is open.
     pub data: PathBuf,
+    /// Where its journal lies.
+    pub journal: JournalAt,
+    /// The directory of the keyring, which a ledger shares that others serve as well.
+    pub keys: PathBuf,
     /// The file of the master key; made if it is not there.
     pub master_key: PathBuf,
     /// What signs the ledger.
@@ -70,6 +76,9 @@ pub enum EngineError {
     /// The journal cannot be opened.
     #[error("the journal cannot be opened")]
     Journal(#[from] file::OpenError),
+    /// The journal in a database cannot be opened.
+    #[error("the journal in PostgreSQL cannot be opened")]
+    Postgres(#[from] postgres::OpenError),
     /// The journal cannot be read.
     #[error("the journal cannot be read")]
     Unreadable(#[from] JournalError),
@@ -88,6 +97,16 @@ pub enum EngineError {
         /// What the disk said.
         #[source]
         source: file::OpenError,
+    },
+    /// There is no master key for a keyring that is shared.
+    #[error(
+        "{path}: there is no master key, and none is made for a ledger that several servers share, since \
+         each would make another: draw it once, for example with `openssl rand -hex 32 >{path}`, and give \
+         it to all of them"
+    )]
+    NoSharedKey {
+        /// Where it should be.
+        path: String,
     },
     /// The keyring cannot be opened.
     #[error("the keyring cannot be opened")]
@@ -118,7 +137,7 @@ pub enum EngineError {
 /// An open ledger.
 pub struct Engine {
     ledger: Ledger,
-    journal: Arc<FileJournal>,
+    store: Store,
     /// As whom it is signed.
     origin: String,
     threads: Threads,
@@ -153,9 +172,12 @@ impl Threads {
     }
 
     /// Starts to sign.
-    fn notarise(&mut self, notary: Notary) -> Result<(), EngineError> {
+    fn notarise(
+        &mut self,
+        notary: impl Future<Output = Result<(), NotaryError>> + Send + 'static,
+    ) -> Result<(), EngineError> {
         let (runtime, named) = (Handle::current(), std::thread::Builder::new());
-        let notary = named.name("notary".to_owned()).spawn(move || runtime.block_on(notary.run()));
+        let notary = named.name("notary".to_owned()).spawn(move || runtime.block_on(notary));
         self.notary = Some(notary.map_err(|_| EngineError::Thread)?);
         Ok(())
     }
@@ -185,43 +207,24 @@ impl Engine {
     /// [`EngineError`]; a second process, a newer format or damage change nothing.
     pub async fn open(options: EngineOptions, progress: Progress<'_>) -> Result<Self, EngineError> {
         let EngineOptions { data, master_key, clock, entropy, zone, metrics, .. } = &options;
-        let keys = disk_at(&data.join("keys"))?;
+        let keys = disk_at(&options.keys)?;
         check_keys(&keys, master_key, entropy)?;
         let reserve = Reserve::of(data, room::reserve_bytes(options.segment_bytes));
-        let disk = disk_at(&data.join("journal"))?.with_reserve(Arc::clone(&reserve));
-        let disk = Arc::new(disk.timed(flushes_of(metrics)));
-        let mut ledger_id = [0; 16];
-        entropy(&mut ledger_id).map_err(VaultError::Entropy)?;
-        let file_options =
-            FileOptions { segment_bytes: options.segment_bytes, ..FileOptions::new(ledger_id) };
-        let journal = blocking(move || FileJournal::open(disk, filing(), file_options)).await?;
-        let journal =
-            journal.map_err(|error| room::explained(error, data, options.segment_bytes))?;
-        let journal = Arc::new(journal);
-        if let Some(discarded) = &journal.recovery().discarded {
-            tracing::warn!(?discarded, "an append that was never answered was cut off by a crash");
-        }
+        let store = Store::open(&options, &reserve).await?;
+        let (journal, id) = (store.journal(), store.id());
         // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
         // needs none to open; views do.
         let watch = room::Watch::over(&reserve, metrics)?;
-        let id = Uuid::from_bytes(journal.ledger_id());
-        let vault = {
-            let last_slot = last_slot(&*journal).await?;
-            let setup = Setup { ledger: id, prepare: vault::Prepare::Background, last_slot };
-            let master = load_master_key(master_key, entropy)?;
-            let keys = Arc::new(keys.with_reserve(reserve));
-            let entropy = Arc::clone(entropy);
-            blocking(move || Vault::open(keys, master, entropy, setup)).await??
-        };
-        let signing = signing::open(&options.signer, &*journal, id, entropy).await?;
-        let origin = signing.origin().to_string();
+        let vault = open_vault(&options, (keys, reserve), (&*journal, id)).await?;
+        let signer = Signer::of(&options.signer, (&*journal, id), entropy).await?;
+        let origin = signer.origin();
         let (path, cache_bytes) = (data.join("views"), options.cache_bytes);
         close_to_others(&path);
         let views_options = views_options(id, cache_bytes);
         let known = Known::noted(&path, id.as_bytes(), views_options.codec);
         let views = move || Views::open(&path, &views_options);
         let parts = Parts {
-            journal: Arc::<FileJournal>::clone(&journal),
+            journal,
             vault: Arc::new(vault),
             views: Box::new(views),
             known,
@@ -233,7 +236,7 @@ impl Engine {
         };
         let (ledger, sequencer, follower, eraser) = Ledger::open(parts, progress).await?;
         // Before the sequencer runs: nothing is added to a journal that is not the one signed.
-        let notary = ledger.notarised_by(signing, options.signer.witnesses.clone()).await?;
+        let notary = signer.notary(&ledger, options.signer.witnesses.clone()).await?;
         let mut threads = Threads::start(sequencer, follower, eraser)?;
         if let Err(error) = begin(&ledger, notary, &mut threads).await {
             ledger.close();
@@ -249,7 +252,7 @@ impl Engine {
                 | Stop::Others(_)) => EngineError::Stopped(stop),
             });
         }
-        Ok(Self { ledger, journal, origin, threads, _watch: watch })
+        Ok(Self { ledger, store, origin, threads, _watch: watch })
     }
 
     /// The ledger.
@@ -267,7 +270,7 @@ impl Engine {
     /// The ledger's id.
     #[must_use]
     pub fn ledger_id(&self) -> [u8; 16] {
-        self.journal.ledger_id()
+        self.store.id().into_bytes()
     }
 
     /// Closes the ledger after the group in hand: why its sequencer stopped. Every other handle
@@ -276,13 +279,13 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]; nothing that was answered is lost by it.
     pub async fn close(self) -> Result<Stop, EngineError> {
-        let Self { ledger, journal, origin: _, threads, _watch } = self;
+        let Self { ledger, store, origin: _, threads, _watch } = self;
         ledger.close();
         let stop = blocking(|| threads.join()).await??;
         if let Err(error) = blocking(move || ledger.close_views()).await? {
             tracing::warn!(%error, "the views are not whole: the next start mends them");
         }
-        match (&stop, journal.close().await) {
+        match (&stop, store.close().await) {
             (Stop::Closed, closed) => closed?,
             // What stopped it says more than that the journal is not closed for that reason.
             (_, Err(error)) => tracing::debug!(%error, "the journal is left as it is"),
@@ -292,17 +295,85 @@ impl Engine {
     }
 }
 
-/// The first records of a ledger, and its first checkpoint after a start.
-async fn begin(
-    ledger: &Ledger,
-    mut notary: Notary,
-    threads: &mut Threads,
-) -> Result<(), EngineError> {
-    if ledger.read_only().is_none() {
-        ledger.register_built_in().await?;
-        notary.begin().await?;
+/// What signs the ledger.
+enum Signer {
+    /// A signer that this process has for itself.
+    Own(Signing),
+    /// One that the processes share which serve the ledger, with what it remembered before the ledger was
+    /// opened.
+    Shared(SharedSigner, Option<Signed>),
+}
+
+/// Who signs with it.
+enum Signs {
+    Always(Notary),
+    InTurn(SigningInTurn),
+}
+
+impl Signer {
+    async fn of(
+        options: &SignerOptions,
+        (journal, id): (&dyn Journal, Uuid),
+        entropy: &Entropy,
+    ) -> Result<Self, EngineError> {
+        if !journal.is_shared() {
+            return Ok(Self::Own(signing::open(options, journal, id, entropy).await?));
+        }
+        let signer = signing::share(options, journal, id, entropy).await?;
+        let remembered = signer.remembered().map_err(SigningError::from)?;
+        Ok(Self::Shared(signer, remembered))
     }
-    threads.notarise(notary)
+
+    fn origin(&self) -> String {
+        match self {
+            Self::Own(signing) => signing.origin().to_string(),
+            Self::Shared(signer, _) => signer.origin().to_string(),
+        }
+    }
+
+    async fn notary(self, ledger: &Ledger, witnesses: Vec<Witness>) -> Result<Signs, EngineError> {
+        Ok(match self {
+            Self::Own(signing) => Signs::Always(ledger.notarised_by(signing, witnesses).await?),
+            Self::Shared(signer, remembered) => {
+                Signs::InTurn(ledger.notarised_in_turn((signer, remembered), witnesses).await?)
+            }
+        })
+    }
+}
+
+/// The first records of a ledger, and its first checkpoint after a start.
+async fn begin(ledger: &Ledger, signs: Signs, threads: &mut Threads) -> Result<(), EngineError> {
+    let recording = ledger.read_only().is_none();
+    if recording {
+        ledger.register_built_in().await?;
+    }
+    match signs {
+        Signs::Always(mut notary) => {
+            if recording {
+                notary.begin().await?;
+            }
+            threads.notarise(notary.run())
+        }
+        Signs::InTurn(in_turn) => threads.notarise(in_turn.run()),
+    }
+}
+
+/// The keyring of a ledger: this process's alone, unless others serve the ledger as well.
+async fn open_vault(
+    options: &EngineOptions,
+    (keys, reserve): (RealDisk, Arc<Reserve>),
+    (journal, ledger): (&dyn Journal, Uuid),
+) -> Result<Vault, EngineError> {
+    let last_slot = last_slot(journal).await?;
+    let setup = Setup { ledger, prepare: vault::Prepare::Background, last_slot };
+    let entropy = Arc::clone(&options.entropy);
+    if journal.is_shared() {
+        let master = shared_master_key(&options.master_key)?;
+        return Ok(blocking(move || Vault::share(Arc::new(keys), master, entropy, setup)).await??);
+    }
+    let master = load_master_key(&options.master_key, &entropy)?;
+    let keys = Arc::new(keys.with_reserve(reserve));
+    Ok(blocking(move || Vault::open(keys, master, entropy, setup)).await??)
 }
 
 /// Views hold grades in clear, in files whose modes sled chooses: so nobody else comes to where they are,
@@ -322,12 +393,6 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, EngineError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| EngineError::Thread)
-}
-
-/// Measures each flush of a disk.
-fn flushes_of(metrics: &Arc<Metrics>) -> OnFlush {
-    let metrics = Arc::clone(metrics);
-    Arc::new(move |took| metrics.flow.flushed(took))
 }
 
 /// The directory at a path as a disk.
@@ -373,6 +438,15 @@ pub(super) fn read_master_key(path: &Path) -> Result<MasterKey, EngineError> {
         return Err(VaultError::MasterKeyMissing { file }.into());
     }
     load_master_key(path, &vault::system_entropy())
+}
+
+/// The master key of a keyring that several processes share: none of them makes it, since each would make
+/// another.
+fn shared_master_key(path: &Path) -> Result<MasterKey, EngineError> {
+    if path.exists() {
+        return read_master_key(path);
+    }
+    Err(EngineError::NoSharedKey { path: path.display().to_string() })
 }
 
 fn load_master_key(path: &Path, entropy: &Entropy) -> Result<MasterKey, EngineError> {

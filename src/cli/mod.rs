@@ -25,9 +25,11 @@ mod framework;
 mod healthcheck;
 mod history;
 mod import;
+mod journal_flags;
 mod json;
 mod key_files;
 mod letter;
+mod migrate;
 mod output;
 mod probes;
 mod proof;
@@ -75,7 +77,9 @@ pub use healthcheck::HealthcheckFlags;
 pub use history::HistoryFlags;
 pub use import::ImportFlags;
 pub(crate) use import::fuzzed_import_file;
+pub use journal_flags::{DatabaseFlags, Databases, DurabilityFlag, JournalFlags};
 pub use letter::{LetterFlags, LetterFormat};
+pub use migrate::MigrateFlags;
 pub use output::Format;
 pub use probes::AdminListen;
 pub use proof::{CheckpointFlags, ProofFlags};
@@ -174,6 +178,9 @@ pub enum Verb {
     Restore(RestoreFlags),
     /// Fold the views of a stopped ledger anew from its journal.
     Rebuild(RebuildFlags),
+    /// Make the schema of a PostgreSQL database that keeps ledgers, or bring it up to this version.
+    #[command(after_help = migrate::AFTER_HELP)]
+    Migrate(MigrateFlags),
     /// Show how a running ledger stands, by the operator's socket.
     Info(InfoFlags),
     /// Ask whether a server serves: exit code 0 if it does.
@@ -254,6 +261,7 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Backup(flags) => backup::run(&flags, output).await,
         Verb::Restore(flags) => restore::run(&flags, output).await,
         Verb::Rebuild(flags) => rebuild::run(&flags, output).await,
+        Verb::Migrate(flags) => migrate::run(&flags, output).await,
         Verb::Info(flags) => admin::run(&flags, output).await,
         Verb::Healthcheck(flags) => healthcheck::run(&flags, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
@@ -319,6 +327,9 @@ mod tests {
             "jl backup --keyring k --data d",
             "jl restore --from b --data d --master-key-file m --keyring k --checkpoint c",
             "jl rebuild --data d --master-key-file m",
+            "jl migrate --journal postgres://owner@db/ledgers --role ledger --ledger apa",
+            "jl serve --data d --master-key-file m --token-key-file t --journal ledgers.json --ledger apa \
+             --durability local --keys-dir k",
             "jl info --data d",
             "jl healthcheck --service judgement.ledger.v1.writes --timeout 500ms",
             "jl framework list",

@@ -12,6 +12,7 @@ use super::{
     face::FaceFlags,
     failure::Failure,
     first::{self, Making},
+    journal_flags::JournalFlags,
     output::Output,
     probes::{self, AdminListen, AdminPort, Probes},
     signing::SignerOptions,
@@ -53,6 +54,9 @@ pub struct ServeFlags {
         conflicts_with = "dev"
     )]
     pub data: Option<PathBuf>,
+    /// Where its journal lies.
+    #[command(flatten)]
+    pub journal: JournalFlags,
     /// Make no ledger: end with exit code 2 if there is none in the directory, whose volume may not be
     /// mounted. The first start is made without it.
     #[arg(long, env = "JUDGEMENT_LEDGER_MUST_EXIST", conflicts_with = "dev")]
@@ -191,7 +195,7 @@ async fn serve(
 
 async fn start(flags: &ServeFlags, home: &Home, probes: &Probes) -> Result<Running, Failure> {
     socket::check(&admin_socket(flags, home))?;
-    let setup = setup(flags, home, probes);
+    let setup = setup(flags, home, probes)?;
     apart(&setup)?;
     wiring::start(setup).await
 }
@@ -266,7 +270,9 @@ impl Home {
         match &flags.data {
             Some(data) => {
                 let making = if flags.must_exist { Making::Forbidden } else { Making::Allowed };
-                if let Some(signer) = flags.signer() {
+                if let Some(signer) = flags.signer()
+                    && !flags.journal.is_shared()
+                {
                     first::check(data, &signer, making)?;
                 }
                 let made = !data.exists();
@@ -312,7 +318,7 @@ fn admin_socket(flags: &ServeFlags, home: &Home) -> PathBuf {
     flags.admin_socket.clone().unwrap_or_else(|| home.path().join(admin_socket::NAME))
 }
 
-fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
+fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Result<Setup, Failure> {
     let keys = match (&flags.master_key_file, flags.face.believed()) {
         (Some(master), Some(believed)) => Keys::Files { master: master.clone(), believed },
         (Some(_) | None, _) => Keys::Beside,
@@ -323,11 +329,13 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         origin: flags.origin.clone(),
         witnesses: flags.witnesses.clone(),
     };
-    Setup {
+    Ok(Setup {
         listen: flags.face.listen.clone(),
         tls: flags.face.tls(),
         signer: Some(signer),
         data: home.path(),
+        journal: flags.journal.place()?,
+        keys_dir: flags.journal.keys_dir.clone(),
         clock: Clock::System,
         time_zone: flags.time_zone.clone(),
         keys,
@@ -339,7 +347,7 @@ fn setup(flags: &ServeFlags, home: &Home, probes: &Probes) -> Setup {
         console: flags.face.console,
         probes: probes.clone(),
         admin_socket: Some(admin_socket(flags, home)),
-    }
+    })
 }
 
 /// A signer within the ledger's directory would be put back with it, and forget what it signed.
@@ -390,6 +398,7 @@ impl fmt::Display for ServeFlags {
         }
         let must = if self.must_exist { ", which must hold a ledger" } else { "" };
         writeln!(f, "  data             {}{must}", path(&self.data))?;
+        writeln!(f, "  journal          {}", self.journal)?;
         writeln!(f, "  time zone        {zone}")?;
         writeln!(f, "  master key file  {}", path(&self.master_key_file))?;
         writeln!(f, "  signer           {}", path(&self.signer()))?;
@@ -568,6 +577,7 @@ mod tests {
   console          /console/
   probes           127.0.0.1:0
   data             made to throw away
+  journal          in files
   time zone        UTC
   master key file  made to throw away
   signer           made to throw away

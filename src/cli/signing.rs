@@ -4,6 +4,8 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use uuid::Uuid;
@@ -13,9 +15,13 @@ use crate::{
     disk::RealDisk,
     journal::{Journal, JournalError},
     merkle::{Checkpoint, CheckpointError, KeyError, Origin, SignedNote},
-    signer::{self, Seed, SignerError, Signing, Witness},
+    signer::{self, Seed, SharedSigner, SignerError, Signing, Witness},
     vault::{Entropy, EntropyError},
 };
+
+/// How often, and after how long each time, it is looked whether another has begun the signer.
+const BEGUN_LOOKS: u32 = 200;
+const BEGUN_LOOK: Duration = Duration::from_millis(10);
 
 /// Where a ledger's signer is, and as whom it signs.
 #[derive(Debug, Clone)]
@@ -154,23 +160,83 @@ pub(super) async fn open(
     ledger: Uuid,
     entropy: &Entropy,
 ) -> Result<Signing, SigningError> {
+    let signed = signed_in(journal).await?;
+    let (disk, origin) = begun(options, ledger, signed, entropy)?;
+    let signing = Signing::open(Arc::new(disk), origin)?;
+    let remembered = signing.last().map_or(0, |last| last.head.size);
+    remembers(options, remembered, signed)?;
+    Ok(signing)
+}
+
+/// The signer of a ledger that several processes serve, in a directory that they share; begun where the
+/// ledger was never signed.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn share(
+    options: &SignerOptions,
+    journal: &dyn Journal,
+    ledger: Uuid,
+    entropy: &Entropy,
+) -> Result<SharedSigner, SigningError> {
+    // What the journal keeps was in the signer's memory before: so it is asked first.
+    let signed = signed_in(journal).await?;
+    let (disk, origin) = begun(options, ledger, signed, entropy)?;
+    let signer = SharedSigner::at(Arc::new(disk), origin);
+    let remembered = signer.remembered()?.map_or(0, |last| last.head.size);
+    remembers(options, remembered, signed)?;
+    Ok(signer)
+}
+
+/// How many records the checkpoint in the journal covers.
+async fn signed_in(journal: &dyn Journal) -> Result<Option<u64>, SigningError> {
+    Ok(kept(journal).await?.map(|(_, checkpoint)| checkpoint.head().size))
+}
+
+/// The directory of a signer that is there, or is made since nothing was signed.
+fn begun(
+    options: &SignerOptions,
+    ledger: Uuid,
+    signed: Option<u64>,
+    entropy: &Entropy,
+) -> Result<(RealDisk, Origin), SigningError> {
     let SignerOptions { directory, origin, .. } = options;
     let origin = origin_of(origin.as_deref(), ledger)?;
-    let signed = kept(journal).await?.map(|(_, checkpoint)| checkpoint.head().size);
-    let shown = || directory.display().to_string();
     // Of a ledger that is refused nothing is touched, nor made.
     let begun = directory.exists() && signer::is_begun(&disk_at(directory)?)?;
     if let (false, Some(signed)) = (begun, signed) {
-        return Err(SigningError::Missing { directory: shown(), signed });
+        return Err(SigningError::Missing { directory: directory.display().to_string(), signed });
     }
     let disk = disk_at(directory)?;
     if !begun {
-        signer::begin(&disk, &draw(entropy)?)?;
+        match signer::begin(&disk, &draw(entropy)?) {
+            Ok(()) => {}
+            // Another process that shares it was first, and may be about to finish.
+            Err(SignerError::Begun { .. }) => {
+                for _ in 0..BEGUN_LOOKS {
+                    if signer::is_begun(&disk)? {
+                        break;
+                    }
+                    thread::sleep(BEGUN_LOOK);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    let signing = Signing::open(Arc::new(disk), origin)?;
-    let remembered = signing.last().map_or(0, |last| last.head.size);
-    if let Some(signed) = signed.filter(|signed| *signed > remembered) {
-        return Err(SigningError::Forgot { directory: shown(), remembered, signed });
+    Ok((disk, origin))
+}
+
+/// That a signer remembers as much as the journal says that it signed.
+fn remembers(
+    options: &SignerOptions,
+    remembered: u64,
+    signed: Option<u64>,
+) -> Result<(), SigningError> {
+    match signed {
+        Some(signed) if signed > remembered => {
+            let directory = options.directory.display().to_string();
+            Err(SigningError::Forgot { directory, remembered, signed })
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(signing)
 }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     admin_socket::AdminSocket,
     demo::DemonstrationClock,
-    engine::{Engine, EngineError, EngineOptions},
+    engine::{Engine, EngineError, EngineOptions, JournalAt},
     face::{self, Believed, ConsolePages, Listen, Place, Tokens},
     failure::Failure,
     first::Made,
@@ -51,6 +51,10 @@ pub(super) struct Setup {
     pub(super) tls: Option<TlsFiles>,
     /// The directory that it may write to; it is there, and this process's alone.
     pub(super) data: PathBuf,
+    /// Where its journal lies.
+    pub(super) journal: JournalAt,
+    /// The directory of its keyring; by default one within its own.
+    pub(super) keys_dir: Option<PathBuf>,
     /// What time it is.
     pub(super) clock: Clock,
     /// In which zone a time is a day. (Spec §4.5)
@@ -167,7 +171,8 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let opening = |source: EngineError| Failure::start("open the ledger", source);
     let (clock, now) = clocks(&setup.clock);
     let credentials = Arc::new(credentials(&setup)?);
-    let kept = matches!(setup.keys, Keys::Files { .. });
+    let in_files = matches!(setup.journal, JournalAt::Directory);
+    let kept = matches!(setup.keys, Keys::Files { .. }) && in_files;
     let made = Made::by_opening(&setup.data, &setup.keys.master(&setup.data));
     let key_files = key_files(&setup);
     let tls = setup.tls.map(face::speak).transpose()?;
@@ -177,7 +182,9 @@ pub(super) async fn start(setup: Setup) -> Result<Running, Failure> {
     let options = EngineOptions {
         signer: setup.signer.unwrap_or_else(|| setup.keys.signer(&setup.data)),
         master_key: setup.keys.master(&setup.data),
+        keys: setup.keys_dir.unwrap_or_else(|| setup.data.join("keys")),
         data: setup.data,
+        journal: setup.journal,
         clock,
         entropy: system_entropy(),
         zone: setup.time_zone,
@@ -430,6 +437,8 @@ mod tests {
             listen: "127.0.0.1:0".parse().map(Listen::Tcp).unwrap(),
             tls: None,
             data,
+            journal: JournalAt::Directory,
+            keys_dir: None,
             clock: Clock::System,
             time_zone: TimeZone::UTC,
             keys: Keys::Beside,
@@ -461,6 +470,8 @@ mod tests {
             signer: SignerOptions::beside(&master_key),
             master_key,
             data: directory.path().join("data"),
+            journal: JournalAt::Directory,
+            keys: directory.path().join("data/keys"),
             clock: system_clock(),
             entropy: system_entropy(),
             zone: TimeZone::UTC,

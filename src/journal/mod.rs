@@ -72,6 +72,30 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Keeps `checkpoint` instead of the one before: durable on return.
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()>;
+
+    /// The right to sign for the ledger; nothing while another process has it. It spares several processes
+    /// the same work, and nothing rests on it.
+    fn right_to_sign(&self) -> Answer<'_, Option<Box<dyn RightToSign>>> {
+        Box::pin(async {
+            let right: Box<dyn RightToSign> = Box::new(Sole);
+            Ok(Some(right))
+        })
+    }
+}
+
+/// The right to sign for a ledger, had until it is dropped or lost.
+pub trait RightToSign: Send + Sync {
+    /// Waits until it is not sure any more that it is had.
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// The right of the only process that has the journal.
+struct Sole;
+
+impl RightToSign for Sole {
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// The exclusive right to append one group.

@@ -36,6 +36,9 @@ pub enum BuiltInError {
     Submit(#[from] SubmitError),
 }
 
+/// How often the service is introduced before that is given up.
+const INTRODUCTIONS_MAX: u32 = 8;
+
 impl Ledger {
     /// Registers the built-in frameworks that this ledger does not have yet. The sequencer must
     /// be running.
@@ -70,17 +73,24 @@ impl Ledger {
         framework: Framework,
         document: Arc<[u8]>,
     ) -> Result<(), BuiltInError> {
-        let (caller, introductions) = self.service()?;
         // Of this document, for ever: a ledger that was cut off here registers it once.
         let request = Uuid::new_v5(&Uuid::NAMESPACE_OID, &document);
         let order = RegisterFramework { framework: Arc::new(framework), document };
-        let command = Command {
-            caller,
-            act: Act::of_service(RequestId::new(request)),
-            order: Order::RegisterFramework(order),
-        };
-        let commands = vec![command];
-        self.submit(Submission { commands, introductions, mode: Mode::Record }).await?;
-        Ok(())
+        for _ in 0..INTRODUCTIONS_MAX {
+            let (caller, introductions) = self.service()?;
+            let command = Command {
+                caller,
+                act: Act::of_service(RequestId::new(request)),
+                order: Order::RegisterFramework(order.clone()),
+            };
+            let commands = vec![command];
+            let submission = Submission { commands, introductions, mode: Mode::Record };
+            match self.submit(submission).await {
+                // Another process that serves the same ledger has introduced the service just now.
+                Err(SubmitError::DirectoryMoved) => {}
+                submitted => return Ok(submitted.map(drop)?),
+            }
+        }
+        Err(SubmitError::DirectoryMoved.into())
     }
 }

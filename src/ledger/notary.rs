@@ -35,12 +35,13 @@ use tokio::{
     task::JoinSet,
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    BuiltInError, Contradiction, Ledger, Mode, Published, ReadError, ReadOnly, Shared, Submission,
-    SubmitError, filing, fold,
-    replay::PAGE,
+    BuiltInError, Ledger, Mode, Published, ReadError, Shared, Submission, SubmitError, filing,
+    fold,
+    lineage::Lineage,
     witnessing::{self, Cosigned},
 };
 use crate::{
@@ -48,7 +49,6 @@ use crate::{
     judgement::{
         Act, BadId, Command, Event, KeyChange, KeyRotated, Order, Position, RequestId, VerifierKey,
     },
-    merkle::{Frontier, leaf_hash},
     signer::{Key, KeyState, Signed, SignerError, Signing, Witness},
 };
 
@@ -58,9 +58,6 @@ const GATHER: Duration = Duration::from_millis(400);
 
 /// How long after a try that failed the next one begins: a full disk does not get room sooner.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// Up to so many records are folded before the ledger is served: some tenths of a second.
-const NEAR_RECORDS: u64 = 100_000;
 
 /// How many answers of witnesses may wait: each has one at most under way.
 const COSIGNED_MAX: usize = 16;
@@ -92,56 +89,12 @@ pub enum NotaryError {
 pub struct Notary {
     ledger: Ledger,
     signing: Signing,
-    standing: Standing,
+    lineage: Lineage,
     witnesses: Vec<Witness>,
     /// Whether the ledger's records name the keys.
     keys_recorded: bool,
-}
-
-/// Whether the journal is the one that was signed.
-enum Standing {
-    /// It is.
-    Sure,
-    /// It turns out while records are folded.
-    Open(Box<Growth>),
-    /// It is not: nothing is signed.
-    Contradicted,
-}
-
-/// A signed tree on its way to the edge that the journal had when it was opened.
-struct Growth {
-    signed: u64,
-    grown: Frontier,
-    until: Arc<Frontier>,
-}
-
-impl Growth {
-    fn left(&self) -> u64 {
-        self.until.size().saturating_sub(self.grown.size())
-    }
-
-    /// Folds a page of records.
-    async fn go_on(&mut self, journal: &dyn Journal) -> Result<(), ReadError> {
-        let at = Position::new(self.grown.size());
-        let page = journal.read(at, PAGE).await?;
-        if page.is_empty() {
-            return Err(ReadError::NoRecord(at.next()));
-        }
-        let end = self.until.size();
-        for stored in page.iter().take_while(|stored| stored.position.get() <= end) {
-            self.grown.push(leaf_hash(&stored.entry.record));
-        }
-        Ok(())
-    }
-
-    /// What all records make of it.
-    fn verdict(&self) -> Result<(), ReadOnly> {
-        if self.grown == *self.until {
-            return Ok(());
-        }
-        let how = Contradiction::Inconsistent;
-        Err(ReadOnly { signed: self.signed, head: self.until.size(), how })
-    }
+    /// Cancelled when nothing more is to be signed.
+    ends: CancellationToken,
 }
 
 impl Ledger {
@@ -155,45 +108,42 @@ impl Ledger {
         signing: Signing,
         witnesses: Vec<Witness>,
     ) -> Result<Notary, NotaryError> {
-        let until = Arc::clone(&self.shared.tree.borrow());
-        let standing = match signing.last() {
-            None => Standing::Sure,
-            Some(last) if until.size() < last.head.size => {
-                let (signed, head) = (last.head.size, until.size());
-                let how = Contradiction::Behind;
-                self.shared.contradicted(ReadOnly { signed, head, how });
-                Standing::Contradicted
-            }
-            Some(last) => {
-                let (signed, grown) = (last.head.size, last.frontier.clone());
-                Standing::Open(Box::new(Growth { signed, grown, until }))
-            }
-        };
-        let ledger = self.clone();
-        let mut notary = Notary { ledger, signing, standing, witnesses, keys_recorded: false };
-        if let Some(last) = notary.signing.last().cloned() {
-            notary.publish(&last);
-        }
-        if let Standing::Open(growth) = &notary.standing
-            && growth.left() <= NEAR_RECORDS
-        {
-            notary.make_sure().await?;
-        }
-        Ok(notary)
+        let ends = self.shared.stopped.clone();
+        Notary::of(self.clone(), (signing, witnesses), ends).await
     }
 }
 
 impl Notary {
+    /// Signs for a ledger until `ends` is cancelled, and publishes at once what was signed last.
+    ///
+    /// # Errors
+    /// [`NotaryError`] if the journal cannot be read.
+    pub(super) async fn of(
+        ledger: Ledger,
+        (signing, witnesses): (Signing, Vec<Witness>),
+        ends: CancellationToken,
+    ) -> Result<Self, NotaryError> {
+        let lineage = Lineage::of(&ledger.shared, signing.last().map(AsRef::as_ref));
+        let mut notary = Self { ledger, signing, lineage, witnesses, keys_recorded: false, ends };
+        if let Some(last) = notary.signing.last().cloned() {
+            notary.publish(&last);
+        }
+        if notary.lineage.is_near() {
+            notary.lineage.make_sure(&notary.ledger.shared).await?;
+        }
+        Ok(notary)
+    }
+
     /// Has the ledger name the signer's keys, where it may sign already. The sequencer must be
     /// running.
     ///
     /// # Errors
     /// [`NotaryError`].
     pub async fn begin(&mut self) -> Result<(), NotaryError> {
-        match self.standing {
-            Standing::Open(_) | Standing::Contradicted => return Ok(()),
-            Standing::Sure if self.keys_recorded => return Ok(()),
-            Standing::Sure => {}
+        match self.lineage {
+            Lineage::Open(_) | Lineage::Contradicted => return Ok(()),
+            Lineage::Sure if self.keys_recorded => return Ok(()),
+            Lineage::Sure => {}
         }
         // A crash may have come between the signer's memory and the journal.
         if let Some(last) = self.signing.last() {
@@ -221,16 +171,19 @@ impl Notary {
         ended
     }
 
-    async fn follow(&mut self) -> Result<(), NotaryError> {
-        while let Standing::Open(_) = self.standing {
-            if self.shared().stopped.is_cancelled() {
+    /// Signs until it is to end, and then the last head.
+    ///
+    /// # Errors
+    /// [`NotaryError`].
+    pub(super) async fn follow(&mut self) -> Result<(), NotaryError> {
+        while let Lineage::Open(_) = self.lineage {
+            if self.ends.is_cancelled() {
                 return Ok(());
             }
-            self.make_sure().await?;
+            self.lineage.make_sure(&self.ledger.shared).await?;
         }
-        let stopped = self.shared().stopped.clone();
-        if let Standing::Contradicted = self.standing {
-            stopped.cancelled().await;
+        if let Lineage::Contradicted = self.lineage {
+            self.ends.cancelled().await;
             return Ok(());
         }
         match self.begin().await {
@@ -251,7 +204,7 @@ impl Notary {
     }
 
     async fn sign_all(&mut self, cosigned: &mut Receiver<Cosigned>) -> Result<(), NotaryError> {
-        let stopped = self.shared().stopped.clone();
+        let stopped = self.ends.clone();
         let mut tree = self.ledger.follow_tree();
         // What is there already is signed as well.
         tree.mark_changed();
@@ -334,30 +287,6 @@ impl Notary {
         &self.ledger.shared
     }
 
-    /// Folds more of the records that lie between what was signed and what there is.
-    async fn make_sure(&mut self) -> Result<(), NotaryError> {
-        let Standing::Open(growth) = &mut self.standing else { return Ok(()) };
-        let journal = &*self.ledger.shared.journal;
-        let mut folded = 0_u64;
-        while growth.left() > 0 && folded < NEAR_RECORDS {
-            let before = growth.left();
-            growth.go_on(journal).await?;
-            folded = folded.saturating_add(before.saturating_sub(growth.left()));
-        }
-        if growth.left() > 0 {
-            return Ok(());
-        }
-        let verdict = growth.verdict();
-        self.standing = match verdict {
-            Ok(()) => Standing::Sure,
-            Err(read_only) => {
-                self.shared().contradicted(read_only);
-                Standing::Contradicted
-            }
-        };
-        Ok(())
-    }
-
     /// Has the ledger say of each key that it signs, and of each that it does no more.
     async fn record_keys(&self) -> Result<(), NotaryError> {
         let recorded = recorded_keys(&*self.shared().journal).await?;
@@ -402,15 +331,6 @@ impl Notary {
     }
 }
 
-impl Shared {
-    /// Takes no more commands: the journal is not the one that was signed.
-    fn contradicted(&self, read_only: ReadOnly) {
-        let ReadOnly { signed, head, .. } = read_only;
-        tracing::error!(signed, head, "{read_only}");
-        self.evidence.read_only.send_replace(Some(read_only));
-    }
-}
-
 /// Whether it may go well another time.
 fn may_pass(error: &NotaryError) -> bool {
     match error {
@@ -426,13 +346,13 @@ fn may_pass(error: &NotaryError) -> bool {
 }
 
 /// What the ledger says of a key, last.
-struct RecordedKey {
+pub(super) struct RecordedKey {
     at: Position,
-    rotated: KeyRotated,
+    pub(super) rotated: KeyRotated,
 }
 
 /// What the ledger says of each key that it ever signed with.
-async fn recorded_keys(journal: &dyn Journal) -> Result<Vec<RecordedKey>, ReadError> {
+pub(super) async fn recorded_keys(journal: &dyn Journal) -> Result<Vec<RecordedKey>, ReadError> {
     let mut recorded: Vec<RecordedKey> = Vec::new();
     let mut before = journal.head().await?.position.next();
     while let Some(at) = journal.latest(filing::of_rotations(), before).await? {

@@ -206,11 +206,56 @@ impl Signing {
     }
 }
 
+/// The signer of a ledger that several processes serve, in a directory that they share. One of them at a
+/// time signs; all can see what was signed last.
+#[derive(Clone)]
+pub struct SharedSigner {
+    disk: Arc<dyn Disk>,
+    origin: Origin,
+}
+
+impl SharedSigner {
+    /// The signer in the directory `disk`, which was [begun](begin).
+    #[must_use]
+    pub fn at(disk: Arc<dyn Disk>, origin: Origin) -> Self {
+        Self { disk, origin }
+    }
+
+    /// Which log it signs for.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What was signed last, by whichever process.
+    ///
+    /// # Errors
+    /// `OtherOrigin`, `NewerFormat`, `Damaged`; `Io`.
+    pub fn remembered(&self) -> Result<Option<Signed>, SignerError> {
+        memory::load(&*self.disk, &self.origin)
+    }
+
+    /// Takes up signing, unless another process signs.
+    ///
+    /// # Errors
+    /// As [`Signing::open`], but for `InUse`.
+    pub fn take(&self) -> Result<Option<Signing>, SignerError> {
+        match Signing::open(Arc::clone(&self.disk), self.origin.clone()) {
+            Ok(signing) => Ok(Some(signing)),
+            Err(SignerError::InUse { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Begins a signer in a directory that has none: with this key, and having signed nothing.
 ///
 /// # Errors
 /// `Begun` if there is one; `Io`, `Unknown`.
 pub fn begin(disk: &dyn Disk, seed: &Seed) -> Result<(), SignerError> {
+    // Of those that share the directory one begins it.
+    let locked = disk.lock(LOCK).map_err(|source| SignerError::io(disk, LOCK, source))?;
+    let _lock = locked.ok_or_else(|| SignerError::Begun { directory: disk.describe("") })?;
     if is_begun(disk)? {
         return Err(SignerError::Begun { directory: disk.describe("") });
     }

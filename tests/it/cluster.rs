@@ -170,7 +170,9 @@ impl Server {
     /// Where a ledger of this name lies, as its owner or as a server sees it.
     pub fn options(&self, role: &str, ledger: &str) -> PostgresOptions {
         let (url, ledger) = (self.url(role), ledger.to_owned());
-        PostgresOptions { url, authorities: None, ledger, durability: Durability::Quorum }
+        let (authorities, password_file) = (None, None);
+        let durability = Durability::Quorum;
+        PostgresOptions { url, password_file, authorities, ledger, durability }
     }
 
     /// The same of the owner.

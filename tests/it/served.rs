@@ -13,7 +13,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
     cli::{
-        engine::{Engine, EngineError, EngineOptions},
+        engine::{Engine, EngineError, EngineOptions, JournalAt},
         signing::SignerOptions,
     },
     console::{self, Spoken},
@@ -257,6 +257,8 @@ impl Served {
         let metrics = Metrics::new(0).unwrap();
         let options = EngineOptions {
             data: ground.path.join("data"),
+            journal: JournalAt::Directory,
+            keys: ground.path.join("data/keys"),
             master_key: ground.path.join("master.key"),
             signer: SignerOptions {
                 witnesses: ground.witnesses.clone(),

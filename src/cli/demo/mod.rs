@@ -22,6 +22,7 @@ use tempfile::TempDir;
 use super::{
     assessment,
     client::{Client, Connection, Token, dial},
+    engine::JournalAt,
     face::{ConsolePages, Listen},
     failure::Failure,
     feed,
@@ -123,6 +124,8 @@ fn setup(data: PathBuf, clock: DemonstrationClock) -> Result<Setup, Failure> {
         listen: Listen::Tcp(LISTEN),
         tls: None,
         data,
+        journal: JournalAt::Directory,
+        keys_dir: None,
         clock: Clock::Demonstration(clock),
         time_zone: TimeZone::UTC,
         keys: Keys::Beside,

@@ -12,6 +12,15 @@ pub enum OpenError {
     /// The address is none.
     #[error("the address of the database is malformed")]
     Address(#[source] tokio_postgres::Error),
+    /// The password cannot be read.
+    #[error("{file}: the password of the database cannot be read")]
+    Password {
+        /// Its file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// TLS cannot be spoken as it was asked for.
     #[error("TLS to the database cannot be spoken: {0}")]
     Tls(String),
@@ -27,7 +36,7 @@ pub enum OpenError {
     /// A commit would be lost with the machine that holds it.
     #[error(
         "a commit may be lost with one machine: {what}; name standbys that confirm it \
-         (synchronous_standby_names), or accept that (Durability::Local)"
+         (synchronous_standby_names), or accept that with --durability local"
     )]
     NotDurable {
         /// Why not.
@@ -56,10 +65,12 @@ pub enum SchemaError {
     #[error("the database refuses")]
     Refused(#[from] tokio_postgres::Error),
     /// It was never made.
-    #[error("the database has no schema of ours: migrate it first")]
+    #[error("the database has no schema of ours: make it with `judgement-ledger migrate`")]
     None,
     /// There is no such ledger.
-    #[error("the database has no ledger {name}: begin it first")]
+    #[error(
+        "the database has no ledger {name}: begin it with `judgement-ledger migrate --ledger {name}`"
+    )]
     NoLedger {
         /// Its name.
         name: String,
@@ -72,7 +83,8 @@ pub enum SchemaError {
     },
     /// It must be migrated.
     #[error(
-        "the schema is of version {found}, this version needs {oldest} at least: migrate it first"
+        "the schema is of version {found}, this version needs {oldest} at least: run \
+         `judgement-ledger migrate`"
     )]
     Older {
         /// Of the database.

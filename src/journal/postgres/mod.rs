@@ -43,15 +43,16 @@
 
 mod connection;
 mod error;
+mod right;
 mod schema;
 mod turn;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use deadpool::{Runtime, managed};
-use tokio::runtime::Handle;
-use tokio_postgres::{Client, Config};
+use tokio::{runtime::Handle, sync::Mutex, time::timeout};
+use tokio_postgres::{Client, Config, Row, Statement, config::Host, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore,
@@ -59,11 +60,15 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-use super::{Answer, Entry, Filing, Head, Journal, JournalError, Key, Page, Stored, Turn};
+use super::{
+    Answer, Entry, Filing, Head, Journal, JournalError, Key, Page, RightToSign, Stored, Turn,
+};
 use crate::judgement::Position;
 
-use connection::{Connector, Keeper, Pool, Purpose};
+use connection::{Connection, Connector, Keeper, Pool, Purpose, Statements};
+use error::late;
 use turn::{PostgresTurn, head_of, position, signed, take};
 
 pub use error::{ConnectError, OpenError, SchemaError};
@@ -74,11 +79,19 @@ const WRITING: usize = 2;
 /// How many it has for reading.
 const READING: usize = 6;
 
+/// How long a connection may be waited for to read over.
+const TAKE_MAX: Duration = Duration::from_secs(10);
+
+/// How long an answer to a reading may take: a page of records is some megabytes.
+const READ_MAX: Duration = Duration::from_secs(30);
+
 /// Where a ledger lies.
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// The database, as `postgres://user:password@host:port,host:port/database`.
     pub url: String,
+    /// The file of the password, if the address has none; a line end after it is none of it.
+    pub password_file: Option<PathBuf>,
     /// The authorities whose certificates the database may show, in PEM; those of browsers if none is
     /// stated. Asked for by `sslmode=require` in the address.
     pub authorities: Option<PathBuf>,
@@ -105,7 +118,9 @@ pub struct PostgresJournal {
     filing: Filing,
     writing: Pool,
     reading: Pool,
-    runtime: Handle,
+    connector: Connector,
+    /// Over which the right to sign is asked for.
+    candidate: Mutex<Option<Connection>>,
 }
 
 impl PostgresJournal {
@@ -121,7 +136,6 @@ impl PostgresJournal {
         if options.durability == Durability::Quorum {
             check_durable(&first.client).await?;
         }
-        let runtime = connector.runtime.clone();
         let pool = |purpose, size| {
             let keeper = Keeper { connector: connector.clone(), purpose, ledger };
             let built = managed::Pool::builder(keeper).max_size(size).runtime(Runtime::Tokio1);
@@ -130,7 +144,8 @@ impl PostgresJournal {
         let (writing, reading) =
             (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
         let durability = options.durability;
-        Ok(Self { ledger, id, durability, filing, writing, reading, runtime })
+        let candidate = Mutex::new(None);
+        Ok(Self { ledger, id, durability, filing, writing, reading, connector, candidate })
     }
 
     /// The ledger's id.
@@ -146,51 +161,52 @@ impl PostgresJournal {
     }
 
     async fn read_page(&self, after: Position, page: Page) -> Result<Vec<Stored>, io::Error> {
-        let taken = take(&self.reading).await?;
         let entries_max = i64::try_from(page.entries_max.max(1)).unwrap_or(i64::MAX);
         let bytes_max = i64::try_from(page.bytes_max).unwrap_or(i64::MAX);
         // One more than the last must be one.
         let after = signed(after).min(i64::MAX.saturating_sub(1));
-        let (client, ask) = (&taken.connection.client, &taken.ask);
-        let rows = client.query(&ask.read, &[&self.ledger, &after, &entries_max, &bytes_max]).await;
-        let stored = |row: tokio_postgres::Row| {
+        let stored = |row: &Row| {
             let at = position(row.try_get(0)?);
             let record = Bytes::copy_from_slice(row.try_get(1)?);
             let sealed = Bytes::copy_from_slice(row.try_get(2)?);
             Ok(Stored { position: at, entry: Entry { record, sealed } })
         };
-        rows.map_err(io::Error::other)?
-            .into_iter()
-            .map(stored)
-            .collect::<Result<_, _>>()
-            .map_err(|error: tokio_postgres::Error| io::Error::other(error))
+        self.ask(|ask| &ask.read, &[&self.ledger, &after, &entries_max, &bytes_max], stored).await
     }
 
     async fn find(&self, key: Key, before: Position) -> Result<Option<Position>, io::Error> {
-        let taken = take(&self.reading).await?;
-        let (client, ask) = (&taken.connection.client, &taken.ask);
         let (key, before) = (key.0.as_slice(), signed(before));
-        let row = client.query_opt(&ask.latest, &[&self.ledger, &key, &before]).await;
-        row.map_err(io::Error::other)?
-            .map(|row| row.try_get(0).map(position))
-            .transpose()
-            .map_err(io::Error::other)
+        let found = |row: &Row| row.try_get(0).map(position);
+        Ok(self.ask(|ask| &ask.latest, &[&self.ledger, &key, &before], found).await?.pop())
     }
 
     async fn end(&self) -> Result<Head, io::Error> {
-        let taken = take(&self.reading).await?;
-        let (client, ask) = (&taken.connection.client, &taken.ask);
-        let row = client.query_one(&ask.head, &[&self.ledger]).await.map_err(io::Error::other)?;
-        head_of(&row).map_err(io::Error::other)
+        let heads = self.ask(|ask| &ask.head, &[&self.ledger], head_of).await?.pop();
+        heads.ok_or_else(|| io::Error::other("the ledger's row is gone"))
     }
 
     async fn kept(&self) -> Result<Option<Bytes>, io::Error> {
-        let taken = take(&self.reading).await?;
-        let (client, ask) = (&taken.connection.client, &taken.ask);
-        let row = client.query_opt(&ask.checkpoint, &[&self.ledger]).await;
-        let note =
-            row.map_err(io::Error::other)?.map(|row| row.try_get(0).map(Bytes::copy_from_slice));
-        note.transpose().map_err(io::Error::other)
+        let note = |row: &Row| row.try_get(0).map(Bytes::copy_from_slice);
+        Ok(self.ask(|ask| &ask.checkpoint, &[&self.ledger], note).await?.pop())
+    }
+
+    /// Reads something. A connection that does not answer in time is not used again: the database may be
+    /// frozen, and answers what was asked when it thaws.
+    async fn ask<T>(
+        &self,
+        what: impl Fn(&Statements) -> &Statement,
+        with: &[&(dyn ToSql + Sync)],
+        read: impl Fn(&Row) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<Vec<T>, io::Error> {
+        let taken = timeout(TAKE_MAX, take(&self.reading)).await;
+        let taken = taken.map_err(|_| late("no connection is free"))??;
+        let rows = timeout(READ_MAX, taken.connection.client.query(what(&taken.ask), with)).await;
+        let Ok(rows) = rows else {
+            turn::give_up(taken);
+            return Err(late("the database took too long"));
+        };
+        let rows = rows.map_err(io::Error::other)?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(io::Error::other)
     }
 }
 
@@ -225,6 +241,10 @@ impl Journal for PostgresJournal {
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()> {
         Box::pin(async move { turn::keep_checkpoint(self, &checkpoint).await })
     }
+
+    fn right_to_sign(&self) -> Answer<'_, Option<Box<dyn RightToSign>>> {
+        Box::pin(right::take(self))
+    }
 }
 
 impl std::fmt::Debug for PostgresJournal {
@@ -257,7 +277,12 @@ pub async fn begin_ledger(owner: &PostgresOptions, id: Uuid) -> Result<bool, Ope
 }
 
 fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
-    let config: Config = options.url.parse().map_err(OpenError::Address)?;
+    let mut config: Config = options.url.parse().map_err(OpenError::Address)?;
+    if let Some(file) = &options.password_file {
+        let read = fs::read_to_string(file).map(Zeroizing::new);
+        let unread = |source| OpenError::Password { file: file.display().to_string(), source };
+        config.password(read.map_err(unread)?.trim_end_matches(['\r', '\n']));
+    }
     let mut trusted = RootCertStore::empty();
     match &options.authorities {
         None => trusted.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -277,6 +302,21 @@ fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
         .with_root_certificates(trusted)
         .with_no_client_auth();
     Ok(Connector { config, tls: MakeRustlsConnect::new(tls), runtime: Handle::current() })
+}
+
+/// Where a database is, for people: its hosts and its name, nobody's name or password.
+#[must_use]
+pub fn place_of(url: &str) -> String {
+    let Ok(config) = url.parse::<Config>() else {
+        return "an address that is malformed".to_owned();
+    };
+    let ports = config.get_ports().iter().chain(std::iter::repeat(&5432));
+    let host = |(host, port): (&Host, &u16)| match host {
+        Host::Tcp(name) => format!("{name}:{port}"),
+        Host::Unix(path) => path.display().to_string(),
+    };
+    let hosts: Vec<_> = config.get_hosts().iter().zip(ports).map(host).collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 /// That commits survive the loss of a machine.

@@ -205,7 +205,7 @@ impl Drop for PostgresTurn<'_> {
     fn drop(&mut self) {
         let Some(taken) = self.taken.take() else { return };
         // Nothing was stored; the connection is good for the next turn once the row is free.
-        self.journal.runtime.spawn(async move {
+        self.journal.connector.runtime.spawn(async move {
             let ended = timeout(ROLLBACK_MAX, taken.connection.client.batch_execute("ROLLBACK"));
             match ended.await {
                 Ok(Ok(())) => taken.in_transaction.store(false, Ordering::Release),

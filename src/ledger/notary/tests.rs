@@ -7,8 +7,11 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::{
     disk::RealDisk,
-    ledger::tree::tests::{Ground, Open},
-    merkle::Origin,
+    ledger::{
+        Contradiction, ReadOnly,
+        tree::tests::{Ground, Open},
+    },
+    merkle::{Frontier, Origin, leaf_hash},
     signer::{self, Seed},
 };
 
@@ -25,11 +28,10 @@ fn signing(directory: &tempfile::TempDir, signed: Option<&Frontier>) -> Signing 
 
 /// A notary who has still to find out whether the journal of `open` is the one that was signed.
 fn undecided(open: &Open, signing: Signing) -> Notary {
-    let last = signing.last().unwrap();
-    let until = Arc::clone(&open.ledger.shared.tree.borrow());
-    let growth = Growth { signed: last.head.size, grown: last.frontier.clone(), until };
-    let (ledger, standing) = (open.ledger.clone(), Standing::Open(Box::new(growth)));
-    Notary { ledger, signing, standing, witnesses: Vec::new(), keys_recorded: false }
+    let ledger = open.ledger.clone();
+    let lineage = Lineage::of(&ledger.shared, signing.last().map(AsRef::as_ref));
+    let ends = ledger.shared.stopped.clone();
+    Notary { ledger, signing, lineage, witnesses: Vec::new(), keys_recorded: false, ends }
 }
 
 /// As where many records lie between what was signed and what there is.

@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use judgement_ledger::{
     cli::{
-        engine::{Engine, EngineError, EngineOptions},
+        engine::{Engine, EngineError, EngineOptions, JournalAt},
         signing::SignerOptions,
     },
     ledger::Reading,
@@ -86,6 +86,8 @@ pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
     let clock = move || Reading { wall: Timestamp::now(), monotonic: began.elapsed() };
     let options = EngineOptions {
         data: directory.join("data"),
+        journal: JournalAt::Directory,
+        keys: directory.join("data/keys"),
         master_key: directory.join("master.key"),
         signer: SignerOptions::beside(&directory.join("master.key")),
         clock: Arc::new(clock),
