@@ -79,6 +79,46 @@ impl Cluster {
         &self.primary
     }
 
+    /// Where a ledger lies, whichever server is the primary.
+    pub fn url(&self, role: &str) -> String {
+        let servers = std::iter::once(&self.primary).chain(&self.standbys);
+        let hosts: Vec<_> = servers.map(|it| format!("127.0.0.1:{}", it.port)).collect();
+        format!("postgres://{role}@{}/ledgers", hosts.join(","))
+    }
+
+    /// The primary dies, and of its standbys the one that has more takes its place; the other follows it.
+    pub fn fail_over(&mut self) {
+        self.primary.signal("KILL");
+        let has = |it: &Server| it.sql("SELECT pg_last_wal_receive_lsn() - '0/0'").parse::<f64>();
+        let most =
+            |one: &&Server, other: &&Server| has(one).unwrap().total_cmp(&has(other).unwrap());
+        let next = self.standbys.iter().max_by(most).map(|it| it.port).unwrap();
+        let (next, mut others): (Vec<_>, Vec<_>) =
+            self.standbys.drain(..).partition(|it| it.port == next);
+        let (next, other) = (next.into_iter().next().unwrap(), others.pop().unwrap());
+        let source = format!("host=127.0.0.1 port={} user={OWNER} application_name=two", next.port);
+        other.sql(&format!("ALTER SYSTEM SET primary_conninfo = '{source}'"));
+        other.sql("SELECT pg_reload_conf()");
+        next.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (one, two)'");
+        next.sql("SELECT pg_promote()");
+        next.sql("SELECT pg_reload_conf()");
+        until("the other standby confirms", || {
+            next.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'") == "1"
+        });
+        self.primary = next;
+        self.standbys = vec![other];
+    }
+
+    /// The primary crashes and comes back: what it had committed for itself shows, whether a standby has
+    /// it or not.
+    pub fn crash(&mut self) {
+        let (data, port) = (self.primary.data.clone(), self.primary.port);
+        self.primary.signal("KILL");
+        until("it is gone", || !self.primary.answers());
+        fs::remove_file(data.join("postmaster.pid")).unwrap();
+        self.primary = Server::start_at(data, port);
+    }
+
     /// Stops the standbys, so that no commit is confirmed.
     pub fn freeze_standbys(&self) {
         self.standbys.iter().for_each(|it| it.signal("STOP"));
@@ -101,6 +141,10 @@ pub struct Server {
 impl Server {
     fn start(data: PathBuf) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_at(data, port)
+    }
+
+    fn start_at(data: PathBuf, port: u16) -> Self {
         // Its guard waits for the end of this process, or of what holds the other end.
         let guarded =
             "\"$@\" >/dev/null 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server";
@@ -123,13 +167,14 @@ impl Server {
             .spawn()
             .unwrap();
         let server = Self { data, port, _guard: guard };
-        until("it takes connections", || {
-            let ready = tool("pg_isready")
-                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
-                .status();
-            ready.unwrap().success()
-        });
+        until("it takes connections", || server.answers());
         server
+    }
+
+    /// Whether it takes connections.
+    fn answers(&self) -> bool {
+        let at = ["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()];
+        tool("pg_isready").args(at).status().unwrap().success()
     }
 
     /// What the owner is told in the ledgers' database.

@@ -71,6 +71,7 @@ mod publication;
 mod recorder;
 mod refusals;
 mod refused;
+mod replicas;
 mod reports;
 mod rights;
 mod rules;

@@ -8,7 +8,10 @@ use std::{
 };
 
 use judgement_ledger::pb;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 
@@ -154,17 +157,34 @@ impl Oracle {
         end: impl FnOnce(Binary) -> T,
     ) -> T {
         let channel = binary.channel();
+        self.load_over(&[channel], delay, |enough| {
+            let ended = end(binary);
+            drop(enough);
+            ended
+        })
+        .await
+    }
+
+    /// The same over several servers. Callers of those that live go on until `end` drops its sender.
+    pub async fn load_over<T>(
+        &mut self,
+        channels: &[Channel],
+        delay: Duration,
+        end: impl FnOnce(watch::Sender<()>) -> T,
+    ) -> T {
         let (told, mut receipts) = mpsc::channel(1 << 16);
+        let (enough, goes_on) = watch::channel(());
         let mut callers = JoinSet::new();
-        for caller in 0..CALLERS {
+        for (caller, channel) in (0..CALLERS).zip(channels.iter().cycle()) {
             let before = self.lasts.get(&caller).copied();
-            let grading = grade_on(assessments(&channel), caller, before, told.clone());
+            let calls = (assessments(channel), goes_on.clone());
+            let grading = grade_on(calls, caller, before, told.clone());
             callers.spawn(async move { (caller, grading.await) });
         }
         drop(told);
         let first = receipts.recv().await.unwrap();
         tokio::time::sleep(delay).await;
-        let ended = tokio::task::block_in_place(|| end(binary));
+        let ended = tokio::task::block_in_place(|| end(enough));
         let mut told = vec![first];
         while let Some(answered) = receipts.recv().await {
             told.push(answered);
@@ -172,8 +192,9 @@ impl Oracle {
         for (caller, answered) in told {
             self.answered(caller, answered);
         }
-        while let Some(unanswered) = callers.join_next().await {
-            self.unanswered.push(unanswered.unwrap());
+        while let Some(grading) = callers.join_next().await {
+            let (caller, unanswered) = grading.unwrap();
+            self.unanswered.extend(unanswered.map(|sent| (caller, sent)));
         }
         ended
     }
@@ -221,6 +242,11 @@ impl Oracle {
         self.check_views(channel).await
     }
 
+    /// How many were never answered.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
     /// What was refused was not recorded, and is not sent again.
     pub fn forget_unanswered(&mut self) {
         self.unanswered.clear();
@@ -229,6 +255,16 @@ impl Oracle {
     /// Reads the records after those that were read, checked to be without a gap.
     async fn read_on(&mut self, channel: &Channel) -> Result<(), String> {
         let failed = |status: Status| format!("the records cannot be read: {status}");
+        // A server that shares its ledger with others waits until it has what they answered.
+        let answered = self.acknowledged.iter().map(|it| it.position).max().unwrap_or_default();
+        let request = pb::GetAssessmentRequest {
+            name: name(0),
+            min_position: answered,
+            ..Default::default()
+        };
+        readable(channel).await;
+        // Where it does not get there, what is missing shows below.
+        drop(assessments(channel).get_assessment(request).await);
         let request = pb::StreamRecordsRequest {
             after_position: self.head,
             catch_up_only: true,
@@ -323,22 +359,25 @@ impl Oracle {
     }
 }
 
-/// Sends grades until the server is gone. Tells every answer as it comes; gives back what was
-/// never answered.
+/// Sends grades until the server is gone, or it is enough. Tells every answer as it comes; gives back what
+/// was never answered.
 async fn grade_on(
-    mut client: Assessments,
+    (mut client, goes_on): (Assessments, watch::Receiver<()>),
     caller: usize,
     mut before: Option<u64>,
     told: mpsc::Sender<(usize, Vec<pb::Receipt>)>,
-) -> Sent {
+) -> Option<Sent> {
     for round in 0_u64.. {
+        if goes_on.has_changed().is_err() {
+            return None;
+        }
         let sent = Sent::new(caller, round, before);
         match sent.clone().send(&mut client).await {
             Ok(receipts) => {
                 before = receipts.last().map(|receipt| receipt.position);
                 drop(told.send((caller, receipts)).await);
             }
-            Err(_) => return sent,
+            Err(_) => return Some(sent),
         }
     }
     unreachable!("rounds do not end")

@@ -124,6 +124,11 @@ impl Binary {
         self.child.wait().unwrap();
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
     /// SIGTERM: it goes down in order.
     pub fn stop(self) -> ExitStatus {
         signal(self.child.id(), "TERM");

@@ -1,0 +1,142 @@
+//! What fails: servers, the database, and what lies between them.
+
+use super::*;
+use crate::{
+    killed::{rounds, seed},
+    sim_disk::Seeded,
+};
+
+fn rounds_and_seed(usual: u64) -> (u64, Seeded) {
+    let (rounds, seed) = (rounds("JUDGEMENT_LEDGER_REPLICA_ROUNDS", usual), seed());
+    println!("JUDGEMENT_LEDGER_SEED={seed} JUDGEMENT_LEDGER_REPLICA_ROUNDS={rounds}");
+    (rounds, Seeded(seed))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_server_that_is_killed_loses_nothing_and_holds_nobody_up() {
+    let (rounds, mut random) = rounds_and_seed(6);
+    let replicas = Replicas::of(Cluster::shared()).await;
+    let mut all = replicas.start_all(3);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    for number in 0..rounds {
+        let delay = Duration::from_micros(random.below(1 << 18));
+        let (calls, dies) = (channels(&all), all.remove(0));
+        let before = oracle.acknowledged();
+        oracle
+            .load_over(&calls, delay, |enough| {
+                dies.kill();
+                std::thread::sleep(Duration::from_millis(500));
+                drop(enough);
+            })
+            .await;
+        assert!(oracle.acknowledged() > before + 10, "the others went on");
+        all.push(replicas.start(usize::try_from(number % 3).unwrap()));
+        for channel in channels(&all) {
+            oracle.check(&channel).await.unwrap();
+        }
+        oracle.settle(&all[1].channel()).await.unwrap();
+    }
+    agree(&mut oracle, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_server_that_freezes_holds_the_others_up_for_no_longer_than_its_turn_may_last() {
+    let (rounds, mut random) = rounds_and_seed(3);
+    let replicas = Replicas::of(Cluster::shared()).await;
+    let all = replicas.start_all(3);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    for _ in 0..rounds {
+        let delay = Duration::from_micros(random.below(1 << 18));
+        let before = oracle.acknowledged();
+        oracle
+            .load_over(&channels(&all), delay, |enough| {
+                // It may have the ledger's row just then: the database takes that back.
+                all[0].signal("STOP");
+                std::thread::sleep(Duration::from_secs(5));
+                drop(enough);
+                all[0].signal("CONT");
+            })
+            .await;
+        assert!(oracle.acknowledged() > before + 10, "the others went on");
+        for channel in channels(&all) {
+            oracle.check(&channel).await.unwrap();
+        }
+        oracle.settle(&all[1].channel()).await.unwrap();
+    }
+    agree(&mut oracle, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_quorum_that_is_lost_and_regained_loses_nothing() {
+    let cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(2);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    oracle
+        .load_over(&channels(&all), Duration::from_millis(300), |enough| {
+            cluster.freeze_standbys();
+            std::thread::sleep(Duration::from_secs(6));
+            cluster.thaw_standbys();
+            drop(enough);
+        })
+        .await;
+    oracle.check(&all[0].channel()).await.unwrap();
+    oracle.settle(&all[1].channel()).await.unwrap();
+    agree(&mut oracle, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_primary_that_dies_is_followed_by_a_standby_that_has_all_that_was_answered() {
+    let mut cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(2);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    oracle
+        .load_over(&channels(&all), Duration::from_millis(700), |enough| {
+            cluster.fail_over();
+            drop(enough);
+        })
+        .await;
+    let answered = oracle.acknowledged();
+    oracle.check(&all[0].channel()).await.unwrap();
+    oracle.settle(&all[1].channel()).await.unwrap();
+    oracle.load_over(&channels(&all), Duration::from_millis(500), drop).await;
+    assert!(oracle.acknowledged() > answered + 10, "they go on with the new primary");
+    agree(&mut oracle, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_primary_that_crashes_and_comes_back_shows_nothing_that_a_standby_has_not() {
+    let (rounds, mut random) = rounds_and_seed(3);
+    let mut cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(2);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    for _ in 0..rounds {
+        let delay = Duration::from_micros(random.below(1 << 19));
+        oracle
+            .load_over(&channels(&all), delay, |enough| {
+                // Commits wait for their standbys when it crashes.
+                cluster.freeze_standbys();
+                std::thread::sleep(Duration::from_millis(200));
+                cluster.crash();
+                std::thread::sleep(Duration::from_secs(2));
+                cluster.thaw_standbys();
+                drop(enough);
+            })
+            .await;
+        oracle.check(&all[0].channel()).await.unwrap();
+        oracle.settle(&all[1].channel()).await.unwrap();
+    }
+    agree(&mut oracle, &all).await;
+}
