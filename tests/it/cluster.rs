@@ -112,11 +112,18 @@ impl Cluster {
     /// The primary crashes and comes back: what it had committed for itself shows, whether a standby has
     /// it or not.
     pub fn crash(&mut self) {
-        let (data, port) = (self.primary.data.clone(), self.primary.port);
-        self.primary.signal("KILL");
-        until("it is gone", || !self.primary.answers());
-        fs::remove_file(data.join("postmaster.pid")).unwrap();
-        self.primary = Server::start_at(data, port);
+        self.primary.crash();
+        self.primary.start_again();
+    }
+
+    /// The standbys die, and with them what they were sent and have not read.
+    pub fn kill_standbys(&mut self) {
+        self.standbys.iter_mut().for_each(Server::crash);
+    }
+
+    /// They come back.
+    pub fn revive_standbys(&mut self) {
+        self.standbys.iter_mut().for_each(Server::start_again);
     }
 
     /// Stops the standbys, so that no commit is confirmed.
@@ -171,6 +178,17 @@ impl Server {
         server
     }
 
+    /// It dies as if by loss of power, but for what the machine keeps.
+    fn crash(&mut self) {
+        self.signal("KILL");
+        until("it is gone", || !self.answers());
+        fs::remove_file(self.data.join("postmaster.pid")).unwrap();
+    }
+
+    fn start_again(&mut self) {
+        *self = Self::start_at(self.data.clone(), self.port);
+    }
+
     /// Whether it takes connections.
     fn answers(&self) -> bool {
         let at = ["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()];
@@ -195,7 +213,8 @@ impl Server {
         let main = main.lines().next().unwrap().to_owned();
         let children = Command::new("ps").args(["-o", "pid=", "--ppid", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        let all = children.split_whitespace().chain([main.as_str()]);
+        // The main one first: it would start again what is killed.
+        let all = [main.as_str()].into_iter().chain(children.split_whitespace());
         // A child may have ended meanwhile.
         all.for_each(|process| {
             drop(

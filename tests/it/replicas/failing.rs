@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    cluster::until,
     killed::{rounds, seed},
     sim_disk::Seeded,
 };
@@ -139,4 +140,44 @@ async fn a_primary_that_crashes_and_comes_back_shows_nothing_that_a_standby_has_
         oracle.settle(&all[1].channel()).await.unwrap();
     }
     agree(&mut oracle, &all).await;
+}
+
+/// A commit that waits for its standbys shows on a primary that crashed and came back, and is gone once a
+/// standby takes its place. Who had shown it would be ahead of the ledger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn what_only_a_crashed_primary_has_is_shown_by_nobody() {
+    let mut cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(2);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    let mut shown = String::new();
+    oracle
+        .load_over(&channels(&all), Duration::from_millis(300), |enough| {
+            let size = |cluster: &Cluster| cluster.primary().sql("SELECT sum(size) FROM ledger");
+            cluster.kill_standbys();
+            until("a commit waits", || {
+                let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' \
+                    AND query = 'COMMIT'";
+                cluster.primary().sql(waits) != "0"
+            });
+            let confirmed = size(&cluster);
+            cluster.crash();
+            shown = size(&cluster);
+            println!("{confirmed} records were confirmed, the crashed primary has {shown}");
+            assert_ne!(confirmed, shown, "a commit waited");
+            std::thread::sleep(Duration::from_secs(3));
+            cluster.primary().signal("KILL");
+            cluster.revive_standbys();
+            cluster.fail_over();
+            assert_eq!(size(&cluster), confirmed);
+            drop(enough);
+        })
+        .await;
+    oracle.check(&all[0].channel()).await.unwrap();
+    oracle.settle(&all[1].channel()).await.unwrap();
+    agree(&mut oracle, &all).await;
+    // None had to stop because it was ahead.
+    all.into_iter().for_each(|it| assert!(it.stop().success()));
 }
