@@ -5,6 +5,7 @@
 //!
 //! `JUDGEMENT_LEDGER_REPLICA_ROUNDS=50` for longer, `JUDGEMENT_LEDGER_SEED` repeats the delays.
 
+mod cut;
 mod failing;
 
 use std::{fs, time::Duration};
