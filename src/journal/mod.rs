@@ -67,6 +67,21 @@ pub trait Journal: Send + Sync + 'static {
     /// The newest entry before `before` that is filed under `key`.
     fn latest(&self, key: Key, before: Position) -> Answer<'_, Option<Position>>;
 
+    /// For each of `keys`, in their order, the newest entry before `before` that is filed under it.
+    fn latest_of_each<'a>(
+        &'a self,
+        keys: &'a [Key],
+        before: Position,
+    ) -> Answer<'a, Vec<Option<Position>>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                found.push(self.latest(*key, before).await?);
+            }
+            Ok(found)
+        })
+    }
+
     /// The newest checkpoint kept, if any.
     fn checkpoint(&self) -> Answer<'_, Option<Bytes>>;
 

@@ -6,14 +6,15 @@
 
 use std::{num::NonZeroUsize, sync::Arc};
 
+use foldhash::HashMap;
 use lru::LruCache;
 
 use super::{Keep, ReadError, filing, standing::Standing};
 use crate::{
     journal::{Entry, Journal, Key, Page, Stored},
     judgement::{
-        Assessment, AssessmentId, AssessmentOpened, Event, FieldPath, Item, PersonId, Position,
-        RequestId, Revision, StreamId, SubjectId, Text,
+        Assessment, AssessmentId, AssessmentOpened, Command, Event, FieldPath, Item, PersonId,
+        Position, RequestId, Revision, StreamId, SubjectId, Text,
     },
     merkle::leaf_hash,
     record::{Previous, Record, Unreadable},
@@ -51,6 +52,14 @@ pub(super) struct Fold {
     /// Assessments as they once were, until the views are there.
     states: Vec<Arc<Assessment>>,
     cache: LruCache<StreamId, Stream>,
+    foreseen: Foreseen,
+}
+
+/// What was looked up ahead of a group, at once: where asking is a journey, each command's own would take
+/// longer than a turn may last.
+struct Foreseen {
+    head: Position,
+    latest: HashMap<Key, Option<Position>>,
 }
 
 impl Fold {
@@ -59,7 +68,34 @@ impl Fold {
         standing: Arc<Standing>,
         states: Vec<Arc<Assessment>>,
     ) -> Self {
-        Self { journal, standing, states, cache: LruCache::new(STREAMS_KEPT) }
+        Self {
+            journal,
+            standing,
+            states,
+            cache: LruCache::new(STREAMS_KEPT),
+            foreseen: Foreseen { head: Position::START, latest: HashMap::default() },
+        }
+    }
+
+    /// Looks up at once, as of all records up to `head`, what these commands will be decided by.
+    pub(super) async fn foresee<'c>(
+        &mut self,
+        commands: impl Iterator<Item = &'c Command<Text>>,
+        head: Position,
+    ) -> Result<(), ReadError> {
+        let mut keys = Vec::new();
+        for command in commands {
+            keys.push(filing::of_request(command.caller.person, command.act.request));
+            let stream = command.order.stream();
+            if !self.cache.contains(&stream) {
+                keys.push(filing::of_stream(&stream));
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let found = self.journal.latest_of_each(&keys, head.next()).await?;
+        self.foreseen = Foreseen { head, latest: keys.into_iter().zip(found).collect() };
+        Ok(())
     }
 
     /// The stream as of all records up to `head`; `None` if it has none.
@@ -233,7 +269,19 @@ impl Fold {
         head: Position,
         meant: impl Fn(&Record) -> bool,
     ) -> Result<Option<Keep>, ReadError> {
-        latest(&*self.journal, key, head, meant).await
+        let foreseen = self.foreseen.latest.get(&key).filter(|_| self.foreseen.head == head);
+        match foreseen {
+            None => latest(&*self.journal, key, head, meant).await,
+            Some(None) => Ok(None),
+            Some(Some(at)) => {
+                let found = Box::pin(keep(&*self.journal, *at)).await?;
+                if meant(&found.record) {
+                    return Ok(Some(found));
+                }
+                let before = Position::new(at.get().saturating_sub(1));
+                latest(&*self.journal, key, before, meant).await
+            }
+        }
     }
 
     async fn load(&mut self, id: &StreamId, last: Keep) -> Result<Stream, ReadError> {

@@ -4,14 +4,18 @@
 //! whole group with one flush, lets readers see it and answers. There is no timer: an idle ledger
 //! answers after one flush, a busy one fills its next group while the disk works on this one.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use foldhash::HashMap;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Keep, Moment, OpenError, Receipt, Shared, Submission, SubmitError,
+    Keep, Moment, OpenError, ReadError, Receipt, Shared, Submission, SubmitError,
     catching_up::{Begun, LOOK_EVERY},
     clock::{Clock, Now, RecordedTime},
     fold::Stream,
@@ -32,6 +36,10 @@ pub(crate) const QUEUE_MAX: usize = 2_048;
 
 /// How many submissions one group takes: more than gather during one flush at the highest rate.
 const GROUP_SUBMISSIONS_MAX: usize = 1_024;
+
+/// For how long a group of a journal that others share is decided: they wait meanwhile, and the database
+/// takes the turn back from who says nothing for two seconds.
+const DECIDING_MAX: Duration = Duration::from_millis(500);
 
 /// How many bytes of records and texts one group takes, so that one flush stays short.
 const GROUP_BYTES_MAX: usize = 1 << 20;
@@ -233,6 +241,13 @@ impl Sequencer {
                 return Ok(());
             }
         };
+        if self.journal.is_shared()
+            && let Err(error) = self.foresee(&first).await
+        {
+            tracing::error!(%error, "the journal cannot be asked what is there");
+            reply(first.answer, Err(SubmitError::Unavailable));
+            return Ok(());
+        }
         let decided = self.decide(first, now).await;
         self.append(turn, decided, now).await
     }
@@ -244,6 +259,14 @@ impl Sequencer {
             let Ok(pending) = self.queue.try_recv() else { break };
             self.held.push_back(pending);
         }
+    }
+
+    /// Looks up at once what the gathered submissions will be decided by.
+    async fn foresee(&mut self, first: &Pending) -> Result<(), ReadError> {
+        let head = self.shared.head().position;
+        let gathered = std::iter::once(first).chain(&self.held);
+        let commands = gathered.flat_map(|pending| &pending.submission.commands);
+        self.desk.fold.foresee(commands, head).await
     }
 
     /// The ledger as it is published.
@@ -258,6 +281,7 @@ impl Sequencer {
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
         let today = self.zone.to_datetime(now.recorded_at).date();
         let (head, outlook) = (self.shared.head().position, self.outlook());
+        let (began, shared) = (Instant::now(), self.journal.is_shared());
         let mut stage = Stage::begin(&mut self.desk, (now, today), head, outlook);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
@@ -269,7 +293,9 @@ impl Sequencer {
                 Taken::Supposed(result) => supposed.push(Supposed { result, answer }),
                 Taken::Later(submission) => later.push(Pending { submission, answer, since }),
             }
-            if stage.outlook.bytes < GROUP_BYTES_MAX {
+            // A turn that others wait for is not held for long.
+            let in_time = !shared || began.elapsed() < DECIDING_MAX;
+            if stage.outlook.bytes < GROUP_BYTES_MAX && in_time {
                 next = self.held.pop_front();
             }
         }

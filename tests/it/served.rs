@@ -17,6 +17,7 @@ use judgement_ledger::{
         signing::SignerOptions,
     },
     console::{self, Spoken},
+    journal::postgres,
     judgement::{OrganisationId, Role, Text},
     ledger::{Reading, Stop, Vitals},
     metrics::Metrics,
@@ -40,6 +41,8 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 use uuid::Uuid;
+
+use crate::cluster::{Cluster, SERVICE};
 
 pub const SUBJECT: &str = "subjects/leicester-city";
 const APA_2006: &str = "frameworks/apa/versions/2006";
@@ -97,13 +100,37 @@ pub struct Ground {
     pub limits: Limits,
     /// Who signs beside it.
     pub witnesses: Vec<Witness>,
+    /// Where its journal lies.
+    pub journal: JournalAt,
 }
 
 impl Ground {
     /// An empty directory that vanishes; October 2006; segments of 1 MiB.
     pub fn new() -> Self {
         let directory = Arc::new(TempDir::new().unwrap());
-        Self { _directory: Some(Arc::clone(&directory)), ..Self::at(directory.path()) }
+        let ground =
+            Self { _directory: Some(Arc::clone(&directory)), ..Self::at(directory.path()) };
+        match std::env::var("JUDGEMENT_LEDGER_TESTS_ON") {
+            Ok(store) if store == "postgres" => ground.in_postgres(),
+            Ok(store) => panic!("there is no store {store:?} to test on"),
+            Err(_) => ground,
+        }
+    }
+
+    /// The same, with a journal of its own in the cluster that tests share.
+    fn in_postgres(self) -> Self {
+        std::fs::write(self.path.join("master.key"), [7; 32]).unwrap();
+        let primary = Cluster::shared().primary();
+        let ledger = format!("ground-{}", Uuid::new_v4().simple());
+        let owner = primary.owner(&ledger);
+        let begun = async move {
+            postgres::migrate(&owner, Some(SERVICE)).await.unwrap();
+            assert!(postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap());
+        };
+        // Apart: the test may be about to begin a runtime of its own.
+        let apart = || tokio::runtime::Runtime::new().unwrap().block_on(begun);
+        std::thread::scope(|scope| scope.spawn(apart).join().unwrap());
+        Self { journal: JournalAt::Postgres(primary.options(SERVICE, &ledger)), ..self }
     }
 
     /// The same, in a directory of the caller's.
@@ -119,6 +146,7 @@ impl Ground {
                 ..Limits::STANDARD
             },
             witnesses: Vec::new(),
+            journal: JournalAt::Directory,
         }
     }
 }
@@ -257,7 +285,7 @@ impl Served {
         let metrics = Metrics::new(0).unwrap();
         let options = EngineOptions {
             data: ground.path.join("data"),
-            journal: JournalAt::Directory,
+            journal: ground.journal.clone(),
             keys: ground.path.join("data/keys"),
             master_key: ground.path.join("master.key"),
             signer: SignerOptions {
@@ -281,6 +309,10 @@ impl Served {
             limits: ground.limits,
             ..ServeOptions::new(credentials, Arc::new(move || walls.now()))
         };
+        if matches!(ground.journal, JournalAt::Postgres(_)) {
+            // Its keys are recorded while it serves already; tests count records.
+            engine.ledger().covered().wait_for(|size| *size > 0).await.unwrap();
+        }
         let vitals = engine.ledger().vitals();
         let (shutdown, told) = oneshot::channel();
         let ended = tokio::spawn(async move {

@@ -134,6 +134,7 @@ pub(super) struct Statements {
     pub(super) advance: Statement,
     pub(super) read: Statement,
     pub(super) latest: Statement,
+    pub(super) latest_of_each: Statement,
     pub(super) checkpoint: Statement,
     pub(super) keep_checkpoint: Statement,
 }
@@ -185,6 +186,17 @@ impl Statements {
                     "SELECT position FROM filed
                      WHERE ledger_id = $1 AND key = $2 AND position < $3
                      ORDER BY position DESC LIMIT 1",
+                )
+                .await?,
+            latest_of_each: client
+                .prepare(
+                    "SELECT (
+                         SELECT position FROM filed
+                         WHERE ledger_id = $1 AND key = it.key AND position < $3
+                         ORDER BY position DESC LIMIT 1
+                     )
+                     FROM unnest($2::bytea[]) WITH ORDINALITY AS it (key, number)
+                     ORDER BY it.number",
                 )
                 .await?,
             checkpoint: client.prepare("SELECT note FROM checkpoint WHERE ledger_id = $1").await?,

@@ -180,6 +180,16 @@ impl PostgresJournal {
         Ok(self.ask(|ask| &ask.latest, &[&self.ledger, &key, &before], found).await?.pop())
     }
 
+    async fn find_each(
+        &self,
+        keys: &[Key],
+        before: Position,
+    ) -> Result<Vec<Option<Position>>, io::Error> {
+        let keys: Vec<_> = keys.iter().map(|key| key.0.as_slice()).collect();
+        let found = |row: &Row| Ok(row.try_get::<_, Option<i64>>(0)?.map(position));
+        self.ask(|ask| &ask.latest_of_each, &[&self.ledger, &keys, &signed(before)], found).await
+    }
+
     async fn end(&self) -> Result<Head, io::Error> {
         let heads = self.ask(|ask| &ask.head, &[&self.ledger], head_of).await?.pop();
         heads.ok_or_else(|| io::Error::other("the ledger's row is gone"))
@@ -234,6 +244,16 @@ impl Journal for PostgresJournal {
         Box::pin(async move { self.find(key, before).await.map_err(JournalError::Unreadable) })
     }
 
+    fn latest_of_each<'a>(
+        &'a self,
+        keys: &'a [Key],
+        before: Position,
+    ) -> Answer<'a, Vec<Option<Position>>> {
+        Box::pin(
+            async move { self.find_each(keys, before).await.map_err(JournalError::Unreadable) },
+        )
+    }
+
     fn checkpoint(&self) -> Answer<'_, Option<Bytes>> {
         Box::pin(async move { self.kept().await.map_err(JournalError::Unreadable) })
     }
@@ -262,7 +282,7 @@ pub async fn migrate(owner: &PostgresOptions, role: Option<&str>) -> Result<usiz
     let mut connection = connector(owner)?.connect(Purpose::Writing).await?;
     let applied = schema::migrate(&mut connection.client).await?;
     if let Some(role) = role {
-        schema::grant(&connection.client, role).await?;
+        schema::grant(&mut connection.client, role).await?;
     }
     Ok(applied)
 }

@@ -94,9 +94,14 @@ pub(super) async fn migrate(owner: &mut Client) -> Result<usize, SchemaError> {
 ///
 /// # Errors
 /// [`SchemaError`].
-pub(super) async fn grant(owner: &Client, role: &str) -> Result<(), SchemaError> {
-    let quoted: String = owner.query_one("SELECT quote_ident($1)", &[&role]).await?.try_get(0)?;
-    Ok(owner.batch_execute(&GRANTS.replace("{role}", &quoted)).await?)
+pub(super) async fn grant(owner: &mut Client, role: &str) -> Result<(), SchemaError> {
+    let transaction = owner.transaction().await?;
+    // Two at once would each find the other's change in the way.
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    let quoted = transaction.query_one("SELECT quote_ident($1)", &[&role]).await?;
+    let quoted: String = quoted.try_get(0)?;
+    transaction.batch_execute(&GRANTS.replace("{role}", &quoted)).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Begins a ledger, unless there is one of that name. Whether it was begun.

@@ -361,6 +361,15 @@ async fn a_turn_shows_the_head<S: Store>() {
 async fn check_lookups(journal: &dyn Journal, groups: &[Group], filing: Filing) {
     let all = stored(groups);
     let keys: BTreeSet<_> = all.iter().flat_map(|stored| filing(&stored.entry.record)).collect();
+    for before in [Position::START, Position::new(7), Position::new(u64::MAX)] {
+        // One of them twice, and one that nothing is filed under.
+        let each: Vec<_> = keys.iter().chain(keys.first()).copied().chain([key("none")]).collect();
+        let mut one_by_one = Vec::new();
+        for key in &each {
+            one_by_one.push(journal.latest(*key, before).await.unwrap());
+        }
+        assert_eq!(journal.latest_of_each(&each, before).await.unwrap(), one_by_one);
+    }
     for key in keys {
         let filed = |stored: &&judgement_ledger::journal::Stored| {
             filing(&stored.entry.record).contains(&key)

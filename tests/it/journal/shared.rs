@@ -203,3 +203,22 @@ async fn what_is_not_there_is_said_with_what_makes_it() {
     cluster.primary().sql("UPDATE migration SET digest = 'other' WHERE number = 1");
     assert!(opened("apa").await.contains("is not the one of this version"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn several_who_migrate_at_once_do_not_get_in_each_others_way() {
+    let cluster = Cluster::shared();
+    let owner = cluster.primary().owner(&name());
+    let migrations = (0..12).map(|_| {
+        let owner = owner.clone();
+        tokio::spawn(async move {
+            postgres::migrate(&owner, Some(SERVICE)).await.unwrap();
+            postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap()
+        })
+    });
+    let mut begun = 0;
+    for migrated in migrations.collect::<Vec<_>>() {
+        begun += u32::from(migrated.await.unwrap());
+    }
+    assert_eq!(begun, 1, "one of them begins the ledger");
+}
