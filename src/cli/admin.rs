@@ -144,6 +144,14 @@ impl Shown {
             "" => "taken",
             why => why,
         };
+        let durability = match self.info.durability() {
+            pb::Durability::Unspecified => "not said",
+            pb::Durability::Disk => "disk: an answered command survives a loss of power",
+            pb::Durability::Local => {
+                "local: an answered command may be lost with the primary's machine"
+            }
+            pb::Durability::Quorum => "quorum: an answered command survives the loss of a machine",
+        };
         let formats: Vec<_> =
             self.formats().map(|(name, version)| format!("{name} {version}")).collect();
         let mut lines = vec![
@@ -155,6 +163,7 @@ impl Shown {
             format!("checkpoint  over {} records", self.info.covered),
             format!("readings    {reads}"),
             format!("commands    {writes}"),
+            format!("durability  {durability}"),
             format!("formats     {}", formats.join(", ")),
         ];
         lines.extend(self.info.keys.iter().map(|key| format!("key         {key}")));

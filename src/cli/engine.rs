@@ -212,6 +212,7 @@ impl Engine {
         let reserve = Reserve::of(data, room::reserve_bytes(options.segment_bytes));
         let store = Store::open(&options, &reserve).await?;
         let (journal, id) = (store.journal(), store.id());
+        metrics.durability_is(journal.durability().as_str());
         // Of a ledger that is refused nothing is touched, so the room comes after the journal, which
         // needs none to open; views do.
         let watch = room::Watch::over(&reserve, metrics)?;

@@ -10,7 +10,10 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use super::{engine::JournalAt, failure::Failure};
-use crate::journal::postgres::{self, Durability, PostgresOptions};
+use crate::journal::{
+    Durability,
+    postgres::{self, PostgresOptions},
+};
 
 /// A database, or a file that says where the databases of ledgers are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::{
     journal_flags::{DatabaseFlags, DurabilityFlag},
     output::Output,
 };
-use crate::journal::postgres::{begin_ledger, migrate};
+use crate::journal::postgres::{PostgresOptions, begin_ledger, migrate};
 
 /// What an operator must know.
 pub(super) const AFTER_HELP: &str = "\
@@ -17,17 +17,21 @@ Run it as the role that owns the database's objects, before servers of a new ver
 the version before go on beside the new schema. It may be run again at any time, and does what is left to
 be done. The role that servers run as gets no right to change or delete a record.
 
-  judgement-ledger migrate --journal postgres://owner@db.example/ledgers --role ledger --ledger apa";
+  judgement-ledger migrate --journal postgres://owner@db.example/ledgers --role ledger --begin apa";
 
 /// What `migrate` is told.
 #[derive(Debug, Clone, Args)]
 pub struct MigrateFlags {
-    /// The database, and the ledger that is begun if it is not there.
+    /// The database.
     #[command(flatten)]
     pub database: DatabaseFlags,
     /// The role that servers run as: it may record and read from now on.
     #[arg(long, value_name = "NAME", env = "JUDGEMENT_LEDGER_ROLE")]
     pub role: Option<String>,
+    /// A ledger to begin in the database, if it is not there: with it, servers can run. One that is to be
+    /// copied into the database is begun by `copy`.
+    #[arg(long, value_name = "NAME", env = "JUDGEMENT_LEDGER_BEGIN")]
+    pub begin: Option<String>,
 }
 
 /// Migrates.
@@ -46,8 +50,8 @@ pub(super) async fn run(flags: &MigrateFlags, output: &mut Output) -> Result<(),
     if let Some(role) = &flags.role {
         output.line(&format!("{role} may run servers"))?;
     }
-    let ledger = &owner.ledger;
-    let id = Uuid::new_v4();
+    let Some(ledger) = &flags.begin else { return Ok(()) };
+    let (owner, id) = (PostgresOptions { ledger: ledger.clone(), ..owner }, Uuid::new_v4());
     if begin_ledger(&owner, id).await.map_err(failed)? {
         output.line(&format!("ledger {ledger} is begun: its id is {id}"))
     } else {

@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod client;
 mod compare;
+mod copy;
 mod demo;
 mod dev;
 mod disclosure;
@@ -65,6 +66,7 @@ pub use audit::{AuditFlags, AuditFormat, FilterFlags, Order};
 pub use backup::BackupFlags;
 pub use client::Broken;
 pub use compare::CompareFlags;
+pub use copy::{CopyFlags, Place};
 pub use demo::DemoFlags;
 pub use disclosure::DisclosureFlags;
 pub use export::ExportFlags;
@@ -181,6 +183,9 @@ pub enum Verb {
     /// Make the schema of a PostgreSQL database that keeps ledgers, or bring it up to this version.
     #[command(after_help = migrate::AFTER_HELP)]
     Migrate(MigrateFlags),
+    /// Copy the journal of a stopped ledger, from files into PostgreSQL or back.
+    #[command(after_help = copy::AFTER_HELP)]
+    Copy(CopyFlags),
     /// Show how a running ledger stands, by the operator's socket.
     Info(InfoFlags),
     /// Ask whether a server serves: exit code 0 if it does.
@@ -231,6 +236,7 @@ impl Verb {
                 | Self::Backup(_)
                 | Self::Restore(_)
                 | Self::Rebuild(_)
+                | Self::Copy(_)
         )
     }
 }
@@ -262,6 +268,7 @@ async fn act(verb: Verb, output: &mut Output) -> Result<(), Failure> {
         Verb::Restore(flags) => restore::run(&flags, output).await,
         Verb::Rebuild(flags) => rebuild::run(&flags, output).await,
         Verb::Migrate(flags) => migrate::run(&flags, output).await,
+        Verb::Copy(flags) => copy::run(&flags, output).await,
         Verb::Info(flags) => admin::run(&flags, output).await,
         Verb::Healthcheck(flags) => healthcheck::run(&flags, output).await,
         Verb::Framework(verb) => framework::run(&verb, output).await,
@@ -327,7 +334,8 @@ mod tests {
             "jl backup --keyring k --data d",
             "jl restore --from b --data d --master-key-file m --keyring k --checkpoint c",
             "jl rebuild --data d --master-key-file m",
-            "jl migrate --journal postgres://owner@db/ledgers --role ledger --ledger apa",
+            "jl migrate --journal postgres://owner@db/ledgers --role ledger --begin apa",
+            "jl copy --from d --to postgres://owner@db/ledgers --ledger apa",
             "jl serve --data d --master-key-file m --token-key-file t --journal ledgers.json --ledger apa \
              --durability local --keys-dir k",
             "jl info --data d",

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::{
+    journal::Durability,
     ledger::{Reads, Vitals},
     metrics::{Metrics, MetricsError},
 };
@@ -191,7 +192,12 @@ impl Probes {
         if self.metrics.is_disk_full() {
             return Ok("ready for readings; commands are refused: DISK_FULL".to_owned());
         }
-        Ok("ready".to_owned())
+        match vitals.durability() {
+            Durability::Disk => Ok("ready".to_owned()),
+            level @ (Durability::Local | Durability::Quorum) => {
+                Ok(format!("ready; durability: {}", level.as_str()))
+            }
+        }
     }
 
     fn page(&self) -> Result<String, MetricsError> {

@@ -55,6 +55,11 @@ pub trait Journal: Send + Sync + 'static {
         false
     }
 
+    /// What it takes until an append is answered.
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
     /// Takes the exclusive right to append, waiting for it where another has it.
     fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>>;
 
@@ -95,6 +100,29 @@ pub trait Journal: Send + Sync + 'static {
             let right: Box<dyn RightToSign> = Box::new(Sole);
             Ok(Some(right))
         })
+    }
+}
+
+/// What it takes until an append is answered: what it survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on this machine's disk: it survives a loss of power.
+    Disk,
+    /// It is on the disk of the database's primary, and may be lost with that machine.
+    Local,
+    /// It is on the primary's disk and on that of a standby at least: it survives the loss of a machine.
+    Quorum,
+}
+
+impl Durability {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Local => "local",
+            Self::Quorum => "quorum",
+        }
     }
 }
 

@@ -241,7 +241,7 @@ impl Sequencer {
 }
 
 /// Where the last group begins of records that may be followed by more of it.
-fn last_group(records: &[Keep]) -> usize {
+pub(super) fn last_group(records: &[Keep]) -> usize {
     let time = |keep: &Keep| keep.record.recorded_at;
     let last = records.last().map(time);
     records.iter().rposition(|keep| Some(time(keep)) != last).map_or(0, |it| it.saturating_add(1))

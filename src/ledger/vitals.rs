@@ -9,7 +9,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Ledger, Moment, ReadOnly, Reads};
-use crate::metrics::{Levels, Metrics};
+use crate::{
+    journal::Durability,
+    metrics::{Levels, Metrics},
+};
 
 /// What a ledger shows of itself to whoever watches over it.
 #[derive(Clone)]
@@ -19,6 +22,7 @@ pub struct Vitals {
     reads: watch::Receiver<Reads>,
     read_only: watch::Receiver<Option<ReadOnly>>,
     stopped: CancellationToken,
+    durability: Durability,
 }
 
 impl Ledger {
@@ -31,7 +35,14 @@ impl Ledger {
             reads: self.reads(),
             read_only: self.follow_read_only(),
             stopped: self.stopped(),
+            durability: self.durability(),
         }
+    }
+
+    /// What it takes until a command is answered.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.shared.journal.durability()
     }
 
     /// Where is counted and measured what the ledger does, and what is done for its callers.
@@ -50,6 +61,12 @@ impl Vitals {
             covered: *self.covered.borrow(),
             read_only: self.read_only().is_some(),
         }
+    }
+
+    /// What it takes until a command is answered.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// What becomes of readings that need the views.
@@ -98,6 +115,7 @@ impl Shown {
 
     pub(crate) fn vitals(&self) -> Vitals {
         Vitals {
+            durability: Durability::Disk,
             head: self.head.subscribe(),
             covered: self.covered.subscribe(),
             reads: self.reads.subscribe(),

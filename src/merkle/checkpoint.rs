@@ -85,6 +85,13 @@ impl Checkpoint {
         Self { origin, head, extensions: Vec::new() }
     }
 
+    /// The same with a further line, which says what no auditor can check. It has no control characters.
+    #[must_use]
+    pub fn saying(mut self, line: &str) -> Self {
+        self.extensions.push(line.to_owned());
+        self
+    }
+
     /// Reads the text of a note, of which it believes every word: for a note of others, use
     /// [`Checkpoint::open`].
     ///

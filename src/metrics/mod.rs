@@ -72,6 +72,7 @@ pub struct Metrics {
     /// The same, for whoever wants to be told when it changes.
     full: watch::Sender<bool>,
     read_only: IntGauge,
+    durability: IntGaugeVec,
     operating: Operating,
     process: Process,
 }
@@ -114,7 +115,16 @@ impl Metrics {
             &["reason"],
         )?;
         told.of(&refusals)?;
+        let durability = IntGaugeVec::new(
+            Opts::new(
+                "judgement_ledger_durability_info",
+                "1; its label is what it takes until a command is answered: disk, local or quorum.",
+            ),
+            &["level"],
+        )?;
+        told.of(&durability)?;
         let metrics = Self {
+            durability,
             calls: Calls::new(&told)?,
             flow: Flow::new(&told)?,
             readers: Readers::new(&told)?,
@@ -201,6 +211,11 @@ impl Metrics {
     /// A backup was handed out whole.
     pub(crate) fn backed_up(&self) {
         self.operating.backed_up();
+    }
+
+    /// What it takes until a command is answered, by its name.
+    pub fn durability_is(&self, level: &'static str) {
+        self.durability.with_label_values(&[level]).set(1);
     }
 
     /// Whether the disk has no room for another record.

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::status::{self, Problem, Reason};
 use crate::{
-    journal::{Page, Stored},
+    journal::{Durability, Page, Stored},
     judgement::Position,
     ledger::{KeyringFile, Ledger, Published, Reads, SubmitError},
     merkle::Hash,
@@ -72,6 +72,12 @@ impl AdminService for AdminApi {
             formats: about.formats.iter().map(format).collect(),
             origin: about.origin.clone(),
             keys: self.keys(),
+            durability: match self.ledger.durability() {
+                Durability::Disk => pb::Durability::Disk,
+                Durability::Local => pb::Durability::Local,
+                Durability::Quorum => pb::Durability::Quorum,
+            }
+            .into(),
         }))
     }
 

@@ -96,6 +96,8 @@ pub struct Signing {
     origin: Origin,
     keys: Vec<Key>,
     last: Option<Arc<Signed>>,
+    /// What each checkpoint says beside the tree.
+    says: Option<String>,
     /// Whether a write of the memory had an unknown outcome: then nothing more is signed.
     poisoned: bool,
     _lock: Box<dyn Any + Send + Sync>,
@@ -111,7 +113,7 @@ impl Signing {
         let lock = locked.ok_or_else(|| SignerError::InUse { file: disk.describe(LOCK) })?;
         let keys = keys::load(&*disk, &origin)?;
         let last = memory::load(&*disk, &origin)?.map(Arc::new);
-        Ok(Self { disk, origin, keys, last, poisoned: false, _lock: lock })
+        Ok(Self { disk, origin, keys, last, says: None, poisoned: false, _lock: lock })
     }
 
     /// Which log it signs for.
@@ -151,7 +153,12 @@ impl Signing {
             }
         }
         let signers: Vec<_> = self.keys.iter().map(Key::signer).collect::<Result<_, _>>()?;
-        let note = Checkpoint::new(self.origin.clone(), head).sign(&signers)?;
+        let checkpoint = Checkpoint::new(self.origin.clone(), head);
+        let checkpoint = match &self.says {
+            Some(line) => checkpoint.saying(line),
+            None => checkpoint,
+        };
+        let note = checkpoint.sign(&signers)?;
         self.remember(Signed { note, head, frontier: frontier.clone() })
     }
 
@@ -212,13 +219,15 @@ impl Signing {
 pub struct SharedSigner {
     disk: Arc<dyn Disk>,
     origin: Origin,
+    says: String,
 }
 
 impl SharedSigner {
-    /// The signer in the directory `disk`, which was [begun](begin).
+    /// The signer in the directory `disk`, which was [begun](begin). Each checkpoint says this line beside
+    /// its tree.
     #[must_use]
-    pub fn at(disk: Arc<dyn Disk>, origin: Origin) -> Self {
-        Self { disk, origin }
+    pub fn at(disk: Arc<dyn Disk>, origin: Origin, says: String) -> Self {
+        Self { disk, origin, says }
     }
 
     /// Which log it signs for.
@@ -241,7 +250,7 @@ impl SharedSigner {
     /// As [`Signing::open`], but for `InUse`.
     pub fn take(&self) -> Result<Option<Signing>, SignerError> {
         match Signing::open(Arc::clone(&self.disk), self.origin.clone()) {
-            Ok(signing) => Ok(Some(signing)),
+            Ok(signing) => Ok(Some(Signing { says: Some(self.says.clone()), ..signing })),
             Err(SignerError::InUse { .. }) => Ok(None),
             Err(error) => Err(error),
         }

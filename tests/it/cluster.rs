@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use judgement_ledger::journal::postgres::{Durability, PostgresOptions};
+use judgement_ledger::journal::{Durability, postgres::PostgresOptions};
 use tempfile::TempDir;
 
 /// The owner of the database, and the role under which servers run.

@@ -31,6 +31,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use uuid::Uuid;
 
 use super::error::ConnectError;
+use crate::journal::Durability;
 
 /// How long a connection may take to be made, for each host, and its barrier.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
@@ -144,7 +145,10 @@ impl Statements {
         Ok(Self {
             head: client.prepare("SELECT size, mark FROM ledger WHERE ledger_id = $1").await?,
             lock: client
-                .prepare("SELECT size, mark FROM ledger WHERE ledger_id = $1 FOR UPDATE")
+                .prepare(
+                    "SELECT size, mark, current_setting('synchronous_standby_names') <> ''
+                     FROM ledger WHERE ledger_id = $1 FOR UPDATE",
+                )
                 .await?,
             add: client
                 .prepare(
@@ -224,6 +228,7 @@ pub(super) struct Keeper {
     pub(super) connector: Connector,
     pub(super) purpose: Purpose,
     pub(super) ledger: i32,
+    pub(super) durability: Durability,
 }
 
 /// Connections of one ledger.
@@ -236,6 +241,10 @@ impl managed::Manager for Keeper {
     async fn create(&self) -> Result<Ready, ConnectError> {
         let connection = self.connector.connect(self.purpose).await?;
         let prepared = async {
+            // Another primary may have taken the place of the one that was asked first.
+            if self.durability == Durability::Quorum {
+                check_durable(&connection.client).await?;
+            }
             let ask = Statements::prepare(&connection.client).await?;
             // Warnings that greet a connection have come by now: they say nothing of a commit.
             self.barrier(&connection).await?;
@@ -269,4 +278,23 @@ impl Keeper {
         client.execute(remove, &[&self.ledger, &own]).await?;
         if connection.warnings() == warnings { Ok(()) } else { Err(ConnectError::Barrier) }
     }
+}
+
+/// That commits survive the loss of a machine.
+///
+/// # Errors
+/// `NotDurable`, or `Refused`.
+pub(super) async fn check_durable(client: &Client) -> Result<(), ConnectError> {
+    let asked = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
+        current_setting('synchronous_standby_names')";
+    let row = client.query_one(asked, &[]).await?;
+    let setting = |at: usize| row.try_get::<_, String>(at);
+    let (fsync, pages, standbys) = (setting(0)?, setting(1)?, setting(2)?);
+    let what = match (fsync.as_str(), pages.as_str(), standbys.trim()) {
+        ("on", "on", "") => "no standby confirms a commit",
+        ("on", "on", _) => return Ok(()),
+        ("on", _, _) => "full_page_writes is off",
+        (_, _, _) => "fsync is off",
+    };
+    Err(ConnectError::NotDurable { what })
 }

@@ -28,31 +28,31 @@ pub enum OpenError {
     #[error("connections cannot be kept for use again")]
     Pool(#[source] deadpool::managed::BuildError),
     /// No connection was made.
-    #[error("no connection to the database was made")]
+    #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The schema is not one that this version works with.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// A commit would be lost with the machine that holds it.
-    #[error(
-        "a commit may be lost with one machine: {what}; name standbys that confirm it \
-         (synchronous_standby_names), or accept that with --durability local"
-    )]
-    NotDurable {
-        /// Why not.
-        what: String,
-    },
 }
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The database refused, or was lost.
-    #[error("the database refuses")]
+    #[error("no connection to the database was made")]
     Refused(#[from] tokio_postgres::Error),
     /// It did not answer in time: it may be frozen.
     #[error("the database did not answer within {0:?}")]
     Late(Duration),
+    /// A commit would be lost with the machine that holds it.
+    #[error(
+        "a commit may be lost with one machine: {what}; name standbys that confirm it \
+         (synchronous_standby_names), or accept that with --durability local"
+    )]
+    NotDurable {
+        /// Why.
+        what: &'static str,
+    },
     /// Its first write was not confirmed by the standbys that it needs.
     #[error("what the connection wrote first may not be on a standby")]
     Barrier,
@@ -69,7 +69,7 @@ pub enum SchemaError {
     None,
     /// There is no such ledger.
     #[error(
-        "the database has no ledger {name}: begin it with `judgement-ledger migrate --ledger {name}`"
+        "the database has no ledger {name}: begin it with `judgement-ledger migrate --begin {name}`"
     )]
     NoLedger {
         /// Its name.

@@ -52,7 +52,7 @@ use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use deadpool::{Runtime, managed};
 use tokio::{runtime::Handle, sync::Mutex, time::timeout};
-use tokio_postgres::{Client, Config, Row, Statement, config::Host, types::ToSql};
+use tokio_postgres::{Config, Row, Statement, config::Host, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore,
@@ -63,7 +63,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    Answer, Entry, Filing, Head, Journal, JournalError, Key, Page, RightToSign, Stored, Turn,
+    Answer, Durability, Entry, Filing, Head, Journal, JournalError, Key, Page, RightToSign, Stored,
+    Turn,
 };
 use crate::judgement::Position;
 
@@ -97,17 +98,9 @@ pub struct PostgresOptions {
     pub authorities: Option<PathBuf>,
     /// The ledger's name.
     pub ledger: String,
-    /// What an answer promises.
+    /// What an answer promises: a database that gives less than [`Durability::Quorum`] is refused, unless
+    /// that is said.
     pub durability: Durability,
-}
-
-/// What it takes until an append is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// It is on the primary and on the standbys that it asks for: one at least.
-    Quorum,
-    /// It is on the primary's disk. It may be lost with that machine.
-    Local,
 }
 
 /// A journal in PostgreSQL.
@@ -134,16 +127,16 @@ impl PostgresJournal {
         let first = connector.connect(Purpose::Reading).await?;
         let (ledger, id) = schema::ledger(&first.client, &options.ledger).await?;
         if options.durability == Durability::Quorum {
-            check_durable(&first.client).await?;
+            connection::check_durable(&first.client).await?;
         }
+        let durability = options.durability;
         let pool = |purpose, size| {
-            let keeper = Keeper { connector: connector.clone(), purpose, ledger };
+            let keeper = Keeper { connector: connector.clone(), purpose, ledger, durability };
             let built = managed::Pool::builder(keeper).max_size(size).runtime(Runtime::Tokio1);
             built.build().map_err(OpenError::Pool)
         };
         let (writing, reading) =
             (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
-        let durability = options.durability;
         let candidate = Mutex::new(None);
         Ok(Self { ledger, id, durability, filing, writing, reading, connector, candidate })
     }
@@ -152,12 +145,6 @@ impl PostgresJournal {
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
-    }
-
-    /// What an append's answer promises.
-    #[must_use]
-    pub fn durability(&self) -> Durability {
-        self.durability
     }
 
     async fn read_page(&self, after: Position, page: Page) -> Result<Vec<Stored>, io::Error> {
@@ -223,6 +210,10 @@ impl PostgresJournal {
 impl Journal for PostgresJournal {
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
     }
 
     fn turn(&self) -> Answer<'_, Box<dyn Turn + '_>> {
@@ -337,20 +328,4 @@ pub fn place_of(url: &str) -> String {
     };
     let hosts: Vec<_> = config.get_hosts().iter().zip(ports).map(host).collect();
     format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
-}
-
-/// That commits survive the loss of a machine.
-async fn check_durable(client: &Client) -> Result<(), OpenError> {
-    let asked = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
-        current_setting('synchronous_standby_names')";
-    let row = client.query_one(asked, &[]).await.map_err(ConnectError::from)?;
-    let setting = |at: usize| row.try_get::<_, String>(at).map_err(ConnectError::from);
-    let (fsync, pages, standbys) = (setting(0)?, setting(1)?, setting(2)?);
-    let what = match (fsync.as_str(), pages.as_str(), standbys.trim()) {
-        ("on", "on", "") => "no standby confirms a commit",
-        ("on", "on", _) => return Ok(()),
-        ("on", _, _) => "full_page_writes is off",
-        (_, _, _) => "fsync is off",
-    };
-    Err(OpenError::NotDurable { what: what.to_owned() })
 }

@@ -13,7 +13,7 @@ use super::{
     error::{late, not_applied},
 };
 use crate::{
-    journal::{Answer, Entry, Group, Head, JournalError, Mark, NotApplied, Turn},
+    journal::{Answer, Durability, Entry, Group, Head, JournalError, Mark, NotApplied, Turn},
     judgement::Position,
 };
 
@@ -146,6 +146,12 @@ async fn locked(journal: &PostgresJournal) -> Result<(Taken, Head), io::Error> {
     match timeout(APPEND_MAX, locked).await {
         Ok(Ok(((), row))) => {
             let head = head_of(&row).map_err(io::Error::other)?;
+            // What a primary asks of its standbys can be changed while it runs.
+            let confirmed: bool = row.try_get(2).map_err(io::Error::other)?;
+            if journal.durability == Durability::Quorum && !confirmed {
+                give_up(taken);
+                return Err(io::Error::other("no standby confirms a commit any more"));
+            }
             Ok((taken, head))
         }
         Ok(Err(error)) => {

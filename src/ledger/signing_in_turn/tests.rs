@@ -11,6 +11,9 @@ use crate::{
     signer::{self, Seed},
 };
 
+/// What checkpoints say beside the tree.
+const SAYS: &str = "durability quorum";
+
 /// The signer that they share.
 fn signer(directory: &tempfile::TempDir) -> SharedSigner {
     let disk = RealDisk::at(directory.path()).unwrap();
@@ -18,7 +21,7 @@ fn signer(directory: &tempfile::TempDir) -> SharedSigner {
         Ok(()) | Err(SignerError::Begun { .. }) => {}
         Err(error) => panic!("{error}"),
     }
-    SharedSigner::at(Arc::new(disk), Origin::parse("a.log").unwrap())
+    SharedSigner::at(Arc::new(disk), Origin::parse("a.log").unwrap(), SAYS.to_owned())
 }
 
 type Signs = JoinHandle<Result<(), NotaryError>>;
@@ -60,6 +63,8 @@ async fn one_signs_the_others_publish_it_and_the_next_takes_over() {
         for it in &published {
             // Each has verified it against a tree of its own.
             assert_eq!(it.keys.len(), 1);
+            let checkpoint = Checkpoint::parse(it.note.unverified_text()).unwrap();
+            assert_eq!(checkpoint.extensions(), [SAYS]);
             assert!(it.head.size <= last.head.size);
         }
         if several.open.len() == 1 {

@@ -7,13 +7,13 @@ use std::sync::{
 };
 
 use judgement_ledger::journal::{
-    Filing, Group, Journal, JournalError, NotApplied,
-    postgres::{self, Durability, OpenError, PostgresJournal},
+    Durability, Filing, Group, Journal, JournalError, NotApplied,
+    postgres::{self, ConnectError, OpenError, PostgresJournal},
 };
 use uuid::Uuid;
 
 use super::{append, by_name, content, group, stored, usual_group};
-use crate::cluster::{Cluster, SERVICE};
+use crate::cluster::{Cluster, SERVICE, until};
 
 /// A name that no other ledger has.
 fn name() -> String {
@@ -128,7 +128,7 @@ async fn a_commit_whose_wait_is_cancelled_is_not_taken_for_done() {
     });
     let cancel =
         "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    crate::cluster::until("a commit waits", || cluster.primary().sql(cancel) == "1");
+    until("a commit waits", || cluster.primary().sql(cancel) == "1");
     let outcome = appending.await.unwrap();
     assert!(matches!(outcome, Err(JournalError::Unknown(_))), "{outcome:?}");
     // It is visible on the primary all the same: this is what must not be believed.
@@ -143,13 +143,11 @@ async fn without_standbys_a_journal_is_opened_only_by_who_says_so() {
     let name = begin(&cluster).await;
     cluster.primary().sql("ALTER SYSTEM SET synchronous_standby_names = ''");
     cluster.primary().sql("SELECT pg_reload_conf()");
-    crate::cluster::until("it is read", || {
-        cluster.primary().sql("SHOW synchronous_standby_names").is_empty()
-    });
+    until("it is read", || cluster.primary().sql("SHOW synchronous_standby_names").is_empty());
     let mut options = cluster.primary().options(SERVICE, &name);
     let refused = PostgresJournal::open(&options, by_name()).await.unwrap_err();
-    assert!(matches!(refused, OpenError::NotDurable { .. }), "{refused}");
-    assert!(refused.to_string().contains("Durability::Local"), "{refused}");
+    assert!(matches!(refused, OpenError::Connect(ConnectError::NotDurable { .. })), "{refused}");
+    assert!(refused.to_string().contains("--durability local"), "{refused}");
     options.durability = Durability::Local;
     let journal = PostgresJournal::open(&options, by_name()).await.unwrap();
     append(&journal, group(&["a"])).await.unwrap();
@@ -193,9 +191,9 @@ async fn what_is_not_there_is_said_with_what_makes_it() {
         let options = cluster.primary().options(SERVICE, ledger);
         PostgresJournal::open(&options, by_name()).await.unwrap_err().to_string()
     };
-    assert!(opened("apa").await.contains("migrate it first"));
+    assert!(opened("apa").await.contains("`judgement-ledger migrate`"));
     begin(&cluster).await;
-    assert!(opened("apa").await.contains("no ledger apa: begin it first"));
+    assert!(opened("apa").await.contains("no ledger apa: begin it with"));
     let owner = cluster.primary().owner("apa");
     assert_eq!(postgres::migrate(&owner, None).await.unwrap(), 0, "nothing is lacking");
     assert!(postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap());
@@ -221,4 +219,27 @@ async fn several_who_migrate_at_once_do_not_get_in_each_others_way() {
         begun += u32::from(migrated.await.unwrap());
     }
     assert_eq!(begun, 1, "one of them begins the ledger");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_primary_that_asks_no_standby_any_more_is_given_nothing() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let journal = open(&cluster, &name, by_name()).await;
+    append(journal.as_ref(), usual_group(0)).await.unwrap();
+    let primary = cluster.primary();
+    let asks = |standbys: &str| {
+        primary.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{standbys}'"));
+        primary.sql("SELECT pg_reload_conf()");
+        until("it has heard", || primary.sql("SHOW synchronous_standby_names") == standbys);
+    };
+    asks("");
+    // The connection that it has, and one that is made after that.
+    for _ in 0..2 {
+        let refused = append(journal.as_ref(), usual_group(1)).await.unwrap_err();
+        assert!(matches!(refused, JournalError::NotApplied(_)), "{refused:?}");
+    }
+    asks("ANY 1 (one, two)");
+    append(journal.as_ref(), usual_group(1)).await.unwrap();
 }
