@@ -28,7 +28,7 @@ const STANDBYS: [&str; 2] = ["one", "two"];
 pub struct Cluster {
     primary: Server,
     standbys: Vec<Server>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Cluster {
@@ -71,12 +71,26 @@ impl Cluster {
             primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'")
                 == "2"
         });
-        Self { primary, standbys: standbys.into(), _directory: directory }
+        Self { primary, standbys: standbys.into(), directory }
     }
 
     /// The primary.
     pub fn primary(&self) -> &Server {
         &self.primary
+    }
+
+    /// A base backup, as an operator takes one.
+    pub fn base_backup(&self, name: &str) -> PathBuf {
+        let data = self.directory.path().join(name);
+        let from = format!("host=127.0.0.1 port={} user={OWNER}", self.primary.port);
+        let words = ["-c", "fast", "--no-sync", "-X", "stream", "-d", &from, "-D"];
+        succeeds(tool("pg_basebackup").args(words).arg(&data));
+        data
+    }
+
+    /// Where all that any server of it has lies.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where a ledger lies, whichever server is the primary.
@@ -146,12 +160,22 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server of its own on a base backup.
+    pub fn restored(data: PathBuf) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_with(data, port, &["synchronous_standby_names="])
+    }
+
     fn start(data: PathBuf) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self::start_at(data, port)
     }
 
     fn start_at(data: PathBuf, port: u16) -> Self {
+        Self::start_with(data, port, &[])
+    }
+
+    fn start_with(data: PathBuf, port: u16, settings: &[&str]) -> Self {
         // Its guard waits for the end of this process, or of what holds the other end.
         let guarded =
             "\"$@\" >/dev/null 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server";
@@ -165,6 +189,9 @@ impl Server {
             "max_connections=100",
             "wal_receiver_status_interval=1s",
         ] {
+            guard.args(["-c", setting]);
+        }
+        for setting in settings {
             guard.args(["-c", setting]);
         }
         let guard = guard

@@ -105,7 +105,7 @@ async fn erase(clients: &Clients, position: u64, field: &str) -> u64 {
 }
 
 /// Waits until the ledger says that the text of an order is gone; that record.
-async fn completed(clients: &Clients, order: u64) -> pb::Record {
+pub async fn completed(clients: &Clients, order: u64) -> pb::Record {
     let asked = pb::StreamRecordsRequest {
         after_position: order,
         events: vec!["RedactionCompleted".to_owned()],
@@ -290,7 +290,7 @@ impl Told {
 }
 
 /// The files below a directory that hold these words.
-fn files_with(directory: &Path, words: &str) -> Vec<PathBuf> {
+pub fn files_with(directory: &Path, words: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -62,6 +62,12 @@ impl Home {
         home
     }
 
+    /// Without this in its environment.
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.retain(|(set, _)| set != name);
+        self
+    }
+
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
     }

@@ -6,7 +6,9 @@
 //! `JUDGEMENT_LEDGER_REPLICA_ROUNDS=50` for longer, `JUDGEMENT_LEDGER_SEED` repeats the delays.
 
 mod cut;
+mod erased;
 mod failing;
+mod moved;
 
 use std::{fs, time::Duration};
 
@@ -45,12 +47,19 @@ impl Replicas {
         let own = self.directory.path().join(format!("replica-{number}"));
         fs::create_dir_all(&own).unwrap();
         fs::copy(self.directory.path().join("master.key"), own.join("master.key")).unwrap();
+        let home = Home::at(&own);
+        self.told().iter().fold(home, |home, (name, value)| home.with(name, value))
+    }
+
+    /// What every server of the ledger is told, in its environment.
+    fn told(&self) -> [(&'static str, String); 4] {
         let shared = |name: &str| self.directory.path().join(name).display().to_string();
-        Home::at(&own)
-            .with("JUDGEMENT_LEDGER_JOURNAL", &self.url)
-            .with("JUDGEMENT_LEDGER_NAME", &self.ledger)
-            .with("JUDGEMENT_LEDGER_KEYS_DIR", &shared("keys"))
-            .with("JUDGEMENT_LEDGER_SIGNER_DIR", &shared("signer"))
+        [
+            ("JUDGEMENT_LEDGER_JOURNAL", self.url.clone()),
+            ("JUDGEMENT_LEDGER_NAME", self.ledger.clone()),
+            ("JUDGEMENT_LEDGER_KEYS_DIR", shared("keys")),
+            ("JUDGEMENT_LEDGER_SIGNER_DIR", shared("signer")),
+        ]
     }
 
     fn start(&self, number: usize) -> Binary {
