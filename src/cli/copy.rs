@@ -121,16 +121,19 @@ struct Opened {
 }
 
 impl Opened {
-    async fn file(path: &Path, id: Uuid) -> Result<Self, Failure> {
+    async fn file(path: &Path, id_if_new: Uuid) -> Result<Self, Failure> {
         let failed = |error: EngineError| Failure::start(DOING, error);
         let disk = Arc::new(disk_at(&path.join("journal")).map_err(failed)?);
-        let options = FileOptions::new(id.into_bytes());
-        let journal = blocking(move || FileJournal::open(disk, filing(), options)).await;
-        let journal = journal.map_err(failed)?.map_err(|error| Failure::start(DOING, error))?;
-        let file = Arc::new(journal);
-        let id = Uuid::from_bytes(file.ledger_id());
-        let journal: Arc<dyn Journal> = Arc::<FileJournal>::clone(&file);
-        Ok(Self { journal, id, file: Some(file), _right: None })
+        let options = FileOptions::new(id_if_new.into_bytes());
+        let file = blocking(move || FileJournal::open(disk, filing(), options)).await;
+        let file = file.map_err(failed)?.map_err(|error| Failure::start(DOING, error))?;
+        let file = Arc::new(file);
+        Ok(Self {
+            journal: Arc::<FileJournal>::clone(&file),
+            id: Uuid::from_bytes(file.ledger_id()),
+            file: Some(file),
+            _right: None,
+        })
     }
 
     async fn database(options: &PostgresOptions) -> Result<Self, Failure> {

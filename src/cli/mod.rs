@@ -125,7 +125,7 @@ Exit codes: 0 done, 1 refused or failed, 2 misused, 3 a write or a flush of the 
 pub enum Verb {
     /// Run a server.
     #[command(after_help = serve::AFTER_HELP)]
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Show the ledger at work: a letter of 2006, and how a grade in it came about.
     Demo(DemoFlags),
     /// Make a credential for development.

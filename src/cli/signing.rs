@@ -180,15 +180,15 @@ pub(super) async fn share(
     entropy: &Entropy,
 ) -> Result<SharedSigner, SigningError> {
     // What the journal keeps was in the signer's memory before: so it is asked first.
-    let signed = signed_in(journal).await?;
-    let (disk, origin) = begun(options, ledger, signed, entropy)?;
+    let covered = signed_in(journal).await?;
+    let (disk, origin) = begun(options, ledger, covered, entropy)?;
     let signer = SharedSigner::at(
         Arc::new(disk),
         origin,
         format!("durability {}", journal.durability().as_str()),
     );
     let remembered = signer.remembered()?.map_or(0, |last| last.head.size);
-    remembers(options, remembered, signed)?;
+    remembers(options, remembered, covered)?;
     Ok(signer)
 }
 

@@ -151,7 +151,9 @@ impl Copying<'_> {
             return Err(CopyError::Overtaken { expected, found });
         }
         let mut frontier = self.frontier.clone();
-        records.iter().for_each(|keep| frontier.push(keep.hash));
+        for keep in &records {
+            frontier.push(keep.hash);
+        }
         let entries = records.into_iter().map(|keep| keep.entry).collect();
         let summary = Summary { frontier, recorded_at };
         turn.append(Group { entries, mark: summary.to_bytes() }).await?;

@@ -280,9 +280,9 @@ impl Sequencer {
     /// Decides what was gathered, until the group is full.
     async fn decide(&mut self, first: Pending, now: Now) -> Decided {
         let today = self.zone.to_datetime(now.recorded_at).date();
-        let (head, outlook) = (self.shared.head().position, self.outlook());
+        let (head, as_it_is) = (self.shared.head().position, self.outlook());
         let (began, shared) = (Instant::now(), self.journal.is_shared());
-        let mut stage = Stage::begin(&mut self.desk, (now, today), head, outlook);
+        let mut stage = Stage::begin(&mut self.desk, (now, today), head, as_it_is);
         let (mut waiting, mut supposed, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(Pending { submission, answer, since }) = next.take() {

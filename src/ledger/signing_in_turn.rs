@@ -138,8 +138,7 @@ impl SigningInTurn {
     async fn publish(&self) -> Result<(), NotaryError> {
         let Some(text) = self.shared().journal.checkpoint().await? else { return Ok(()) };
         let evidence = &self.shared().evidence;
-        let published = evidence.checkpoint.borrow().clone();
-        if published.is_some_and(|published| published.text == text) {
+        if evidence.checkpoint.borrow().as_ref().is_some_and(|it| it.text == text) {
             return Ok(());
         }
         let keys = self.keys().await?;

@@ -101,11 +101,9 @@ impl Metrics {
             "When the process started, in seconds since 1970.",
         )?
         .set(started_at_s);
-        let build = IntGaugeVec::new(
-            Opts::new("judgement_ledger_build_info", "1; its label is the version that runs."),
-            &["version"],
-        )?;
-        told.of(&build)?;
+        let (name, help) =
+            ("judgement_ledger_build_info", "1; its label is the version that runs.");
+        let build = told.info(name, help, "version")?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let refusals = IntCounterVec::new(
             Opts::new(
@@ -115,16 +113,12 @@ impl Metrics {
             &["reason"],
         )?;
         told.of(&refusals)?;
-        let durability = IntGaugeVec::new(
-            Opts::new(
+        let metrics = Self {
+            durability: told.info(
                 "judgement_ledger_durability_info",
                 "1; its label is what it takes until a command is answered: disk, local or quorum.",
-            ),
-            &["level"],
-        )?;
-        told.of(&durability)?;
-        let metrics = Self {
-            durability,
+                "level",
+            )?,
             calls: Calls::new(&told)?,
             flow: Flow::new(&told)?,
             readers: Readers::new(&told)?,
@@ -268,6 +262,11 @@ impl Told<'_> {
     fn of_new<C: Collector + Clone + 'static>(&self, metric: C) -> Result<C, MetricsError> {
         self.of(&metric)?;
         Ok(metric)
+    }
+
+    /// A metric that says something by its only label.
+    fn info(&self, name: &str, help: &str, label: &str) -> Result<IntGaugeVec, MetricsError> {
+        self.of_new(IntGaugeVec::new(Opts::new(name, help), &[label])?)
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, MetricsError> {

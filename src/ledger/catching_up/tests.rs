@@ -96,8 +96,7 @@ async fn what_became_of_a_commit_is_told_although_another_went_on() {
         registered(several.ledger(0), "leicester-city"),
     );
     let lost_is_told = match &lost {
-        Err(SubmitError::Unavailable) => other.is_ok(),
-        Err(SubmitError::Refused { .. }) => other.is_ok(),
+        Err(SubmitError::Unavailable | SubmitError::Refused { .. }) => other.is_ok(),
         _ => false,
     };
     assert!(lost_is_told, "{lost:?} {other:?}");

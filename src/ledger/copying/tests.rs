@@ -75,6 +75,6 @@ async fn a_copy_that_was_cut_short_goes_on_and_another_is_refused() {
     let refused = copy(&*from, &*other, &mut |_, _| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::Other { .. }), "{refused}");
     let empty = MemoryJournal::new(filing());
-    let refused = copy(&empty, &*other, &mut |_, _| {}).await.unwrap_err();
-    assert!(matches!(refused, CopyError::Longer { .. }), "{refused}");
+    let too_long = copy(&empty, &*other, &mut |_, _| {}).await.unwrap_err();
+    assert!(matches!(too_long, CopyError::Longer { .. }), "{too_long}");
 }

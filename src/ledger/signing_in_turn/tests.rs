@@ -88,8 +88,8 @@ async fn a_checkpoint_that_no_key_of_the_ledger_signed_is_not_published() {
     // Nobody has signed yet, and somebody else writes into the database.
     let disk = RealDisk::at(other.path()).unwrap();
     signer::begin(&disk, &Seed::new(Zeroizing::new([4; 32]))).unwrap();
-    let mut forger = Signing::open(Arc::new(disk), Origin::parse("a.log").unwrap()).unwrap();
-    let forged = forger.sign(&several.ledger(0).shared.tree()).unwrap().note.to_string();
+    let mut another = Signing::open(Arc::new(disk), Origin::parse("a.log").unwrap()).unwrap();
+    let forged = another.sign(&several.ledger(0).shared.tree()).unwrap().note.to_string();
     several.ledger(0).shared.journal.keep_checkpoint(forged.into()).await.unwrap();
     assert!(in_turn.publish().await.is_err());
     assert!(several.ledger(0).checkpoint().is_none());

@@ -106,17 +106,21 @@ impl Journal for Seen {
         Box::pin(async move {
             match self.wrong() {
                 Wrong::Blind | Wrong::Unreadable => Err(JournalError::Unreadable(broken())),
-                _ => Ok(self.shown(self.inner.head().await?)),
+                Wrong::Nothing
+                | Wrong::Unconfirmed
+                | Wrong::Lost
+                | Wrong::PutBack(_)
+                | Wrong::OtherMark => Ok(self.shown(self.inner.head().await?)),
             }
         })
     }
 
     fn read(&self, after: Position, page: Page) -> Answer<'_, Vec<Stored>> {
         Box::pin(async move {
-            match self.wrong() {
-                Wrong::Unreadable => Err(JournalError::Unreadable(broken())),
-                _ => self.inner.read(after, page).await,
+            if matches!(self.wrong(), Wrong::Unreadable) {
+                return Err(JournalError::Unreadable(broken()));
             }
+            self.inner.read(after, page).await
         })
     }
 
@@ -159,7 +163,11 @@ impl Turn for SeenTurn<'_> {
                     self.seen.goes(Wrong::Nothing);
                     Err(JournalError::Unknown(broken()))
                 }
-                _ => self.inner.append(group).await,
+                Wrong::Nothing
+                | Wrong::Blind
+                | Wrong::Unreadable
+                | Wrong::PutBack(_)
+                | Wrong::OtherMark => self.inner.append(group).await,
             }
         })
     }
@@ -179,11 +187,11 @@ impl Several {
         let keys = tempfile::tempdir().unwrap();
         let seen: Vec<_> = (0..count).map(|_| Seen::by(&journal)).collect();
         let path = keys.path().to_owned();
-        let ground = |seen: &Arc<Seen>| Ground::sharing(Arc::<Seen>::clone(seen), path.clone());
+        let ground = |by: &Arc<Seen>| Ground::sharing(Arc::<Seen>::clone(by), path.clone());
         let grounds: Vec<_> = seen.iter().map(ground).collect();
         let mut open = Vec::new();
-        for ground in &grounds {
-            open.push(ground.try_open(None).await.unwrap());
+        for each in &grounds {
+            open.push(each.try_open(None).await.unwrap());
         }
         open[0].ledger.register_built_in().await.unwrap();
         Self { seen, open, _keys: keys, _grounds: grounds }
@@ -242,10 +250,10 @@ pub(in crate::ledger) async fn submit(
 ) -> Result<Vec<Receipt>, SubmitError> {
     loop {
         // Nobody moderates what is their own.
-        let login = match &order {
-            Order::Assess(_, AssessmentOrder::SetGrade(set)) => format!("{:?}", set.expected),
-            _ => "admin".to_owned(),
-        };
+        let mut login = "admin".to_owned();
+        if let Order::Assess(_, AssessmentOrder::SetGrade(set)) = &order {
+            login = format!("{:?}", set.expected);
+        }
         let mut submission = ordered_by(&login, ledger, order.clone());
         if let Order::Assess(_, AssessmentOrder::SetGrade(_)) = &order {
             let act = &mut submission.commands[0].act;

@@ -52,7 +52,9 @@ fn destructions_of_several_vaults_in_one_block_do_not_bring_back_each_others_key
             let path = directory.path();
             scope.spawn(move || {
                 let vault = share(path, 10 + of);
-                every.iter().for_each(|slot| vault.destroy(&[*slot]).unwrap());
+                for slot in every {
+                    vault.destroy(&[*slot]).unwrap();
+                }
             });
         }
     });

@@ -179,5 +179,5 @@ async fn what_only_a_crashed_primary_has_is_shown_by_nobody() {
     oracle.settle(&all[1].channel()).await.unwrap();
     agree(&mut oracle, &all).await;
     // None had to stop because it was ahead.
-    all.into_iter().for_each(|it| assert!(it.stop().success()));
+    stop(all);
 }

@@ -75,6 +75,13 @@ fn channels(all: &[Binary]) -> Vec<Channel> {
     all.iter().map(Binary::channel).collect()
 }
 
+/// Stops them in order.
+fn stop(all: Vec<Binary>) {
+    for it in all {
+        assert!(it.stop().success());
+    }
+}
+
 /// Each says what was told, and what the others say.
 async fn agree(oracle: &mut Oracle, all: &[Binary]) {
     let mut said = Vec::new();
@@ -82,7 +89,9 @@ async fn agree(oracle: &mut Oracle, all: &[Binary]) {
         oracle.check_again(&channel).await.unwrap();
         said.push(answers(&channel).await.unwrap());
     }
-    said.iter().for_each(|it| assert_eq!(*it, said[0]));
+    for it in &said {
+        assert_eq!(*it, said[0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,5 +112,5 @@ async fn four_servers_record_in_one_order_and_answer_alike() {
     oracle.load_over(&channels(&all), Duration::from_millis(500), drop).await;
     assert_eq!(oracle.unanswered(), 0);
     agree(&mut oracle, &all).await;
-    all.into_iter().for_each(|it| assert!(it.stop().success()));
+    stop(all);
 }

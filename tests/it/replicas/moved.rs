@@ -84,7 +84,7 @@ async fn a_ledger_moves_into_the_database_and_back_and_stays_what_it_is() {
     oracle.load_over(&channels(&all), Duration::from_millis(500), drop).await;
     agree(&mut oracle, &all).await;
     let said = answers(&all[0].channel()).await.unwrap();
-    all.into_iter().for_each(|it| assert!(it.stop().success()));
+    stop(all);
 
     // And back, into another directory: the first has not got what was recorded since.
     let back = in_files(7);
