@@ -66,6 +66,14 @@
 //!    the journal is another, the ledger is closed. Streams of records need no views and wait for
 //!    nothing. Without the note the views are brought up before anything is served.
 //!
+//! # Several servers
+//!
+//! On a journal in PostgreSQL several processes serve one ledger. Each is what is described above, with views
+//! of its own; they share the journal, the keyring and the signer. A turn is the ledger's row, locked: who
+//! takes it folds in what others appended before it decides, and looks for that while it has nothing to do.
+//! One of them signs, whichever has the right to; the others publish what it signed, once they have verified it
+//! against their own tree. See [`journal::postgres`] and `deploy/postgres.md`.
+//!
 //! # Invariants
 //!
 //! - Durable, then published, then answered: who holds a receipt can read what it is for.
@@ -73,7 +81,7 @@
 //! - No record holds a text that a person typed, and no digest of one but its salted commitment.
 //! - A text whose erasure a record orders is given by no reading from then on. Its key is destroyed
 //!   after that record is covered, and never without one: see [`ledger::Eraser`].
-//! - What decides comes from the journal's checksummed footers, never from sled alone: the views
+//! - What decides comes from the journal, never from sled alone: the views
 //!   can make an answer slow, never wrong. A command waits for them never; one that asks for all
 //!   assessments of a subject is refused until they are there.
 //! - The recorder is taken from the credential; no request has a field for it.
