@@ -98,10 +98,10 @@ pub struct Place {
 }
 
 impl Place {
-    async fn new(address: SocketAddr, process: u32, seats: Vec<Seat>) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    async fn new(addresses: &[SocketAddr], process: u32, seats: Vec<Seat>) -> Self {
         let mut connections = Vec::new();
-        for _ in 0..4 {
+        for address in addresses.iter().cycle().take(4) {
+            let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
             connections.push(endpoint.connect().await.unwrap());
         }
         Self { process, connections, seats, recorded: Mutex::default() }
@@ -114,7 +114,7 @@ impl Place {
             last: AtomicU64::new(0),
             turn: AtomicU64::new(0),
         };
-        Arc::new(Self::new(address, process, (0..ASSESSMENTS).map(seat).collect()).await)
+        Arc::new(Self::new(&[address], process, (0..ASSESSMENTS).map(seat).collect()).await)
     }
 
     /// Registers the subjects, opens their assessments and grades every area.
@@ -207,12 +207,21 @@ impl Place {
 
     /// The same assessments at another server.
     pub async fn elsewhere(&self, address: SocketAddr, process: u32) -> Arc<Self> {
+        self.at(&[address], process).await
+    }
+
+    /// The same assessments at several servers that share them.
+    pub async fn over(&self, addresses: &[SocketAddr]) -> Arc<Self> {
+        self.at(addresses, self.process).await
+    }
+
+    async fn at(&self, addresses: &[SocketAddr], process: u32) -> Arc<Self> {
         let copy = |seat: &Seat| Seat {
             assessment: seat.assessment.clone(),
             last: AtomicU64::new(seat.last.load(Relaxed)),
             turn: AtomicU64::new(0),
         };
-        Arc::new(Self::new(address, process, self.seats.iter().map(copy).collect()).await)
+        Arc::new(Self::new(addresses, process, self.seats.iter().map(copy).collect()).await)
     }
 
     /// How many flushes made durable what was answered since this was last asked.

@@ -1,7 +1,7 @@
 //! Load: what the server carries, beside what an empty server of the same messages would.
 //!
 //! `cargo bench --bench load -- [--seconds N | --quick] [--only WHAT] [--records N] [--keep DIR]
-//! [--json FILE]`; see `tests/benches/README.md`.
+//! [--json FILE] [--postgres URL]`; see `tests/benches/README.md`.
 #![allow(
     clippy::unchecked_time_subtraction,
     clippy::too_many_arguments,
@@ -27,6 +27,7 @@
 mod calls;
 mod large;
 mod measure;
+mod replicas;
 mod sealing;
 mod server;
 
@@ -53,7 +54,12 @@ fn main() {
         Some("serve-noop") => runtime.block_on(server::noop(Path::new(&arguments[1]))),
         Some("serve-ledger") => {
             let served: Result<(), EngineError> =
-                runtime.block_on(server::ledger(Path::new(&arguments[1])));
+                runtime.block_on(server::ledger(Path::new(&arguments[1]), None));
+            served.unwrap();
+        }
+        Some("serve-shared") => {
+            let shared = server::Shared::of(&arguments[2..]);
+            let served = runtime.block_on(server::ledger(Path::new(&arguments[1]), Some(shared)));
             served.unwrap();
         }
         _ => {
@@ -78,12 +84,21 @@ struct Asked {
     records: Option<u64>,
     /// Where that ledger is kept for the next time, or was.
     keep: Option<PathBuf>,
+    /// A database, in which servers share a ledger.
+    postgres: Option<String>,
 }
 
 impl Asked {
     fn of(arguments: &[String]) -> Self {
         let time = Duration::from_secs(2);
-        let mut asked = Self { time, only: String::new(), json: None, records: None, keep: None };
+        let mut asked = Self {
+            time,
+            only: String::new(),
+            json: None,
+            records: None,
+            keep: None,
+            postgres: None,
+        };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -100,6 +115,7 @@ impl Asked {
                     asked.records = Some(records.expect("--records N"));
                 }
                 "--keep" => asked.keep = Some(arguments.next().expect("--keep DIR").into()),
+                "--postgres" => asked.postgres = arguments.next().cloned(),
                 other => panic!("{other}? See tests/benches/README.md"),
             }
         }
@@ -198,6 +214,11 @@ async fn measure_all(asked: &Asked) {
     noop.stop();
     ledger.stop();
     rows.sort_by_key(|row| (row.what != "fdatasync of 4 KiB", row.server == "ledger"));
+    if let Some(url) = &asked.postgres {
+        let place = directory.path().join("shared");
+        std::fs::create_dir_all(&place).unwrap();
+        rows.extend(replicas::measure(url, &place, time).await);
+    }
     report(asked, &rows);
 }
 

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     pin::Pin,
     process::{Command, Stdio},
     sync::Arc,
@@ -44,16 +44,27 @@ pub struct Child {
 
 impl Child {
     pub fn start(mode: &str, directory: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(mode)
-            .arg(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(Command::new(std::env::current_exe().unwrap()).arg(mode).arg(directory))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { process: child.id(), address: line.trim().parse().expect("an address"), child }
+    }
+
+    /// One of several servers of a ledger.
+    pub fn share(directory: &Path, shared: &Shared) -> Self {
+        std::fs::create_dir_all(directory).unwrap();
+        std::fs::write(directory.join("master.key"), KEY).unwrap();
+        Self::run(
+            Command::new(std::env::current_exe().unwrap())
+                .arg("serve-shared")
+                .arg(directory)
+                .args([&shared.url, &shared.ledger])
+                .args([&shared.keys, &shared.signer]),
+        )
     }
 
     /// Ends it at once, as a crash would.
@@ -80,16 +91,43 @@ async fn told() {
     drop(tokio::io::stdin().read_to_end(&mut rest).await);
 }
 
-/// The real server on a new ledger.
-pub async fn ledger(directory: &Path) -> Result<(), EngineError> {
+/// What servers of one ledger share.
+pub struct Shared {
+    pub url: String,
+    pub ledger: String,
+    pub keys: PathBuf,
+    pub signer: PathBuf,
+}
+
+impl Shared {
+    /// As a server is told it.
+    pub fn of(told: &[String]) -> Self {
+        let [url, ledger, keys, signer] = told else { panic!("{told:?}") };
+        let (url, ledger) = (url.clone(), ledger.clone());
+        Self { url, ledger, keys: keys.into(), signer: signer.into() }
+    }
+}
+
+/// The real server, on a new ledger or on one that others serve as well.
+pub async fn ledger(directory: &Path, shared: Option<Shared>) -> Result<(), EngineError> {
     let began = std::time::Instant::now();
     let clock = move || Reading { wall: Timestamp::now(), monotonic: began.elapsed() };
     let options = EngineOptions {
         data: directory.join("data"),
-        journal: JournalAt::Directory,
-        keys: directory.join("data/keys"),
+        journal: match &shared {
+            None => JournalAt::Directory,
+            Some(shared) => JournalAt::Postgres(crate::replicas::options(shared)),
+        },
+        keys: shared.as_ref().map_or_else(|| directory.join("data/keys"), |it| it.keys.clone()),
         master_key: directory.join("master.key"),
-        signer: SignerOptions::beside(&directory.join("master.key")),
+        signer: match &shared {
+            None => SignerOptions::beside(&directory.join("master.key")),
+            Some(shared) => SignerOptions {
+                directory: shared.signer.clone(),
+                origin: None,
+                witnesses: Vec::new(),
+            },
+        },
         clock: Arc::new(clock),
         entropy: system_entropy(),
         zone: TimeZone::UTC,
