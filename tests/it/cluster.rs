@@ -38,20 +38,20 @@ impl Cluster {
         SHARED.get_or_init(Self::start)
     }
 
+    /// A primary that no standby follows, in a directory of the caller's, with an empty database.
+    pub fn alone(at: &Path) -> Self {
+        Self {
+            primary: Server::begun(at),
+            standbys: Vec::new(),
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
     /// A cluster with nothing but an empty database.
     pub fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
-        if let Some((uid, gid)) = account() {
-            chown(at, Some(uid), Some(gid)).unwrap();
-        }
-        let data = at.join("primary");
-        let words = ["-k", "--no-sync", "-E", "UTF8", "--locale=C", "--auth=trust", "-U", OWNER];
-        succeeds(tool("initdb").args(words).arg("-D").arg(&data));
-        let primary = Server::start(data);
-        for role in [format!("CREATE ROLE {SERVICE} LOGIN"), "CREATE DATABASE ledgers".to_owned()] {
-            primary.sql_in("postgres", &role);
-        }
+        let primary = Server::begun(at);
         let standbys = STANDBYS.map(|name| {
             let data = at.join(name);
             let from = format!(
@@ -126,7 +126,13 @@ impl Cluster {
     /// The primary crashes and comes back: what it had committed for itself shows, whether a standby has
     /// it or not.
     pub fn crash(&mut self) {
+        self.crash_and(|| {});
+    }
+
+    /// The same, and something befalls its disk before it comes back.
+    pub fn crash_and(&mut self, befalls: impl FnOnce()) {
         self.primary.crash();
+        befalls();
         self.primary.start_again();
     }
 
@@ -160,6 +166,21 @@ pub struct Server {
 }
 
 impl Server {
+    /// A new one below a directory, with an empty database for ledgers.
+    fn begun(at: &Path) -> Self {
+        if let Some((uid, gid)) = account() {
+            chown(at, Some(uid), Some(gid)).unwrap();
+        }
+        let data = at.join("primary");
+        let words = ["-k", "-E", "UTF8", "--locale=C", "--auth=trust", "-U", OWNER];
+        succeeds(tool("initdb").args(words).arg("-D").arg(&data));
+        let primary = Self::start(data);
+        for role in [format!("CREATE ROLE {SERVICE} LOGIN"), "CREATE DATABASE ledgers".to_owned()] {
+            primary.sql_in("postgres", &role);
+        }
+        primary
+    }
+
     /// A server of its own on a base backup.
     pub fn restored(data: PathBuf) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -188,6 +209,7 @@ impl Server {
             "shared_buffers=32MB",
             "max_connections=100",
             "wal_receiver_status_interval=1s",
+            "max_wal_size=64MB",
         ] {
             guard.args(["-c", setting]);
         }
@@ -209,10 +231,11 @@ impl Server {
     fn crash(&mut self) {
         self.signal("KILL");
         until("it is gone", || !self.answers());
-        fs::remove_file(self.data.join("postmaster.pid")).unwrap();
     }
 
     fn start_again(&mut self) {
+        // The one that died has left it.
+        fs::remove_file(self.data.join("postmaster.pid")).unwrap();
         *self = Self::start_at(self.data.clone(), self.port);
     }
 

@@ -41,6 +41,7 @@ mod differential;
 mod doors;
 mod drafts;
 mod editions;
+mod elected;
 mod engine_faults;
 mod erasing;
 mod erasure;

@@ -9,6 +9,8 @@
 //! `JUDGEMENT_LEDGER_POWER_CUTS=1000` runs the long form, `JUDGEMENT_LEDGER_SEED` repeats the
 //! delays.
 
+mod postgres;
+
 use std::{fs, process::Command, time::Duration};
 
 use tempfile::TempDir;

@@ -58,6 +58,9 @@ pub fn options(shared: &Shared) -> PostgresOptions {
 /// One and four servers, each with callers over four connections in all.
 pub async fn measure(url: &str, directory: &Path, time: Duration) -> Vec<Row> {
     let mut rows = vec![without_groups(url, directory, time).await];
+    for (ledgers, what) in MANY {
+        rows.push(many(url, directory, (ledgers, what), time).await);
+    }
     for (count, server) in [(1, "1 on PostgreSQL"), (SERVERS, "4 on PostgreSQL")] {
         let directory = directory.join(format!("of-{count}"));
         std::fs::create_dir_all(&directory).unwrap();
@@ -99,6 +102,54 @@ async fn catching_up(place: &Arc<Place>, shared: &Shared, directory: &Path) -> R
     drop(there);
     late.stop();
     row
+}
+
+/// How many ledgers lie in one cluster.
+const MANY: [(usize, &str); 3] = [
+    (1, "16 records a group, 1 ledger"),
+    (10, "16 records a group, 10 ledgers"),
+    (100, "16 records a group, 100 ledgers"),
+];
+
+/// Groups appended to several ledgers of one cluster at once.
+async fn many(
+    url: &str,
+    directory: &Path,
+    (ledgers, what): (usize, &'static str),
+    time: Duration,
+) -> Row {
+    const RECORDS: u64 = 16;
+    let mut journals = Vec::new();
+    for _ in 0..ledgers {
+        let shared = begin(url, directory).await;
+        let journal = PostgresJournal::open(&options(&shared), filing()).await.unwrap();
+        // Its connection is made before it is measured.
+        drop(journal.turn().await.unwrap());
+        journals.push(journal);
+    }
+    let began = Instant::now();
+    let mut writers = JoinSet::new();
+    for journal in journals {
+        writers.spawn(async move {
+            let mut took = Vec::new();
+            while began.elapsed() < time {
+                let since = Instant::now();
+                let entry = Entry { record: Bytes::from(vec![7; 475]), sealed: Bytes::new() };
+                let entries = vec![entry; RECORDS as usize];
+                let group = Group { entries, mark: Bytes::from_static(b"a mark") };
+                journal.turn().await.unwrap().append(group).await.unwrap();
+                took.push(since.elapsed().as_micros() as u32);
+            }
+            took
+        });
+    }
+    let mut took = Vec::new();
+    while let Some(done) = writers.join_next().await {
+        took.extend(done.unwrap());
+    }
+    let cell = Cell { what, server: "PostgreSQL", callers: ledgers, connections: ledgers, time };
+    let records = took.len() as u64 * RECORDS;
+    cell.row(records, took, began.elapsed(), Duration::ZERO, Duration::ZERO)
 }
 
 /// A record a transaction, by as many writers as there are callers elsewhere.

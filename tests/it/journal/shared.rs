@@ -10,9 +10,10 @@ use judgement_ledger::journal::{
     Durability, Filing, Group, Journal, JournalError, NotApplied,
     postgres::{self, ConnectError, OpenError, PostgresJournal},
 };
+use judgement_ledger::judgement::Position;
 use uuid::Uuid;
 
-use super::{append, by_name, content, group, stored, usual_group};
+use super::{append, by_name, content, group, key, stored, usual_group};
 use crate::cluster::{Cluster, SERVICE, until};
 
 /// A name that no other ledger has.
@@ -242,4 +243,44 @@ async fn a_primary_that_asks_no_standby_any_more_is_given_nothing() {
     }
     asks("ANY 1 (one, two)");
     append(journal.as_ref(), usual_group(1)).await.unwrap();
+}
+
+/// A plan that was made while a ledger seemed rare reads all of it for each look-up, once it has grown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn looking_up_stays_cheap_when_statistics_are_of_before_the_ledger_grew() {
+    const GROWN: u64 = 60_000;
+    const LOOKED_UP: usize = 200;
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let primary = cluster.primary();
+    // Many others make the ledger seem rare.
+    primary.sql(
+        "INSERT INTO filed SELECT 1000 + number % 5, substr(sha224(number::text::bytea), 1, 12), number
+         FROM generate_series(1, 20000) number",
+    );
+    primary.sql("ANALYZE filed");
+    let grown = format!(
+        "INSERT INTO filed SELECT 1, substr(sha224(number::text::bytea), 1, 12), number
+         FROM generate_series(1, {GROWN}) number"
+    );
+    primary.sql(&grown);
+    let journal = open(&cluster, &name, by_name()).await;
+    let read = || {
+        // What a backend has counted is told within a second.
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        let read = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'filed'";
+        primary.sql(read).parse::<u64>().unwrap()
+    };
+    let before = read();
+    let keys: Vec<_> = (0..LOOKED_UP).map(|number| key(&format!("none-{number}"))).collect();
+    // More often than it takes until a plan is chosen for good.
+    for _ in 0..12 {
+        let found = journal.latest_of_each(&keys, Position::new(u64::MAX)).await.unwrap();
+        assert!(found.iter().all(Option::is_none));
+        assert_eq!(journal.latest(keys[0], Position::new(u64::MAX)).await.unwrap(), None);
+    }
+    drop(journal);
+    let looked = read() - before;
+    assert!(looked < GROWN, "{looked} entries of the index were read");
 }

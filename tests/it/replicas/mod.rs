@@ -12,7 +12,10 @@ mod moved;
 
 use std::{fs, time::Duration};
 
-use judgement_ledger::journal::postgres;
+use judgement_ledger::{
+    journal::postgres,
+    pb::{self, stream_records_response::Message},
+};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 use uuid::Uuid;
@@ -20,11 +23,11 @@ use uuid::Uuid;
 use crate::{
     cluster::{Cluster, SERVICE},
     oracle::{Oracle, answers, prepare},
-    process::{Binary, Home},
+    process::{Binary, Home, audits},
 };
 
 /// What the servers of one ledger share, and where each has its own.
-struct Replicas {
+pub struct Replicas {
     directory: TempDir,
     url: String,
     ledger: String,
@@ -32,18 +35,23 @@ struct Replicas {
 
 impl Replicas {
     /// A new ledger in a cluster.
-    async fn of(cluster: &Cluster) -> Self {
+    pub async fn of(cluster: &Cluster) -> Self {
         let ledger = format!("replicas-{}", Uuid::new_v4().simple());
         let owner = cluster.primary().owner(&ledger);
         postgres::migrate(&owner, Some(SERVICE)).await.unwrap();
         assert!(postgres::begin_ledger(&owner, Uuid::new_v4()).await.unwrap());
+        Self::at(cluster.url(SERVICE), ledger)
+    }
+
+    /// Those of a ledger that was begun in a database.
+    pub fn at(url: String, ledger: String) -> Self {
         let directory = TempDir::new().unwrap();
         fs::write(directory.path().join("master.key"), [7; 32]).unwrap();
-        Self { directory, url: cluster.url(SERVICE), ledger }
+        Self { directory, url, ledger }
     }
 
     /// Where a server has its own: its views, and copies of the keys that the operator gave to each.
-    fn home(&self, number: usize) -> Home {
+    pub fn home(&self, number: usize) -> Home {
         let own = self.directory.path().join(format!("replica-{number}"));
         fs::create_dir_all(&own).unwrap();
         fs::copy(self.directory.path().join("master.key"), own.join("master.key")).unwrap();
@@ -66,12 +74,12 @@ impl Replicas {
         self.home(number).start()
     }
 
-    fn start_all(&self, count: usize) -> Vec<Binary> {
+    pub fn start_all(&self, count: usize) -> Vec<Binary> {
         (0..count).map(|number| self.start(number)).collect()
     }
 }
 
-fn channels(all: &[Binary]) -> Vec<Channel> {
+pub fn channels(all: &[Binary]) -> Vec<Channel> {
     all.iter().map(Binary::channel).collect()
 }
 
@@ -83,7 +91,7 @@ fn stop(all: Vec<Binary>) {
 }
 
 /// Each says what was told, and what the others say.
-async fn agree(oracle: &mut Oracle, all: &[Binary]) {
+pub async fn agree(oracle: &mut Oracle, all: &[Binary]) {
     let mut said = Vec::new();
     for channel in channels(all) {
         oracle.check_again(&channel).await.unwrap();
@@ -113,4 +121,52 @@ async fn four_servers_record_in_one_order_and_answer_alike() {
     assert_eq!(oracle.unanswered(), 0);
     agree(&mut oracle, &all).await;
     stop(all);
+}
+
+/// The positions that a stream brings, from one server and, once that is gone, from the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_reader_goes_on_at_another_server_without_loss_or_double() {
+    let replicas = Replicas::of(Cluster::shared()).await;
+    let mut all = replicas.start_all(3);
+    let mut oracle = Oracle::default();
+    prepare(&all[2].channel()).await.unwrap();
+    let reading = {
+        let channels = channels(&all);
+        tokio::spawn(async move {
+            let (mut seen, mut next) = (0_u64, channels.iter().cycle());
+            // It is over once it has seen what the test waits for.
+            while seen < 400 {
+                let request = pb::StreamRecordsRequest {
+                    after_position: seen,
+                    ..pb::StreamRecordsRequest::default()
+                };
+                let stream = audits(next.next().unwrap()).stream_records(request).await;
+                let Ok(stream) = stream else { continue };
+                let mut stream = stream.into_inner();
+                while let Ok(Some(message)) = stream.message().await {
+                    if let Some(Message::Record(record)) = message.message {
+                        let position = record.record.unwrap().position;
+                        assert_eq!(position, seen + 1);
+                        seen = position;
+                    }
+                    if seen >= 400 {
+                        break;
+                    }
+                }
+            }
+            seen
+        })
+    };
+    let writer = all[2].channel();
+    let mut killed = 0;
+    while !reading.is_finished() {
+        assert!(oracle.send(&writer, killed % 8, 10).await.is_none());
+        if killed < 2 {
+            all.remove(0).kill();
+        }
+        killed += 1;
+    }
+    assert_eq!(reading.await.unwrap(), 400);
+    assert!(killed >= 2, "the servers that it read from were gone");
 }
