@@ -85,6 +85,9 @@ pub struct CopyFlags {
     /// sslmode=require. Default: those that browsers trust.
     #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_JOURNAL_CA")]
     pub journal_ca: Option<PathBuf>,
+    /// Speak in clear with a database on another machine: say that the network between is yours alone.
+    #[arg(long, env = "JUDGEMENT_LEDGER_JOURNAL_INSECURE")]
+    pub journal_insecure: bool,
 }
 
 const DOING: &str = "copy the ledger";
@@ -196,6 +199,7 @@ impl CopyFlags {
             url: url.to_owned(),
             password_file: self.journal_password_file.clone(),
             authorities: self.journal_ca.clone(),
+            insecure: self.journal_insecure,
             ledger: self.ledger.clone(),
             // What a commit promises is the servers' business: the source is there until they run.
             durability: Durability::Local,

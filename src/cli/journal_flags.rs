@@ -76,6 +76,9 @@ pub struct DatabaseFlags {
     /// sslmode=require. Default: those that browsers trust.
     #[arg(long, value_name = "FILE", env = "JUDGEMENT_LEDGER_JOURNAL_CA", requires = "journal")]
     pub journal_ca: Option<PathBuf>,
+    /// Speak in clear with a database on another machine: say that the network between is yours alone.
+    #[arg(long, env = "JUDGEMENT_LEDGER_JOURNAL_INSECURE", requires = "journal")]
+    pub journal_insecure: bool,
 }
 
 impl DatabaseFlags {
@@ -96,6 +99,7 @@ impl DatabaseFlags {
             url,
             password_file: self.journal_password_file.clone(),
             authorities: self.journal_ca.clone(),
+            insecure: self.journal_insecure,
             ledger: self.ledger.clone(),
             durability: match durability {
                 DurabilityFlag::Quorum => Durability::Quorum,

@@ -66,6 +66,22 @@ pub trait Journal: Send + Sync + 'static {
     /// The end of the journal, as far as it is durable.
     fn head(&self) -> Answer<'_, Head>;
 
+    /// The same, asked of who takes appends now, and durable as far as it says.
+    fn confirmed_head(&self) -> Answer<'_, Head> {
+        self.head()
+    }
+
+    /// Waits until all that was ever seen of the journal is durable: before a signature vouches for it.
+    fn confirm(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The same journal for who decides and appends, whose look-ups wait for no other reader; nothing if
+    /// this one is that.
+    fn for_deciding(&self) -> Option<Arc<dyn Journal>> {
+        None
+    }
+
     /// Entries after `after`, oldest first, within `page`: empty only at the head.
     fn read(&self, after: Position, page: Page) -> Answer<'_, Vec<Stored>>;
 

@@ -22,6 +22,8 @@ use super::{
 use crate::{
     journal::{Head, JournalError, Turn},
     judgement::{Event, Item, Position, StreamId},
+    merkle::Frontier,
+    vault::VaultError,
 };
 
 /// How often an idle sequencer looks whether others appended.
@@ -66,11 +68,11 @@ impl Sequencer {
     ) -> Result<Begun<'j>, Stop> {
         let (expected, end) = (self.shared.head().position, turn.head().clone());
         let found = end.position;
-        if found == expected {
-            return Ok(Begun::Turn(turn));
-        }
         if !self.journal.is_shared() {
-            return Err(Stop::Overtaken { expected, found });
+            return match found == expected {
+                true => Ok(Begun::Turn(turn)),
+                false => Err(Stop::Overtaken { expected, found }),
+            };
         }
         let turn = (found.since(expected) <= UNDER_TURN_MAX).then_some(turn);
         match (self.catch_up(&end).await?, turn) {
@@ -102,22 +104,41 @@ impl Sequencer {
     async fn catch_up(&mut self, end: &Head) -> Result<Abreast, Stop> {
         let expected = self.shared.head().position;
         if end.position < expected {
-            return Err(Stop::Behind { expected, found: end.position });
+            return self.is_behind(expected).await;
         }
         match self.fold_up_to(end).await {
             Ok(()) => Ok(Abreast::Yes),
-            Err(OpenError::Read(ReadError::Journal(error @ JournalError::Unreadable(_)))) => {
+            Err(OpenError::Views(wrong)) => Err(Stop::Views(wrong)),
+            Err(error) if may_pass(&error) => {
                 tracing::warn!(%error, "what others appended cannot be read yet");
                 Ok(Abreast::NotYet)
             }
-            Err(OpenError::Views(wrong)) => Err(Stop::Views(wrong)),
             Err(error) => Err(Stop::Others(Box::new(error))),
+        }
+    }
+
+    /// Whether the journal really ends before what was published. A primary that was cut off, or has
+    /// thawed, answers with what it had before another took its place.
+    async fn is_behind(&self, expected: Position) -> Result<Abreast, Stop> {
+        match self.journal.confirmed_head().await {
+            Ok(end) if end.position < expected => {
+                Err(Stop::Behind { expected, found: end.position })
+            }
+            Ok(_) => Ok(Abreast::NotYet),
+            Err(error) => {
+                tracing::warn!(%error, "the journal does not say where it ends");
+                Ok(Abreast::NotYet)
+            }
         }
     }
 
     async fn fold_up_to(&mut self, end: &Head) -> Result<(), OpenError> {
         let mut read = self.shared.head().position;
         let mut unpublished = Vec::new();
+        if read == end.position {
+            // As many records are not yet the same.
+            return same_tree(end, &self.shared.tree());
+        }
         while read < end.position {
             let page = self.journal.read(read, PAGE).await.map_err(ReadError::Journal)?;
             let known = page.into_iter().take_while(|stored| stored.position <= end.position);
@@ -150,10 +171,8 @@ impl Sequencer {
             records.push(self.fold_in(&mut outlook, keep).await?);
         }
         let position = Position::new(frontier.size());
-        if let Some(mark) = end.mark.as_ref().filter(|mark| mark.at == position)
-            && Summary::from_bytes(&mark.bytes)?.frontier != frontier
-        {
-            return Err(OpenError::OtherTree { size: position.get() });
+        if position == end.position {
+            same_tree(end, &frontier)?;
         }
         let (_, applied) = parted(records, &outlook.streams);
         let summary = Summary { frontier, recorded_at };
@@ -238,6 +257,29 @@ impl Sequencer {
     async fn next_end(&self) -> Result<Head, JournalError> {
         Ok(self.journal.turn().await?.head().clone())
     }
+}
+
+/// That the edge which the last to append left as a mark is this one.
+fn same_tree(end: &Head, frontier: &Frontier) -> Result<(), OpenError> {
+    let Some(mark) = end.mark.as_ref().filter(|mark| mark.at.get() == frontier.size()) else {
+        return Ok(());
+    };
+    if Summary::from_bytes(&mark.bytes)?.frontier == *frontier {
+        return Ok(());
+    }
+    Err(OpenError::OtherTree { size: frontier.size() })
+}
+
+/// Whether it may go well another time: a database that was not reached, a page that a primary of before
+/// answered, a keyring on a file system that was not there just then.
+fn may_pass(error: &OpenError) -> bool {
+    matches!(
+        error,
+        OpenError::Read(
+            ReadError::Journal(JournalError::Unreadable(_) | JournalError::NotApplied(_))
+                | ReadError::NoRecord(_)
+        ) | OpenError::Name { source: VaultError::Io { .. } | VaultError::InUse { .. }, .. }
+    )
 }
 
 /// Where the last group begins of records that may be followed by more of it.

@@ -51,6 +51,17 @@ pub enum CopyError {
         /// How many the target has.
         size: u64,
     },
+    /// Somebody went on with the source meanwhile.
+    #[error(
+        "the source went on from {expected} to {found} while it was copied: stop its servers, and copy it \
+         once more"
+    )]
+    Moved {
+        /// Where it ended when the copy began.
+        expected: Position,
+        /// Where it ends.
+        found: Position,
+    },
     /// Somebody else writes to the target.
     #[error("somebody else writes to the target: it is at {found}, not at {expected}")]
     Overtaken {
@@ -94,6 +105,10 @@ pub async fn copy(
         progress(read, source.position);
     }
     copying.append(pending).await?;
+    let ends = from.head().await?.position;
+    if ends != source.position {
+        return Err(CopyError::Moved { expected: source.position, found: ends });
+    }
     if let Some(checkpoint) = from.checkpoint().await? {
         to.keep_checkpoint(checkpoint).await?;
     }
@@ -136,7 +151,13 @@ struct Copying<'a> {
 impl Copying<'_> {
     /// Appends what is surely whole groups; the last one stays, more of it may come.
     async fn append_whole(&mut self, pending: &mut Vec<Keep>) -> Result<(), CopyError> {
-        let whole = pending.drain(..last_group(pending)).collect();
+        // Groups that were recorded while a clock stood still cannot be told apart. They may be cut: of a
+        // copy nobody reads anything until it is whole.
+        let whole = match last_group(pending) {
+            0 => pending.len(),
+            begins => begins,
+        };
+        let whole = pending.drain(..whole).collect();
         self.append(whole).await?;
         self.bytes = pending.iter().map(|keep| size_of(&keep.entry)).sum();
         Ok(())

@@ -227,7 +227,9 @@ fn destroyed(outcome: Result<(), VaultError>) -> Result<(), VaultError> {
 /// What may pass is tried again; what says that something is wrong is not.
 fn then(error: &EraseError) -> Then {
     match error {
-        EraseError::Key(VaultError::Io { .. } | VaultError::Entropy(_))
+        EraseError::Key(
+            VaultError::Io { .. } | VaultError::InUse { .. } | VaultError::Entropy(_),
+        )
         | EraseError::Read(ReadError::Journal(_))
         | EraseError::Submit(
             SubmitError::DirectoryMoved

@@ -250,7 +250,11 @@ impl Notary {
         let signed = match self.signing.last() {
             // Signed before, but not kept in the journal.
             Some(last) if last.head.size == tree.size() => Arc::clone(last),
-            Some(_) | None => self.signing.sign(&tree)?,
+            Some(_) | None => {
+                // Nothing is vouched for that could still be lost.
+                self.shared().journal.confirm().await?;
+                self.signing.sign(&tree)?
+            }
         };
         let note = signed.note.to_string();
         self.shared().journal.keep_checkpoint(note.into()).await?;

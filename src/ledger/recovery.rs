@@ -188,6 +188,7 @@ impl Ledger {
             while follower.bring_up(progress).await? == End::Again {}
         }
         let states = known.into_iter().flat_map(|known| known.states).collect();
+        let journal = journal.for_deciding().unwrap_or(journal);
         let fold = Fold::new(Arc::clone(&journal), standing, states);
         let sequencer = Sequencer {
             shared: Arc::clone(&shared),

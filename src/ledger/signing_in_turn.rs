@@ -108,7 +108,7 @@ impl SigningInTurn {
         if self.shared().head().position.get() >= signed {
             return Ok(true);
         }
-        let head = self.shared().journal.head().await?.position.get();
+        let head = self.shared().journal.confirmed_head().await?.position.get();
         if head < signed {
             let how = Contradiction::Behind;
             self.shared().contradicted(ReadOnly { signed, head, how });

@@ -42,6 +42,15 @@ impl Keyring {
 
     /// Block `number` as it is on the disk now; none if it has no file.
     pub(super) fn load(&self, number: BlockNumber) -> Result<Option<Block>, VaultError> {
+        match self.read(number) {
+            // Another process that shares the keyring may have replaced the file just then, and
+            // overwritten the one that was being read.
+            Err(VaultError::Damaged { .. }) => self.read(number),
+            read => read,
+        }
+    }
+
+    fn read(&self, number: BlockNumber) -> Result<Option<Block>, VaultError> {
         let name = number.file_name();
         let Some(bytes) = files::read(&*self.disk, &name, FILE_BYTES)? else {
             return Ok(None);

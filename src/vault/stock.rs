@@ -106,7 +106,10 @@ impl Stock {
     pub(super) fn has_handed_out(&self, slot: Slot) -> bool {
         let state = self.state();
         let others = || {
-            let waits = |keys: &Keys| keys.next <= slot && keys.next.block() == slot.block();
+            let waits = |keys: &Keys| {
+                let its_block = keys.next.block() == slot.block();
+                !keys.rest.is_empty() && its_block && keys.next <= slot
+            };
             self.writer.is_shared() && !waits(&state.current) && !state.ready.iter().any(waits)
         };
         slot < state.current.next || others()

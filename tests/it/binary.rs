@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     io::{BufRead, BufReader, Read as _},
     os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
@@ -15,6 +15,7 @@ use std::{
 use judgement_ledger::merkle::sha256;
 use tempfile::TempDir;
 
+use crate::erasure::CHILD;
 use crate::served::{Clients, Ground, KEY};
 
 /// How long a server may take to start or to stop.
@@ -74,7 +75,7 @@ impl Home {
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
         command.args(["serve", "--listen", listen, "--segment-mib", "4"]);
-        command.args(["--admin-listen", "127.0.0.1:0"]).env("JUDGEMENT_LEDGER_LOG", "warn");
+        command.args(["--admin-listen", "127.0.0.1:0"]).env("JUDGEMENT_LEDGER_LOG", log_level());
         for (flag, name) in [("--data", "data"), ("--master-key-file", "master.key")] {
             command.arg(flag).arg(self.path(name));
         }
@@ -137,6 +138,22 @@ fn place(line: &str, words: &str, message: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
     let fields = event.get("fields").filter(|it| it["message"] == message)?;
     Some(fields["url"].as_str()?.to_owned())
+}
+
+/// What no server of any test may write into its log: tokens begin so, keys in PEM do, and records' texts
+/// and persons are called so in many tests. `JUDGEMENT_LEDGER_TESTS_LOG=trace` has the servers say all that
+/// they can.
+const NEVER_LOGGED: [&str; 6] =
+    ["eyJ", "PRIVATE KEY", CHILD, "inspector@ofsted", "moderator@ofsted", "officer@ofsted"];
+
+/// Something in a log that never may be there.
+pub fn leak(said: &str) -> Option<&str> {
+    said.lines().find(|line| NEVER_LOGGED.iter().any(|never| line.contains(never)))
+}
+
+/// How much servers of tests write into their logs.
+pub fn log_level() -> String {
+    env::var("JUDGEMENT_LEDGER_TESTS_LOG").unwrap_or_else(|_| "warn".to_owned())
 }
 
 /// A server that runs.
@@ -241,7 +258,21 @@ impl Drop for Running {
             drop(self.child.kill());
             drop(self.child.wait());
         }
+        if let Some(hearing) = self.hearing.take() {
+            drop(hearing.join());
+        }
+        if !std::thread::panicking() {
+            let said = self.said();
+            assert_eq!(leak(&said), None, "what may never be logged");
+        }
     }
+}
+
+#[test]
+fn what_may_never_be_logged_is_found_in_a_log() {
+    assert_eq!(leak("INFO a call\nWARN Bearer eyJhbGciOi"), Some("WARN Bearer eyJhbGciOi"));
+    assert!(leak(&format!("a line\nWARN {CHILD} is named")).is_some());
+    assert_eq!(leak("INFO a call\nWARN another"), None);
 }
 
 /// How a process ended that was to end by itself.

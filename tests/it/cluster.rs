@@ -286,7 +286,7 @@ impl Server {
         let (url, ledger) = (self.url(role), ledger.to_owned());
         let (authorities, password_file) = (None, None);
         let durability = Durability::Quorum;
-        PostgresOptions { url, password_file, authorities, ledger, durability }
+        PostgresOptions { url, password_file, authorities, insecure: false, ledger, durability }
     }
 
     /// The same of the owner.

@@ -35,6 +35,7 @@ async fn a_primary_that_is_elected_has_all_that_was_answered() {
         url: format!("postgres://owner:owner@{hosts}/ledgers"),
         password_file: None,
         authorities: None,
+        insecure: false,
         ledger: ledger.clone(),
         durability: Durability::Quorum,
     };

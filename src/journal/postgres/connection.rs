@@ -54,6 +54,8 @@ pub(super) enum Purpose {
     Writing,
     /// Reading: no statement holds an old snapshot for long.
     Reading,
+    /// The right to sign: who is gone without a word loses it soon.
+    Signing,
 }
 
 /// Makes connections to a database.
@@ -85,6 +87,10 @@ impl Connector {
         let own = match purpose {
             Purpose::Writing => "",
             Purpose::Reading => " -c statement_timeout=30s",
+            Purpose::Signing => {
+                " -c idle_session_timeout=10s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 \
+                 -c tcp_keepalives_count=3"
+            }
         };
         config
             .options(format!("{SETTINGS}{own}"))
@@ -138,6 +144,8 @@ pub(super) struct Statements {
     pub(super) latest_of_each: Statement,
     pub(super) checkpoint: Statement,
     pub(super) keep_checkpoint: Statement,
+    /// Whether a commit waits for a standby.
+    pub(super) confirmed: Statement,
 }
 
 impl Statements {
@@ -204,6 +212,9 @@ impl Statements {
                 )
                 .await?,
             checkpoint: client.prepare("SELECT note FROM checkpoint WHERE ledger_id = $1").await?,
+            confirmed: client
+                .prepare("SELECT current_setting('synchronous_standby_names') <> ''")
+                .await?,
             keep_checkpoint: client
                 .prepare(
                     "INSERT INTO checkpoint (ledger_id, note) VALUES ($1, $2)
@@ -270,14 +281,22 @@ impl Keeper {
     /// Writes something of its own, and takes it away again: both are on the standbys when it returns, and
     /// so is everything before. (See the module.)
     async fn barrier(&self, connection: &Connection) -> Result<(), ConnectError> {
-        let (client, own) = (&connection.client, Uuid::new_v4());
-        let warnings = connection.warnings();
-        let write = "INSERT INTO barrier (ledger_id, connection) VALUES ($1, $2)";
-        client.execute(write, &[&self.ledger, &own]).await?;
-        let remove = "DELETE FROM barrier WHERE ledger_id = $1 AND connection = $2";
-        client.execute(remove, &[&self.ledger, &own]).await?;
-        if connection.warnings() == warnings { Ok(()) } else { Err(ConnectError::Barrier) }
+        barrier(connection, self.ledger).await
     }
+}
+
+/// The barrier of one ledger, over a connection.
+///
+/// # Errors
+/// `Refused`, `Barrier`.
+pub(super) async fn barrier(connection: &Connection, ledger: i32) -> Result<(), ConnectError> {
+    let (client, own) = (&connection.client, Uuid::new_v4());
+    let warnings = connection.warnings();
+    let write = "INSERT INTO barrier (ledger_id, connection) VALUES ($1, $2)";
+    client.execute(write, &[&ledger, &own]).await?;
+    let remove = "DELETE FROM barrier WHERE ledger_id = $1 AND connection = $2";
+    client.execute(remove, &[&ledger, &own]).await?;
+    if connection.warnings() == warnings { Ok(()) } else { Err(ConnectError::Barrier) }
 }
 
 /// That commits survive the loss of a machine.

@@ -21,6 +21,12 @@ pub enum OpenError {
         #[source]
         source: io::Error,
     },
+    /// Others on the way could read everything, and the password.
+    #[error(
+        "the database is on another machine, and its address does not ask for TLS: add sslmode=require, or \
+         say --journal-insecure"
+    )]
+    InClear,
     /// TLS cannot be spoken as it was asked for.
     #[error("TLS to the database cannot be spoken: {0}")]
     Tls(String),

@@ -47,12 +47,16 @@ mod right;
 mod schema;
 mod turn;
 
-use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use deadpool::{Runtime, managed};
 use tokio::{runtime::Handle, sync::Mutex, time::timeout};
-use tokio_postgres::{Config, Row, Statement, config::Host, types::ToSql};
+use tokio_postgres::{
+    Config, Row, Statement,
+    config::{Host, SslMode},
+    types::ToSql,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore,
@@ -80,11 +84,15 @@ const WRITING: usize = 2;
 /// How many it has for reading.
 const READING: usize = 6;
 
+/// How many it has for what is read while it has a turn.
+const DECIDING: usize = 2;
+
 /// How long a connection may be waited for to read over.
 const TAKE_MAX: Duration = Duration::from_secs(10);
 
-/// How long an answer to a reading may take: a page of records is some megabytes.
-const READ_MAX: Duration = Duration::from_secs(30);
+/// How long an answer to a reading may take: a page of records is some megabytes. A database that takes
+/// longer may be frozen, and another may have taken its place.
+const READ_MAX: Duration = Duration::from_secs(8);
 
 /// Where a ledger lies.
 #[derive(Clone)]
@@ -96,6 +104,8 @@ pub struct PostgresOptions {
     /// The authorities whose certificates the database may show, in PEM; those of browsers if none is
     /// stated. Asked for by `sslmode=require` in the address.
     pub authorities: Option<PathBuf>,
+    /// Speak in clear with a database on another machine.
+    pub insecure: bool,
     /// The ledger's name.
     pub ledger: String,
     /// What an answer promises: a database that gives less than [`Durability::Quorum`] is refused, unless
@@ -111,9 +121,11 @@ pub struct PostgresJournal {
     filing: Filing,
     writing: Pool,
     reading: Pool,
+    /// What is read while the ledger's row is held: nobody else waits for these.
+    deciding: Pool,
     connector: Connector,
     /// Over which the right to sign is asked for.
-    candidate: Mutex<Option<Connection>>,
+    candidate: Arc<Mutex<Option<Connection>>>,
 }
 
 impl PostgresJournal {
@@ -137,8 +149,19 @@ impl PostgresJournal {
         };
         let (writing, reading) =
             (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
-        let candidate = Mutex::new(None);
-        Ok(Self { ledger, id, durability, filing, writing, reading, connector, candidate })
+        let deciding = pool(Purpose::Reading, DECIDING)?;
+        let candidate = Arc::new(Mutex::new(None));
+        Ok(Self {
+            ledger,
+            id,
+            durability,
+            filing,
+            writing,
+            reading,
+            deciding,
+            connector,
+            candidate,
+        })
     }
 
     /// The ledger's id.
@@ -165,6 +188,14 @@ impl PostgresJournal {
         let (key, before) = (key.0.as_slice(), signed(before));
         let found = |row: &Row| row.try_get(0).map(position);
         Ok(self.ask(|ask| &ask.latest, &[&self.ledger, &key, &before], found).await?.pop())
+    }
+
+    /// Closes what is not in use: connections that are made from now on go to whichever server takes
+    /// writes, and write a barrier before anything is read over them.
+    fn begin_anew(&self) {
+        for pool in [&self.writing, &self.reading, &self.deciding] {
+            pool.retain(|_, _| false);
+        }
     }
 
     async fn find_each(
@@ -200,6 +231,7 @@ impl PostgresJournal {
         let rows = timeout(READ_MAX, taken.connection.client.query(what(&taken.ask), with)).await;
         let Ok(rows) = rows else {
             turn::give_up(taken);
+            self.begin_anew();
             return Err(late("the database took too long"));
         };
         let rows = rows.map_err(io::Error::other)?;
@@ -249,6 +281,29 @@ impl Journal for PostgresJournal {
         Box::pin(async move { self.kept().await.map_err(JournalError::Unreadable) })
     }
 
+    fn confirmed_head(&self) -> Answer<'_, Head> {
+        self.begin_anew();
+        self.head()
+    }
+
+    fn confirm(&self) -> Answer<'_, ()> {
+        Box::pin(turn::confirm(self))
+    }
+
+    fn for_deciding(&self) -> Option<Arc<dyn Journal>> {
+        Some(Arc::new(Self {
+            ledger: self.ledger,
+            id: self.id,
+            durability: self.durability,
+            filing: Arc::clone(&self.filing),
+            writing: self.writing.clone(),
+            reading: self.deciding.clone(),
+            deciding: self.deciding.clone(),
+            connector: self.connector.clone(),
+            candidate: Arc::clone(&self.candidate),
+        }))
+    }
+
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()> {
         Box::pin(async move { turn::keep_checkpoint(self, &checkpoint).await })
     }
@@ -293,6 +348,16 @@ fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
         let read = fs::read_to_string(file).map(Zeroizing::new);
         let unread = |source| OpenError::Password { file: file.display().to_string(), source };
         config.password(read.map_err(unread)?.trim_end_matches(['\r', '\n']));
+    }
+    let here = |host: &Host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        Host::Unix(_) => true,
+    };
+    let in_clear = config.get_ssl_mode() != SslMode::Require;
+    if in_clear && !options.insecure && !config.get_hosts().iter().all(here) {
+        return Err(OpenError::InClear);
     }
     let mut trusted = RootCertStore::empty();
     match &options.authorities {

@@ -34,7 +34,7 @@ pub(super) async fn take(
     let asked = async {
         let connection = match candidate.take().filter(|it| !it.client.is_closed()) {
             Some(connection) => connection,
-            None => journal.connector.connect(Purpose::Writing).await.map_err(io::Error::other)?,
+            None => journal.connector.connect(Purpose::Signing).await.map_err(io::Error::other)?,
         };
         let lock = "SELECT pg_try_advisory_lock($1, $2)";
         let row = connection.client.query_one(lock, &[&LOCK, &journal.ledger]).await;

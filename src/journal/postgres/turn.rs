@@ -5,11 +5,11 @@ use std::{io, sync::atomic::Ordering, time::Duration};
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join3};
 use tokio::time::{Instant, timeout};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     PostgresJournal,
-    connection::{Pool, Ready},
+    connection::{Pool, Ready, barrier},
     error::{late, not_applied},
 };
 use crate::{
@@ -75,18 +75,27 @@ impl<'j> PostgresTurn<'j> {
         let warnings = taken.connection.warnings();
         // The commit point. It waits for as many standbys as commits need.
         let left = APPEND_MAX.saturating_sub(began.elapsed());
-        let committed = timeout(left, taken.connection.client.batch_execute("COMMIT")).await;
+        // What the standbys are asked for can change while it waits, and then it is let go.
+        let client = &taken.connection.client;
+        let committed =
+            try_join(client.batch_execute("COMMIT"), client.query_one(&taken.ask.confirmed, &[]));
+        let committed = timeout(left, committed).await;
         let unknown = match committed {
-            Ok(Ok(())) if taken.connection.warnings() == warnings => {
+            Ok(Ok(((), asked)))
+                if taken.connection.warnings() == warnings
+                    && is_confirmed(self.journal, &asked) =>
+            {
                 taken.in_transaction.store(false, Ordering::Release);
                 return Ok(head);
             }
             // It is committed on this machine, and its wait for the standbys was ended.
-            Ok(Ok(())) => io::Error::other("the commit may not be on a standby"),
+            Ok(Ok(_)) => io::Error::other("the commit may not be on a standby"),
             Ok(Err(error)) => io::Error::other(error),
             Err(_) => late("the commit was not confirmed in time"),
         };
         give_up(taken);
+        // Who looks what became of it does so behind a barrier.
+        self.journal.begin_anew();
         Err(JournalError::Unknown(unknown))
     }
 
@@ -141,7 +150,7 @@ async fn locked(journal: &PostgresJournal) -> Result<(Taken, Head), io::Error> {
     let Ready { connection, ask, in_transaction } = &*taken;
     in_transaction.store(true, Ordering::Release);
     let client = &connection.client;
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&journal.ledger];
+    let parameters: [&(dyn ToSql + Sync); 1] = [&journal.ledger];
     let locked = try_join(client.batch_execute("BEGIN"), client.query_one(&ask.lock, &parameters));
     match timeout(APPEND_MAX, locked).await {
         Ok(Ok(((), row))) => {
@@ -221,21 +230,55 @@ impl Drop for PostgresTurn<'_> {
     }
 }
 
+/// Whether a commit before this answer waited for what the journal promises.
+fn is_confirmed(journal: &PostgresJournal, asked: &Row) -> bool {
+    journal.durability != Durability::Quorum || asked.try_get(0).unwrap_or(false)
+}
+
+/// Waits until all that was seen is on the standbys: whatever was visible lies before a write of its own.
+pub(super) async fn confirm(journal: &PostgresJournal) -> Result<(), JournalError> {
+    let unavailable = |error| JournalError::NotApplied(NotApplied::Unavailable(error));
+    let taken = timeout(TURN_MAX, take(&journal.writing)).await;
+    let taken =
+        taken.unwrap_or_else(|_| Err(late("no connection is free"))).map_err(unavailable)?;
+    let confirmed = async {
+        barrier(&taken.connection, journal.ledger).await.map_err(io::Error::other)?;
+        let asked = taken.connection.client.query_one(&taken.ask.confirmed, &[]).await;
+        Ok::<_, io::Error>(is_confirmed(journal, &asked.map_err(io::Error::other)?))
+    };
+    let failed = match timeout(APPEND_MAX, confirmed).await {
+        Ok(Ok(true)) => return Ok(()),
+        Ok(Ok(false)) => io::Error::other("no standby confirms a commit any more"),
+        Ok(Err(error)) => error,
+        Err(_) => late("what was written is not confirmed in time"),
+    };
+    give_up(taken);
+    Err(unavailable(failed))
+}
+
 /// Keeps a checkpoint. It stands alone and replaces the one before, so that doing it again is harmless.
 pub(super) async fn keep_checkpoint(
     journal: &PostgresJournal,
     checkpoint: &[u8],
 ) -> Result<(), JournalError> {
     let unavailable = |error| JournalError::NotApplied(NotApplied::Unavailable(error));
-    let taken = take(&journal.writing).await.map_err(unavailable)?;
+    let taken = timeout(TURN_MAX, take(&journal.writing)).await;
+    let taken =
+        taken.unwrap_or_else(|_| Err(late("no connection is free"))).map_err(unavailable)?;
     let (connection, ask) = (&taken.connection, &taken.ask);
     let warnings = connection.warnings();
     let kept = async {
         let client = &connection.client;
-        client.execute(&ask.keep_checkpoint, &[&journal.ledger, &checkpoint]).await
+        let parameters: [&(dyn ToSql + Sync); 2] = [&journal.ledger, &checkpoint];
+        let kept = client.execute(&ask.keep_checkpoint, &parameters);
+        try_join(kept, client.query_one(&ask.confirmed, &[])).await
     };
     let unknown = match timeout(APPEND_MAX, kept).await {
-        Ok(Ok(_)) if connection.warnings() == warnings => return Ok(()),
+        Ok(Ok((_, asked)))
+            if connection.warnings() == warnings && is_confirmed(journal, &asked) =>
+        {
+            return Ok(());
+        }
         Ok(Ok(_)) => io::Error::other("the commit may not be on a standby"),
         Ok(Err(error)) => io::Error::other(error),
         Err(_) => late("the commit was not confirmed in time"),

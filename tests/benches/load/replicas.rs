@@ -50,6 +50,7 @@ pub fn options(shared: &Shared) -> PostgresOptions {
         url: shared.url.clone(),
         password_file: None,
         authorities: None,
+        insecure: false,
         ledger: shared.ledger.clone(),
         durability: Durability::Quorum,
     }
