@@ -62,6 +62,7 @@ const LAYERS: &[Room] = &[
             // Of the store in PostgreSQL alone.
             "tokio_postgres",
             "tokio_postgres_rustls",
+            "zeroize",
             "tokio_rustls",
             "webpki_roots",
             "deadpool",

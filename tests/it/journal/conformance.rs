@@ -1,13 +1,17 @@
 //! The contract of the journal, one case a clause, for every store.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use judgement_ledger::{
     disk::RealDisk,
     journal::{
         Entry, Filing, Group, Head, Journal, JournalError, Mark, MemoryJournal, NotApplied, Page,
-        file::{FileJournal, FileOptions},
+        file::{FileJournal, FileOptions, OpenError},
         postgres::PostgresJournal,
     },
     judgement::Position,
@@ -53,9 +57,18 @@ struct RealFiles {
 impl RealFiles {
     fn open(directory: TempDir, filing: Filing) -> Self {
         let disk = Arc::new(RealDisk::at(directory.path()).unwrap());
-        let mut options = FileOptions::new([7; 16]);
-        options.segment_bytes = 256 << 10;
-        let journal = FileJournal::open(disk, Arc::clone(&filing), options).unwrap();
+        // A process that another test is just starting may hold the lock for a moment: until it has
+        // become what it is to be, it has all that was open.
+        let began = Instant::now();
+        let journal = loop {
+            let options = FileOptions { segment_bytes: 256 << 10, ..FileOptions::new([7; 16]) };
+            match FileJournal::open(Arc::<RealDisk>::clone(&disk), Arc::clone(&filing), options) {
+                Err(OpenError::Locked { .. }) if began.elapsed() < Duration::from_secs(10) => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                opened => break opened.unwrap(),
+            }
+        };
         Self { directory, filing, journal: Arc::new(journal) }
     }
 }
