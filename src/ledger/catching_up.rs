@@ -69,10 +69,8 @@ impl Sequencer {
         let (expected, end) = (self.shared.head().position, turn.head().clone());
         let found = end.position;
         if !self.journal.is_shared() {
-            return match found == expected {
-                true => Ok(Begun::Turn(turn)),
-                false => Err(Stop::Overtaken { expected, found }),
-            };
+            let alone = found == expected;
+            return alone.then_some(Begun::Turn(turn)).ok_or(Stop::Overtaken { expected, found });
         }
         let turn = (found.since(expected) <= UNDER_TURN_MAX).then_some(turn);
         match (self.catch_up(&end).await?, turn) {

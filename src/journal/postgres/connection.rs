@@ -132,6 +132,18 @@ impl Connector {
     }
 }
 
+/// A page of entries. The sums need only the lengths of what is stored: nothing beyond the page is read.
+const READ: &str = "
+    SELECT position, record, sealed FROM (
+        SELECT position, record, sealed,
+            sum(octet_length(record) + octet_length(sealed)) OVER (ORDER BY position) AS bytes
+        FROM (
+            SELECT position, record, sealed FROM entry
+            WHERE ledger_id = $1 AND position > $2 ORDER BY position LIMIT $3
+        ) AS page
+    ) AS summed
+    WHERE bytes <= $4 OR position = $2 + 1 ORDER BY position";
+
 /// What is asked over a connection, prepared once.
 pub(super) struct Statements {
     pub(super) head: Statement,
@@ -178,21 +190,7 @@ impl Statements {
                     "UPDATE ledger SET size = $3, mark = $4 WHERE ledger_id = $1 AND size = $2",
                 )
                 .await?,
-            // The sums need only the lengths of what is stored: nothing beyond the page is read.
-            read: client
-                .prepare(
-                    "SELECT position, record, sealed FROM (
-                         SELECT position, record, sealed,
-                             sum(octet_length(record) + octet_length(sealed))
-                                 OVER (ORDER BY position) AS bytes
-                         FROM (
-                             SELECT position, record, sealed FROM entry
-                             WHERE ledger_id = $1 AND position > $2 ORDER BY position LIMIT $3
-                         ) AS page
-                     ) AS summed
-                     WHERE bytes <= $4 OR position = $2 + 1 ORDER BY position",
-                )
-                .await?,
+            read: client.prepare(READ).await?,
             latest: client
                 .prepare(
                     "SELECT position FROM filed

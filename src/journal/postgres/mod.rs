@@ -394,3 +394,42 @@ pub fn place_of(url: &str) -> String {
     let hosts: Vec<_> = config.get_hosts().iter().zip(ports).map(host).collect();
     format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(url: &str, insecure: bool) -> Result<(), OpenError> {
+        connector(&PostgresOptions {
+            url: url.to_owned(),
+            password_file: None,
+            authorities: None,
+            insecure,
+            ledger: "apa".to_owned(),
+            durability: Durability::Quorum,
+        })
+        .map(drop)
+    }
+
+    #[tokio::test]
+    async fn beyond_this_machine_nothing_is_spoken_in_clear_unless_that_is_said() {
+        for there in
+            ["postgres://u@db.example/l", "postgres://u@127.0.0.1,10.0.0.7/l?sslmode=prefer"]
+        {
+            assert!(matches!(at(there, false), Err(OpenError::InClear)), "{there}");
+            assert!(at(there, true).is_ok(), "{there}");
+            let with_tls = format!("{}?sslmode=require", there.split('?').next().unwrap());
+            assert!(at(&with_tls, false).is_ok(), "{with_tls}");
+        }
+        for here in ["postgres://u@127.0.0.1/l", "postgres://u@localhost/l", "postgres://u@[::1]/l"]
+        {
+            assert!(at(here, false).is_ok(), "{here}");
+        }
+    }
+
+    #[test]
+    fn where_a_database_is_has_no_secrets() {
+        assert_eq!(place_of("postgres://u:secret@one,two:5433/l"), "one:5432,two:5433/l");
+        assert_eq!(place_of("postgres://u:secret@one:x/l"), "an address that is malformed");
+    }
+}

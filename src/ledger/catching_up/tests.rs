@@ -165,6 +165,16 @@ async fn another_sum_of_the_same_records_is_found_out() {
     assert!(matches!(**error, OpenError::OtherTree { .. }), "{error:?}");
 }
 
+/// As where a primary lost the last records, and another recorded as many in their place.
+#[tokio::test]
+async fn other_records_of_the_same_number_are_found_out() {
+    let mut several = Several::open(2).await;
+    several.abreast().await;
+    let stop = stops(&mut several, Wrong::OtherMark).await;
+    let Stop::Others(error) = &stop else { panic!("{stop:?}") };
+    assert!(matches!(**error, OpenError::OtherTree { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_journal_that_is_not_shared_has_one_ledger() {
     let journal = Arc::new(MemoryJournal::new(filing()));

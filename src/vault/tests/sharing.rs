@@ -81,6 +81,16 @@ fn a_slot_that_waits_to_be_handed_out_is_not_destroyed() {
 }
 
 #[test]
+fn who_has_sealed_nothing_yet_destroys_the_keys_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, idle) = (share(directory.path(), 1), share(directory.path(), 2));
+    let record = Record::new(1, 1);
+    let blob = one.seal(&record.sealings()).unwrap();
+    idle.destroy(&slots_of(&blob).unwrap()).unwrap();
+    assert_eq!(idle.unseal(&blob, 0, &record.bindings()[0]).unwrap(), Unsealed::Destroyed);
+}
+
+#[test]
 fn who_keeps_the_keyring_for_himself_keeps_those_out_who_share() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Arc::new(RealDisk::at(directory.path()).unwrap());

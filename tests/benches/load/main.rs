@@ -214,12 +214,16 @@ async fn measure_all(asked: &Asked) {
     noop.stop();
     ledger.stop();
     rows.sort_by_key(|row| (row.what != "fdatasync of 4 KiB", row.server == "ledger"));
-    if let Some(url) = &asked.postgres {
-        let place = directory.path().join("shared");
-        std::fs::create_dir_all(&place).unwrap();
-        rows.extend(replicas::measure(url, &place, time).await);
-    }
+    rows.extend(measure_shared(asked, directory.path()).await);
     report(asked, &rows);
+}
+
+/// Servers that share a journal, if there is a database for it.
+async fn measure_shared(asked: &Asked, directory: &Path) -> Vec<Row> {
+    let Some(url) = &asked.postgres else { return Vec::new() };
+    let place = directory.join("shared");
+    std::fs::create_dir_all(&place).unwrap();
+    replicas::measure(url, &place, asked.time).await
 }
 
 fn report(asked: &Asked, rows: &[Row]) {
