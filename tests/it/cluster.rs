@@ -126,13 +126,20 @@ impl Cluster {
     /// The primary crashes and comes back: what it had committed for itself shows, whether a standby has
     /// it or not.
     pub fn crash(&mut self) {
-        self.crash_and(|| {});
+        self.primary.crash();
+        self.primary.start_again();
     }
 
-    /// The same, and something befalls its disk before it comes back.
-    pub fn crash_and(&mut self, befalls: impl FnOnce()) {
-        self.primary.crash();
-        befalls();
+    /// The power of its machine is cut and comes back. No call of it is under way when its disk is cut
+    /// off: else a flush would answer as if it had succeeded.
+    pub fn cut_power(&mut self, cut: impl FnOnce(), comes_back: impl FnOnce()) {
+        let processes = self.primary.processes();
+        tell(&processes, "STOP");
+        std::thread::sleep(Duration::from_millis(100));
+        cut();
+        tell(&processes, "KILL");
+        until("it is gone", || !self.primary.answers());
+        comes_back();
         self.primary.start_again();
     }
 
@@ -234,8 +241,8 @@ impl Server {
     }
 
     fn start_again(&mut self) {
-        // The one that died has left it.
-        fs::remove_file(self.data.join("postmaster.pid")).unwrap();
+        // The one that died may have left it.
+        drop(fs::remove_file(self.data.join("postmaster.pid")));
         *self = Self::start_at(self.data.clone(), self.port);
     }
 
@@ -259,21 +266,16 @@ impl Server {
 
     /// Sends a signal to all its processes.
     pub fn signal(&self, signal: &str) {
+        tell(&self.processes(), signal);
+    }
+
+    /// All its processes, the main one first: it would start again what is killed.
+    fn processes(&self) -> Vec<String> {
         let main = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
         let main = main.lines().next().unwrap().to_owned();
         let children = Command::new("ps").args(["-o", "pid=", "--ppid", &main]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        // The main one first: it would start again what is killed.
-        let all = [main.as_str()].into_iter().chain(children.split_whitespace());
-        // A child may have ended meanwhile.
-        all.for_each(|process| {
-            drop(
-                Command::new("kill")
-                    .args([&format!("-{signal}"), process])
-                    .stderr(Stdio::null())
-                    .status(),
-            );
-        });
+        [main.as_str()].into_iter().chain(children.split_whitespace()).map(str::to_owned).collect()
     }
 
     /// How a role reaches the database.
@@ -292,6 +294,14 @@ impl Server {
     /// The same of the owner.
     pub fn owner(&self, ledger: &str) -> PostgresOptions {
         self.options(OWNER, ledger)
+    }
+}
+
+/// Sends a signal to processes, of which some may have ended meanwhile.
+fn tell(processes: &[String], signal: &str) {
+    for process in processes {
+        let mut kill = Command::new("kill");
+        drop(kill.args([&format!("-{signal}"), process]).stderr(Stdio::null()).status());
     }
 }
 

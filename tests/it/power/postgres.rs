@@ -22,12 +22,7 @@ async fn what_was_acknowledged_survives_a_power_cut_of_the_database() {
         let delay = Duration::from_micros(random.below(DELAY_MAX_US));
         oracle
             .load_over(&channels, delay, |enough| {
-                // No call of it is under way when its disk is cut off: else a flush would answer as if
-                // it had succeeded.
-                cluster.primary().signal("STOP");
-                std::thread::sleep(Duration::from_millis(100));
-                image.cut();
-                cluster.crash_and(|| image.remount());
+                cluster.cut_power(|| image.cut(), || image.remount());
                 std::thread::sleep(Duration::from_secs(1));
                 drop(enough);
             })
