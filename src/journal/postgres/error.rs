@@ -45,7 +45,10 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The database refused, or was lost.
-    #[error("no connection to the database was made")]
+    #[error(
+        "no connection to the database was made: see that it runs, and that hosts, role and password in its \
+         address are right"
+    )]
     Refused(#[from] tokio_postgres::Error),
     /// It did not answer in time: it may be frozen.
     #[error("the database did not answer within {0:?}")]

@@ -7,6 +7,14 @@ use crate::{
     sim_disk::Seeded,
 };
 
+/// Each server has all that was answered; what was not is sent again, to another than the first.
+async fn settle(oracle: &mut Oracle, all: &[Binary]) {
+    for channel in channels(all) {
+        oracle.check(&channel).await.unwrap();
+    }
+    oracle.settle(&all[1].channel()).await.unwrap();
+}
+
 fn rounds_and_seed(usual: u64) -> (u64, Seeded) {
     let (rounds, seed) = (rounds("JUDGEMENT_LEDGER_REPLICA_ROUNDS", usual), seed());
     println!("JUDGEMENT_LEDGER_SEED={seed} JUDGEMENT_LEDGER_REPLICA_ROUNDS={rounds}");
@@ -34,10 +42,7 @@ async fn a_server_that_is_killed_loses_nothing_and_holds_nobody_up() {
             .await;
         assert!(oracle.acknowledged() > before + 10, "the others went on");
         all.push(replicas.start(usize::try_from(number % 3).unwrap()));
-        for channel in channels(&all) {
-            oracle.check(&channel).await.unwrap();
-        }
-        oracle.settle(&all[1].channel()).await.unwrap();
+        settle(&mut oracle, &all).await;
     }
     agree(&mut oracle, &all).await;
 }
@@ -63,10 +68,7 @@ async fn a_server_that_freezes_holds_the_others_up_for_no_longer_than_its_turn_m
             })
             .await;
         assert!(oracle.acknowledged() > before + 10, "the others went on");
-        for channel in channels(&all) {
-            oracle.check(&channel).await.unwrap();
-        }
-        oracle.settle(&all[1].channel()).await.unwrap();
+        settle(&mut oracle, &all).await;
     }
     agree(&mut oracle, &all).await;
 }
@@ -87,8 +89,7 @@ async fn a_quorum_that_is_lost_and_regained_loses_nothing() {
             drop(enough);
         })
         .await;
-    oracle.check(&all[0].channel()).await.unwrap();
-    oracle.settle(&all[1].channel()).await.unwrap();
+    settle(&mut oracle, &all).await;
     agree(&mut oracle, &all).await;
 }
 
@@ -107,8 +108,7 @@ async fn a_primary_that_dies_is_followed_by_a_standby_that_has_all_that_was_answ
         })
         .await;
     let answered = oracle.acknowledged();
-    oracle.check(&all[0].channel()).await.unwrap();
-    oracle.settle(&all[1].channel()).await.unwrap();
+    settle(&mut oracle, &all).await;
     oracle.load_over(&channels(&all), Duration::from_millis(500), drop).await;
     assert!(oracle.acknowledged() > answered + 10, "they go on with the new primary");
     agree(&mut oracle, &all).await;
@@ -136,8 +136,7 @@ async fn a_primary_that_crashes_and_comes_back_shows_nothing_that_a_standby_has_
                 drop(enough);
             })
             .await;
-        oracle.check(&all[0].channel()).await.unwrap();
-        oracle.settle(&all[1].channel()).await.unwrap();
+        settle(&mut oracle, &all).await;
     }
     agree(&mut oracle, &all).await;
 }
@@ -175,8 +174,7 @@ async fn what_only_a_crashed_primary_has_is_shown_by_nobody() {
             drop(enough);
         })
         .await;
-    oracle.check(&all[0].channel()).await.unwrap();
-    oracle.settle(&all[1].channel()).await.unwrap();
+    settle(&mut oracle, &all).await;
     agree(&mut oracle, &all).await;
     // None had to stop because it was ahead.
     stop(all);
