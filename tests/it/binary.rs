@@ -70,8 +70,8 @@ impl Home {
 
     /// What is still to be told whom to believe.
     fn serve_nobody(&self, wrapper: &[&str], listen: &str) -> Command {
-        let binary = env!("CARGO_BIN_EXE_judgement-ledger");
-        let mut words = wrapper.iter().copied().chain([binary]);
+        let binary = program();
+        let mut words = wrapper.iter().copied().chain([binary.as_str()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
         command.args(["serve", "--listen", listen, "--segment-mib", "4"]);
@@ -86,6 +86,12 @@ impl Home {
     pub fn digest(&self) -> BTreeMap<PathBuf, String> {
         digest(self.directory.path())
     }
+}
+
+/// The program under test; `JUDGEMENT_LEDGER_PROGRAM` names another build of it, such as a released one.
+pub fn program() -> String {
+    let built = || env!("CARGO_BIN_EXE_judgement-ledger").to_owned();
+    env::var("JUDGEMENT_LEDGER_PROGRAM").unwrap_or_else(|_| built())
 }
 
 /// Every file and directory below `root`, with a digest of what each file holds.

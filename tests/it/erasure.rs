@@ -152,7 +152,7 @@ pub fn redacted(text: &Option<pb::Text>) -> &pb::text::Erased {
 
 /// Runs a verb of the binary against a server.
 fn verb(served: &Served, words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"))
+    let output = Command::new(crate::binary::program())
         .args(words)
         .args(["--server", &format!("http://{}", served.address)])
         .env("JUDGEMENT_LEDGER_TOKEN", served.token("auditor"))
@@ -968,7 +968,7 @@ async fn letters_as_known_before_an_erasure_do_not_give_the_text_either() {
 
 /// Runs `redact` as somebody: whether it went well, and what it said.
 fn redact(served: &Served, login: &str, words: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"))
+    let output = Command::new(crate::binary::program())
         .arg("redact")
         .args(words)
         .args(["--server", &format!("http://{}", served.address)])

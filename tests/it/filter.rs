@@ -657,7 +657,7 @@ async fn a_stream_carries_what_meets_its_expression_and_refuses_what_no_record_t
 
 /// Runs the binary's `audit` against a server.
 fn audit(served: &Served, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"))
+    let output = Command::new(crate::binary::program())
         .arg("audit")
         .args(["--server", &format!("http://{}", served.address)])
         .args(arguments)

@@ -12,7 +12,7 @@ const SOUND: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/frameworks/apa-2006.json"));
 
 fn judgement_ledger(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_judgement-ledger")).args(args).output().unwrap()
+    Command::new(crate::binary::program()).args(args).output().unwrap()
 }
 
 fn check(file: &Path, more: &[&str]) -> (Option<i32>, String, String) {

@@ -25,7 +25,7 @@ async fn import_as(
     let (file, token) = (files.path().join("steps.jsonl"), files.path().join(login));
     fs::write(&file, text).unwrap();
     fs::write(&token, served.token(login)).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.arg("import").arg(file).arg("--token-file").arg(token).args(flags);
     command.args(["--server", &format!("http://{}", served.address)]);
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs a verb.
 fn verb(words: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(words);
     ended(command)
 }
@@ -121,7 +121,7 @@ async fn no_ledger_is_made_under_the_signer_of_another() {
     let home = Home::new();
     assert!(Running::start(home.serve()).stop().success());
     let serve = |origin: &[&str]| {
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut serve = Command::new(crate::binary::program());
         serve.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off"]);
         serve.args(["--data", &path(&home, "unmounted"), "--segment-mib", "4"]);
         serve.args(["--master-key-file", &path(&home, "another.key")]);
@@ -199,7 +199,7 @@ async fn what_a_ledger_writes_only_its_account_reads() {
         // An account that hides nothing by itself.
         let mut command = Command::new("sh");
         command.args(["-c", r#"umask 022; exec "$0" "$@""#]);
-        command.arg(env!("CARGO_BIN_EXE_judgement-ledger")).args(words);
+        command.arg(crate::binary::program()).args(words);
         ended(command)
     };
     let running = Running::start(home.serve_under(&["sh", "-c", r#"umask 022; exec "$0" "$@""#]));
@@ -273,7 +273,7 @@ async fn a_directory_on_the_command_line_wins_over_a_socket_in_the_environment()
     let home = Home::new();
     let running = Running::start(home.serve());
     let info = |word: &str, value: &str, name: &str, set: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut command = Command::new(crate::binary::program());
         command.args(["info", word, value]).env(name, set);
         ended(command)
     };

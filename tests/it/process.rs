@@ -75,8 +75,8 @@ impl Home {
     /// Starts the process; does not wait until it serves.
     pub fn spawn(&self) -> Child {
         fs::write(self.directory.join("token.key"), KEY).unwrap();
-        let binary = env!("CARGO_BIN_EXE_judgement-ledger");
-        let mut words = self.before.iter().map(String::as_str).chain([binary]);
+        let binary = crate::binary::program();
+        let mut words = self.before.iter().map(String::as_str).chain([binary.as_str()]);
         Command::new(words.next().unwrap())
             .args(words)
             .args(["serve", "--listen", "127.0.0.1:0", "--segment-mib", "4", "--log", "warn"])

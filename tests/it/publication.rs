@@ -480,7 +480,7 @@ async fn verb(served: &Served, login: &str, args: &[&str]) -> (Option<i32>, Stri
     let folder = tempfile::TempDir::new().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, served.token(login)).unwrap();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = std::process::Command::new(crate::binary::program());
     command.args(args).args(["--server", &format!("http://{}", served.address)]);
     command.arg("--token-file").arg(token);
     let run = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

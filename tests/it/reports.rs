@@ -460,7 +460,7 @@ async fn what_is_published_holds() {
 
 /// Runs a verb of the binary against a server.
 fn verb(served: &Served, words: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"))
+    let output = Command::new(crate::binary::program())
         .args(words)
         .args(["--server", &format!("http://{}", served.address)])
         .env("JUDGEMENT_LEDGER_TOKEN", served.token("auditor"))

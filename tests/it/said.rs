@@ -20,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn binary(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(words);
     command
 }

@@ -451,7 +451,7 @@ fn path(home: &Home, name: &str) -> String {
 }
 
 fn ledger(words: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(words);
     ended(command)
 }

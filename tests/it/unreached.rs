@@ -83,7 +83,7 @@ fn showing(home: &Home, certificate: &str) -> Command {
 
 /// Runs a verb; words that begin with `@` are files of the home.
 fn asks(home: &Home, verb: &str, server: &str, words: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(verb.split(' ')).args(["--server", server]);
     for word in words {
         match word.strip_prefix('@') {

@@ -21,6 +21,7 @@ mod line;
 mod overload;
 mod room;
 mod siege;
+mod soak;
 mod unprotected;
 
 use std::{fs, process::Command, time::Duration};

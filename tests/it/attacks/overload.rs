@@ -296,7 +296,7 @@ async fn a_full_queue_says_when_to_come_back_and_loses_nothing() {
     let home = Home::new();
     let running = start(&home);
     let siege = Siege::of(&running, None).await;
-    let name = opened(&siege.clients).await;
+    let name = opened(&siege.clients, 1).await.remove(0);
     let told = Arc::<Told>::default();
     let mut streams = JoinSet::new();
     for _ in 0..STREAMS {
@@ -335,23 +335,27 @@ async fn a_full_queue_says_when_to_come_back_and_loses_nothing() {
     again.kill();
 }
 
-/// An assessment that is open.
-async fn opened(clients: &Clients) -> String {
+/// So many assessments that are open.
+pub async fn opened(clients: &Clients, many: u64) -> Vec<String> {
     let request = pb::RegisterSubjectRequest {
         subject: "subjects/leicester-city".to_owned(),
         ..registration()
     };
     clients.frameworks("admin").register_subject(request).await.unwrap();
-    let name = "subjects/leicester-city/assessments/apa-2006".to_owned();
-    let request = pb::OpenAssessmentRequest {
-        assessment: name.clone(),
-        act: Some(act()),
-        framework: "frameworks/apa/versions/2006".to_owned(),
-        cycle: "2006".to_owned(),
-        ..pb::OpenAssessmentRequest::default()
-    };
-    clients.assessments("lead").open_assessment(request).await.unwrap();
-    name
+    let mut names = Vec::new();
+    for number in 0..many {
+        let name = format!("subjects/leicester-city/assessments/apa-{}", 2006 + number);
+        let request = pb::OpenAssessmentRequest {
+            assessment: name.clone(),
+            act: Some(act()),
+            framework: "frameworks/apa/versions/2006".to_owned(),
+            cycle: (2006 + number).to_string(),
+            ..pb::OpenAssessmentRequest::default()
+        };
+        clients.assessments("lead").open_assessment(request).await.unwrap();
+        names.push(name);
+    }
+    names
 }
 
 fn entry(name: &str) -> pb::ApplyStreamRequest {

@@ -83,7 +83,7 @@ fn done(mut command: Command) -> Ended {
 
 /// A verb of the program.
 fn words<W: AsRef<OsStr>>(words: &[W]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(words);
     command
 }

@@ -130,7 +130,7 @@ async fn a_backup_that_is_killed_leaves_no_part() {
     let to = path(&home, "backup");
     let words = backup_words(&home, &["--to", &to]);
     let command = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut command = Command::new(crate::binary::program());
         command.args(&words);
         command
     };
@@ -181,7 +181,7 @@ async fn a_server_that_is_killed_meanwhile_leaves_no_part() {
     let to = path(&home, "backup");
     for _ in 0..4 {
         let running = Running::start(home.serve());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut command = Command::new(crate::binary::program());
         command.args(backup_words(&home, &["--to", &to]));
         let mut client = quiet(command);
         std::thread::sleep(Duration::from_micros(random.below(150_000)));

@@ -29,7 +29,7 @@ use crate::{
 
 /// Runs a verb.
 fn verb(words: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.args(words);
     ended(command)
 }
@@ -84,7 +84,7 @@ impl Restoring {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut command = Command::new(crate::binary::program());
         command.args(&self.words);
         command
     }

@@ -92,7 +92,7 @@ async fn whoever_received_a_draft_a_letter_grades_or_evidence_is_told_in_order()
 
 async fn through_the_verb(served: &Served, name: &str, position: u64) {
     let run = async |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+        let mut command = Command::new(crate::binary::program());
         command.args(["recipients", name, "--server", &format!("http://{}", served.address)]);
         command.args(more).env("JUDGEMENT_LEDGER_TOKEN", served.token("auditor"));
         let run = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

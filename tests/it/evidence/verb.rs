@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn verify(path: &Path, more: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.arg("verify").arg(path).args(more);
     ended(command)
 }

@@ -69,7 +69,7 @@ const LOGINS: [&str; 5] = ["lead", "inspector", "ofsted", "csci", "publisher"];
 
 /// Imports the letter with the real binary; what it counted.
 async fn import(served: &Served, files: &TempDir) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(crate::binary::program());
     command.arg("import").arg(files.path().join("letter.json"));
     command.args(["--server", &format!("http://{}", served.address)]);
     for login in LOGINS {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{binary, killed::seed, sim_disk::Seeded};
 
 fn copy(from: &str, to: &str, ledger: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_judgement-ledger"));
+    let mut command = Command::new(binary::program());
     command.args(["copy", "--from", from, "--to", to, "--ledger", ledger]);
     command.stdin(Stdio::null());
     command
