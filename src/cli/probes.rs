@@ -189,8 +189,13 @@ impl Probes {
         if vitals.read_only().is_some() {
             return Ok("ready for readings; commands are refused: READ_ONLY".to_owned());
         }
-        if self.metrics.is_disk_full() {
+        if self.metrics.disk_full.is_so() {
             return Ok("ready for readings; commands are refused: DISK_FULL".to_owned());
+        }
+        if self.metrics.journal_unreachable.is_so() {
+            let stale =
+                "ready for readings of before; commands are refused: the database cannot be asked";
+            return Ok(stale.to_owned());
         }
         match vitals.durability() {
             Durability::Disk => Ok("ready".to_owned()),

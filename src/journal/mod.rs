@@ -106,7 +106,9 @@ pub trait Journal: Send + Sync + 'static {
     /// The newest checkpoint kept, if any.
     fn checkpoint(&self) -> Answer<'_, Option<Bytes>>;
 
-    /// Keeps `checkpoint` instead of the one before: durable on return.
+    /// Keeps `checkpoint` instead of the one before: durable on return. In a journal that several
+    /// processes share it is [`Overtaken`](NotApplied::Overtaken) where another has kept one since this
+    /// one kept one or read it.
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()>;
 
     /// The right to sign for the ledger; nothing while another process has it. It spares several processes
@@ -266,6 +268,9 @@ pub enum NotApplied {
         /// The largest size.
         bytes_max: usize,
     },
+    /// Another process has kept a checkpoint that this one has not read.
+    #[error("another process has kept a newer checkpoint")]
+    Overtaken,
     /// The store could not be asked to append.
     #[error("the store is not available")]
     Unavailable(#[source] io::Error),

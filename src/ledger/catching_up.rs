@@ -90,6 +90,7 @@ impl Sequencer {
             Ok(end) => self.catch_up(&end).await.map(|_| ()),
             Err(error) => {
                 tracing::warn!(%error, "the journal does not say where it ends");
+                self.shared.metrics.journal_unreachable.set(true);
                 Ok(())
             }
         }
@@ -100,6 +101,12 @@ impl Sequencer {
     /// # Errors
     /// [`Stop`].
     async fn catch_up(&mut self, end: &Head) -> Result<Abreast, Stop> {
+        let abreast = self.fold_up_to_end(end).await?;
+        self.shared.metrics.journal_unreachable.set(abreast == Abreast::NotYet);
+        Ok(abreast)
+    }
+
+    async fn fold_up_to_end(&mut self, end: &Head) -> Result<Abreast, Stop> {
         let expected = self.shared.head().position;
         if end.position < expected {
             return self.is_behind(expected).await;
@@ -244,7 +251,10 @@ impl Sequencer {
                         return Ok(Some(recorded));
                     }
                 }
-                Err(error) => tracing::warn!(%error, "it is not known yet what became of it"),
+                Err(error) => {
+                    tracing::warn!(%error, "it is not known yet what became of it");
+                    self.shared.metrics.journal_unreachable.set(true);
+                }
             }
             sleep(TRY_AGAIN).await;
         }

@@ -128,7 +128,7 @@ impl SubmitError {
             NotApplied::TooLarge { bytes, bytes_max } => {
                 Self::TooLarge { what: "the group", bytes: *bytes, bytes_max: *bytes_max }
             }
-            NotApplied::Unavailable(_) => Self::Unavailable,
+            NotApplied::Unavailable(_) | NotApplied::Overtaken => Self::Unavailable,
         }
     }
 }

@@ -45,7 +45,7 @@ use super::{
     witnessing::{self, Cosigned},
 };
 use crate::{
-    journal::{Journal, JournalError},
+    journal::{Journal, JournalError, NotApplied},
     judgement::{
         Act, BadId, Command, Event, KeyChange, KeyRotated, Order, Position, RequestId, VerifierKey,
     },
@@ -338,7 +338,8 @@ impl Notary {
 /// Whether it may go well another time.
 fn may_pass(error: &NotaryError) -> bool {
     match error {
-        NotaryError::Signer(SignerError::Io { .. })
+        NotaryError::Journal(JournalError::NotApplied(NotApplied::Overtaken)) => false,
+        NotaryError::Signer(SignerError::Io { .. } | SignerError::InUse { .. })
         | NotaryError::Journal(JournalError::NotApplied(_)) => true,
         NotaryError::Signer(_)
         | NotaryError::Journal(_)

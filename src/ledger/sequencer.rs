@@ -217,6 +217,7 @@ impl Sequencer {
             Ok(turn) => turn,
             Err(error) => {
                 tracing::error!(%error, "the journal gives no turn");
+                self.shared.metrics.journal_unreachable.set(journal.is_shared());
                 reply(first.answer, Err(SubmitError::Unavailable));
                 return Ok(());
             }

@@ -1,8 +1,9 @@
 //! Signing where several processes serve one ledger: one of them signs, the others publish what it signed.
 //!
-//! Who signs is settled by the [right](RightToSign) that the journal gives to one at a time, and by the lock
-//! of the signer's directory, which they share. Neither is what keeps the log from forking: there is one
-//! order of records, and the signer's memory refuses whatever does not descend from what it signed.
+//! Who signs is settled by the [right](RightToSign) that the journal gives to one at a time. It is not what
+//! keeps the log from forking: there is one order of records, and the signer's memory, which they share,
+//! refuses whatever does not descend from what it signed. Whoever was frozen while it had the right finds,
+//! when it goes on, that another has signed: neither the memory nor the journal takes anything more of it.
 //!
 //! Every process looks at that memory when it opens the ledger: a database that was put back, or has lost
 //! what was signed, is served read-only by all of them, whoever would sign. A checkpoint that the journal
@@ -18,7 +19,7 @@ use super::{
     lineage::Lineage, notary,
 };
 use crate::{
-    journal::RightToSign,
+    journal::{JournalError, NotApplied, RightToSign},
     judgement::KeyChange,
     merkle::{Checkpoint, SignedNote, Verifier},
     signer::{SharedSigner, Signed, SignerError, Signing, Witness},
@@ -92,11 +93,11 @@ impl SigningInTurn {
         if !matches!(self.lineage, Lineage::Sure) || self.ledger.read_only().is_some() {
             return Ok(());
         }
-        if let Some(right) = self.shared().journal.right_to_sign().await?
-            && let Some(signing) = self.signer.take()?
-            && self.has(&signing).await?
-        {
-            return self.sign(signing, &*right).await;
+        if let Some(right) = self.shared().journal.right_to_sign().await? {
+            let signing = self.signer.take()?;
+            if self.has(&signing).await? {
+                return self.sign(signing, &*right).await;
+            }
         }
         self.publish().await
     }
@@ -126,12 +127,18 @@ impl SigningInTurn {
             signed = notary.follow() => Some(signed),
             () = right.lost() => None,
         };
-        if let Some(signed) = signed {
-            return signed;
-        }
         // What it was about to do is left as it is: whoever signs next goes on from the signer's memory.
-        tracing::warn!("the right to sign is lost");
-        Ok(())
+        match signed {
+            Some(Err(error)) if is_overtaken(&error) => {
+                tracing::warn!(%error, "this process does not sign any more");
+                Ok(())
+            }
+            Some(signed) => signed,
+            None => {
+                tracing::warn!("the right to sign is lost");
+                Ok(())
+            }
+        }
     }
 
     /// Lets readers see the newest checkpoint that another has signed, once this process has its records.
@@ -175,11 +182,21 @@ impl SigningInTurn {
     }
 }
 
+/// Whether another process signs: this one was frozen, say, and has lost the right to.
+fn is_overtaken(error: &NotaryError) -> bool {
+    matches!(
+        error,
+        NotaryError::Signer(SignerError::Overtaken { .. })
+            | NotaryError::Journal(JournalError::NotApplied(NotApplied::Overtaken))
+    )
+}
+
 /// Whether it may go well another time: another process has what is missing, or the database comes back.
 fn may_pass(error: &NotaryError) -> bool {
     match error {
         NotaryError::Signer(error) => {
-            matches!(error, SignerError::Io { .. } | SignerError::Malformed)
+            let passing = matches!(error, SignerError::Io { .. } | SignerError::InUse { .. });
+            passing || matches!(error, SignerError::Malformed)
         }
         NotaryError::Journal(_) | NotaryError::Read(_) | NotaryError::Submit(_) => true,
         NotaryError::Key(_) | NotaryError::Service(_) => false,

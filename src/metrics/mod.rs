@@ -20,6 +20,7 @@ mod flow;
 mod operating;
 mod process;
 mod readers;
+mod state;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -30,12 +31,12 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder, core::Collector,
 };
-use tokio::sync::watch;
 
 pub use calls::{CallKind, Calls, MethodCalls};
 pub use flow::Flow;
 pub(crate) use flow::GroupSize;
 pub use readers::{Reader, Readers};
+pub use state::State;
 
 pub(crate) use operating::OpenConnection;
 
@@ -68,9 +69,10 @@ pub struct Metrics {
     checkpoint_age: Gauge,
     /// When the newest checkpoint was published; held for the moment of reading or setting it.
     checkpoint_at: Mutex<Instant>,
-    disk_full: IntGauge,
-    /// The same, for whoever wants to be told when it changes.
-    full: watch::Sender<bool>,
+    /// Nothing is recorded since the disk has no room for another record.
+    pub disk_full: State,
+    /// A journal that others share cannot be asked: nothing is recorded, readings are of before.
+    pub journal_unreachable: State,
     read_only: IntGauge,
     durability: IntGaugeVec,
     operating: Operating,
@@ -148,11 +150,8 @@ impl Metrics {
                 "How long ago the newest checkpoint was published; before the first, since the start.",
             )?)?,
             checkpoint_at: Mutex::new(Instant::now()),
-            disk_full: told.gauge(
-                "judgement_ledger_disk_full",
-                "1 while nothing is recorded since the disk is full (DISK_FULL), else 0.",
-            )?,
-            full: watch::Sender::new(false),
+            disk_full: State::of_disk(&told)?,
+            journal_unreachable: State::of_journal(&told)?,
             read_only: told.gauge(
                 "judgement_ledger_read_only",
                 "1 if nothing is recorded since the journal is not the one that was signed, else 0.",
@@ -210,24 +209,6 @@ impl Metrics {
     /// What it takes until a command is answered, by its name.
     pub fn durability_is(&self, level: &'static str) {
         self.durability.with_label_values(&[level]).set(1);
-    }
-
-    /// Whether the disk has no room for another record.
-    pub fn disk_is_full(&self, full: bool) {
-        self.disk_full.set(i64::from(full));
-        self.full.send_if_modified(|told| std::mem::replace(told, full) != full);
-    }
-
-    /// Whether nothing is recorded since the disk is full, as it was told last.
-    #[must_use]
-    pub fn is_disk_full(&self) -> bool {
-        *self.full.borrow()
-    }
-
-    /// The same, and when it changes.
-    #[must_use]
-    pub fn follow_disk_full(&self) -> watch::Receiver<bool> {
-        self.full.subscribe()
     }
 
     /// The page, with the ledger where it stands; without it, as long as it is not open.

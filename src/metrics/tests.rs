@@ -25,7 +25,8 @@ fn what_is_counted_is_on_the_page() {
     metrics.flow.appended(group, Duration::from_millis(1));
     metrics.flow.flushed(Duration::from_micros(90));
     metrics.views_are_at(10);
-    metrics.disk_is_full(true);
+    metrics.disk_full.set(true);
+    metrics.journal_unreachable.set(true);
     metrics.left_out();
     metrics.disk_has(5_000);
     let (_open, closed) = (metrics.connection(), metrics.connection());
@@ -51,6 +52,7 @@ fn what_is_counted_is_on_the_page() {
         "judgement_ledger_views_applied_position 10",
         "judgement_ledger_views_lag_records 2",
         "judgement_ledger_disk_full 1",
+        "judgement_ledger_journal_unreachable 1",
         "judgement_ledger_disk_free_bytes 5000",
         "judgement_ledger_connections 1",
         "judgement_ledger_read_only 0",
@@ -96,7 +98,8 @@ fn two_ledgers_of_one_process_count_apart() {
 fn every_metric_has_a_unit_last_and_words_that_explain_it() {
     let page = Metrics::new(0).unwrap().page(Some(LEVELS)).unwrap();
     let units = ["seconds", "bytes", "total", "position", "records", "commands"];
-    let states = ["streams", "connections", "disk_full", "read_only", "build_info"];
+    let states =
+        ["streams", "connections", "disk_full", "journal_unreachable", "read_only", "build_info"];
     // As Prometheus names them.
     let given = ["process_open_fds", "process_max_fds"];
     let named = page.lines().filter_map(|line| line.strip_prefix("# HELP "));

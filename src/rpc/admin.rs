@@ -26,6 +26,10 @@ use handing::Handing;
 /// What is sent at once: about a mebibyte, so that neither side holds more than some of them.
 const PIECE: Page = Page { entries_max: 2_048, bytes_max: 1 << 20 };
 
+/// Why nothing is recorded while that is so.
+const UNREACHABLE: &str =
+    "the database that holds the journal cannot be asked; readings are of before";
+
 /// What the operator is told of a server, beside what its ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
@@ -138,7 +142,8 @@ impl AdminApi {
     fn why_nothing_is_recorded(&self) -> String {
         match self.ledger.read_only() {
             Some(why) => why.to_string(),
-            None if self.ledger.metrics().is_disk_full() => SubmitError::Full.to_string(),
+            None if self.ledger.metrics().disk_full.is_so() => SubmitError::Full.to_string(),
+            None if self.ledger.metrics().journal_unreachable.is_so() => UNREACHABLE.to_owned(),
             None => String::new(),
         }
     }

@@ -167,7 +167,8 @@ where
     let (ledger_stopped, reads) = (ledger.stopped(), ledger.reads());
     let read_only = ledger.follow_read_only();
     let metrics = Arc::clone(ledger.metrics());
-    let disk_full = metrics.follow_disk_full();
+    let (disk_full, unreachable) =
+        (metrics.disk_full.follow(), metrics.journal_unreachable.follow());
     let services = [
         AssessmentServiceServer::<AssessmentApi>::NAME,
         AuditServiceServer::<AuditApi>::NAME,
@@ -179,7 +180,7 @@ where
     let find: Find =
         Arc::new(move |identity| ledger.person(&identity.organisation, identity.login.as_str()));
     let services = &services;
-    let writes = Writes { read_only, disk_full };
+    let writes = Writes { read_only, disk_full, unreachable };
     let serving =
         Serving { options, draining, ledger_stopped, reads, writes, services, find, metrics };
     serving.run(incoming, routes, shutdown).await
@@ -269,10 +270,12 @@ pub(super) struct Writes {
     pub(super) read_only: watch::Receiver<Option<ReadOnly>>,
     /// Its disk is full.
     pub(super) disk_full: watch::Receiver<bool>,
+    /// The database that has its journal cannot be asked.
+    pub(super) unreachable: watch::Receiver<bool>,
 }
 
 impl Writes {
-    /// Waits until one of the two changes.
+    /// Waits until one of them changes.
     ///
     /// # Errors
     /// Once the ledger is gone.
@@ -280,13 +283,15 @@ impl Writes {
         tokio::select! {
             changed = self.read_only.changed() => changed,
             changed = self.disk_full.changed() => changed,
+            changed = self.unreachable.changed() => changed,
         }
     }
 
     fn are_taken(&mut self) -> bool {
         let read_only = self.read_only.borrow_and_update().is_some();
         let disk_full = *self.disk_full.borrow_and_update();
-        !read_only && !disk_full
+        let unreachable = *self.unreachable.borrow_and_update();
+        !read_only && !disk_full && !unreachable
     }
 }
 

@@ -34,6 +34,12 @@ pub enum SignerError {
         /// The lock file as a person would name it.
         file: String,
     },
+    /// Another process has signed since this one looked.
+    #[error("{file}: another process has signed meanwhile")]
+    Overtaken {
+        /// The memory as a person would name it.
+        file: String,
+    },
     /// There is a signer already.
     #[error("{directory}: there is a signer already")]
     Begun {

@@ -17,7 +17,7 @@
 //! | `<name>.key` | a key that signs: the seed of RFC 8032 §5.1.5, as 64 hexadecimal digits with or without a line end, or as 32 raw bytes |
 //! | `<name>.retiring` | a key that signs until the ledger says that it does no more; then the file is removed |
 //! | `checkpoint` | the memory, below |
-//! | `signer.lock` | keeps a second process out |
+//! | `signer.lock` | keeps a second process out: for as long as one signs, or, where several share the directory, while one replaces the memory |
 //! | `….new` | a file that was not finished |
 //!
 //! All keys sign each checkpoint, in the order of their files' names and under one name, the
@@ -47,7 +47,13 @@ mod keys;
 mod memory;
 mod witness;
 
-use std::{any::Any, io, sync::Arc};
+use std::{
+    any::Any,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
     disk::{Disk, ReplaceError, whole},
@@ -90,7 +96,25 @@ pub struct Signed {
     pub frontier: Frontier,
 }
 
-/// The keys and the memory of one ledger's signer. One process at a time has them.
+/// How other processes are kept from signing.
+enum Exclusion {
+    /// For as long as this one signs: nobody else has the directory.
+    Always { _lock: Lock },
+    /// While the memory is looked at and replaced: the directory is shared, and whoever is frozen in between
+    /// holds nobody up.
+    Writing,
+}
+
+/// A lock file, held until this is dropped.
+type Lock = Box<dyn Any + Send + Sync>;
+
+/// How long a process waits for another to have replaced the memory: some flushes.
+const WRITERS_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it waits until it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// The keys and the memory of one ledger's signer. One process at a time signs.
 pub struct Signing {
     disk: Arc<dyn Disk>,
     origin: Origin,
@@ -100,7 +124,7 @@ pub struct Signing {
     says: Option<String>,
     /// Whether a write of the memory had an unknown outcome: then nothing more is signed.
     poisoned: bool,
-    _lock: Box<dyn Any + Send + Sync>,
+    exclusion: Exclusion,
 }
 
 impl Signing {
@@ -109,11 +133,18 @@ impl Signing {
     /// # Errors
     /// `InUse`; `NoKey`, `KeyMalformed`, `OtherOrigin`, `NewerFormat`, `Damaged`; `Io`.
     pub fn open(disk: Arc<dyn Disk>, origin: Origin) -> Result<Self, SignerError> {
-        let locked = disk.lock(LOCK).map_err(|source| SignerError::io(&*disk, LOCK, source))?;
-        let lock = locked.ok_or_else(|| SignerError::InUse { file: disk.describe(LOCK) })?;
+        let exclusion = Exclusion::Always { _lock: lock(&*disk)? };
+        Self::load(disk, origin, exclusion)
+    }
+
+    fn load(
+        disk: Arc<dyn Disk>,
+        origin: Origin,
+        exclusion: Exclusion,
+    ) -> Result<Self, SignerError> {
         let keys = keys::load(&*disk, &origin)?;
         let last = memory::load(&*disk, &origin)?.map(Arc::new);
-        Ok(Self { disk, origin, keys, last, says: None, poisoned: false, _lock: lock })
+        Ok(Self { disk, origin, keys, last, says: None, poisoned: false, exclusion })
     }
 
     /// Which log it signs for.
@@ -138,8 +169,9 @@ impl Signing {
     /// be published.
     ///
     /// # Errors
-    /// `Smaller` and `OtherTree` for a tree that contradicts what was signed; `Io` if surely
-    /// nothing changed; `Unknown`, and `Poisoned` ever after, if the memory may or may not have it.
+    /// `Smaller` and `OtherTree` for a tree that contradicts what was signed; `Overtaken`, `InUse` if
+    /// another process signs, or `Io`: surely nothing changed; `Unknown`, and `Poisoned` ever after, if
+    /// the memory may or may not have it.
     pub fn sign(&mut self, frontier: &Frontier) -> Result<Arc<Signed>, SignerError> {
         let head = TreeHead { size: frontier.size(), root: frontier.root() };
         if let Some(last) = &self.last {
@@ -166,7 +198,7 @@ impl Signing {
     /// it may be published.
     ///
     /// # Errors
-    /// `NotLast` for a note of another checkpoint; `Io`, `Unknown`, `Poisoned`.
+    /// `NotLast` for a note of another checkpoint; `Overtaken`, `InUse`, `Io`, `Unknown`, `Poisoned`.
     pub fn add_cosignatures(&mut self, note: SignedNote) -> Result<Arc<Signed>, SignerError> {
         let same = |last: &&Arc<Signed>| last.note.unverified_text() == note.unverified_text();
         let last = self.last.as_ref().filter(same).ok_or(SignerError::NotLast)?;
@@ -199,6 +231,7 @@ impl Signing {
         if self.poisoned {
             return Err(SignerError::Poisoned);
         }
+        let _others = self.exclude()?;
         let content = memory::encode(&signed);
         whole::replace(&*self.disk, MEMORY, &content).map_err(|error| match error {
             ReplaceError::NotBegun(source) => SignerError::io(&*self.disk, MEMORY, source),
@@ -211,6 +244,39 @@ impl Signing {
         self.last = Some(Arc::clone(&signed));
         Ok(signed)
     }
+
+    /// Keeps others from the memory until the answer is dropped, where they may be: it is what this process
+    /// knows it to be. Blocks.
+    ///
+    /// # Errors
+    /// `Overtaken`; `InUse` if another has it for long; `Io`, `OtherOrigin`, `NewerFormat`, `Damaged`.
+    fn exclude(&self) -> Result<Option<Lock>, SignerError> {
+        if let Exclusion::Always { .. } = self.exclusion {
+            return Ok(None);
+        }
+        let began = Instant::now();
+        let held = loop {
+            match lock(&*self.disk) {
+                Err(SignerError::InUse { .. }) if began.elapsed() < WRITERS_WAIT => {
+                    thread::sleep(LOOK_AGAIN);
+                }
+                held => break held?,
+            }
+        };
+        if memory::load(&*self.disk, &self.origin)?.as_ref() != self.last.as_deref() {
+            return Err(SignerError::Overtaken { file: self.disk.describe(MEMORY) });
+        }
+        Ok(Some(held))
+    }
+}
+
+/// The lock of a signer's directory.
+///
+/// # Errors
+/// `InUse` if another process has it, `Io`.
+fn lock(disk: &dyn Disk) -> Result<Lock, SignerError> {
+    let locked = disk.lock(LOCK).map_err(|source| SignerError::io(disk, LOCK, source))?;
+    locked.ok_or_else(|| SignerError::InUse { file: disk.describe(LOCK) })
 }
 
 /// The signer of a ledger that several processes serve, in a directory that they share. One of them at a
@@ -244,16 +310,15 @@ impl SharedSigner {
         memory::load(&*self.disk, &self.origin)
     }
 
-    /// Takes up signing, unless another process signs.
+    /// Takes up signing from what was signed last. Another process may do the same: of two signatures the
+    /// second is refused.
     ///
     /// # Errors
     /// As [`Signing::open`], but for `InUse`.
-    pub fn take(&self) -> Result<Option<Signing>, SignerError> {
-        match Signing::open(Arc::clone(&self.disk), self.origin.clone()) {
-            Ok(signing) => Ok(Some(Signing { says: Some(self.says.clone()), ..signing })),
-            Err(SignerError::InUse { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+    pub fn take(&self) -> Result<Signing, SignerError> {
+        let disk = Arc::clone(&self.disk);
+        let signing = Signing::load(disk, self.origin.clone(), Exclusion::Writing)?;
+        Ok(Signing { says: Some(self.says.clone()), ..signing })
     }
 }
 

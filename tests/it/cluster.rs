@@ -4,7 +4,10 @@
 use std::{
     env, fs,
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt as _},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -32,10 +35,24 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The one that tests share which harm nothing.
+    /// The one that tests share which harm nothing. `JUDGEMENT_LEDGER_TESTS_CLUSTER` is the port on
+    /// loopback of another that somebody has begun: with its roles and its database.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| match env::var("JUDGEMENT_LEDGER_TESTS_CLUSTER") {
+            Ok(port) => Self::of_somebody(port.parse().expect("a port")),
+            Err(_) => Self::start(),
+        })
+    }
+
+    /// One that was begun elsewhere, and goes on.
+    fn of_somebody(port: u16) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().to_owned();
+        let guard = Command::new("true").spawn().unwrap();
+        let primary = Server { data, port, _guard: guard };
+        until("it takes connections", || primary.answers());
+        Self { primary, standbys: Vec::new(), directory }
     }
 
     /// A primary that no standby follows, in a directory of the caller's, with an empty database.
@@ -250,6 +267,21 @@ impl Server {
     fn answers(&self) -> bool {
         let at = ["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()];
         tool("pg_isready").args(at).status().unwrap().success()
+    }
+
+    /// Lets it show this certificate to whoever asks for TLS.
+    pub fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, content) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data.join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((uid, gid)) = account() {
+                chown(&path, Some(uid), Some(gid)).unwrap();
+            }
+        }
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.sql("SELECT pg_reload_conf()");
+        until("it speaks TLS", || self.sql("SHOW ssl") == "on");
     }
 
     /// What the owner is told in the ledgers' database.

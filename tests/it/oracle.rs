@@ -402,6 +402,12 @@ async fn readable(channel: &Channel) {
     }
 }
 
+/// What stands in the first assessment, by its views alone.
+pub async fn standing(channel: &Channel) -> Result<String, Status> {
+    let request = pb::GetAssessmentRequest { name: name(0), ..Default::default() };
+    Ok(format!("{:?}", assessments(channel).get_assessment(request).await?.into_inner()))
+}
+
 /// What the views answer: every assessment, histories and searches in both orders.
 pub async fn answers(channel: &Channel) -> Result<Vec<String>, Status> {
     readable(channel).await;

@@ -14,6 +14,7 @@ use judgement_ledger::{
     pb::{
         assessment_service_client::AssessmentServiceClient,
         audit_service_client::AuditServiceClient, framework_service_client::FrameworkServiceClient,
+        transparency_service_client::TransparencyServiceClient,
     },
     rpc::{Credentials, Identity},
 };
@@ -210,6 +211,11 @@ pub fn assessments(channel: &Channel) -> Assessments {
 pub fn audits(channel: &Channel) -> AuditServiceClient<Authorised> {
     let bearer = bearer("auditor@ofsted", &[Role::Auditor]);
     AuditServiceClient::with_interceptor(channel.clone(), bearer)
+}
+
+pub fn transparency(channel: &Channel) -> TransparencyServiceClient<Authorised> {
+    let bearer = bearer("auditor@ofsted", &[Role::Auditor]);
+    TransparencyServiceClient::with_interceptor(channel.clone(), bearer)
 }
 
 pub fn frameworks(channel: &Channel) -> FrameworkServiceClient<Authorised> {

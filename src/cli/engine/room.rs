@@ -43,7 +43,7 @@ impl Watch {
     ) -> Result<Self, EngineError> {
         let (reserve, metrics) = (Arc::clone(reserve), Arc::clone(metrics));
         let look = move || {
-            metrics.disk_is_full(!reserve.look());
+            metrics.disk_full.set(!reserve.look());
             reserve.free().into_iter().for_each(|free| metrics.disk_has(free));
         };
         look();

@@ -65,9 +65,14 @@ async fn readiness_says_what_is_refused() {
         ledger.reads.send_replace(reads);
         assert_eq!(get(&port, "/readyz").await, expected);
     }
-    probes.metrics().disk_is_full(true);
+    probes.metrics().disk_full.set(true);
     let full = is(200, "ready for readings; commands are refused: DISK_FULL");
     assert_eq!(get(&port, "/readyz").await, full);
+    probes.metrics().disk_full.set(false);
+    probes.metrics().journal_unreachable.set(true);
+    let stale =
+        is(200, "ready for readings of before; commands are refused: the database cannot be asked");
+    assert_eq!(get(&port, "/readyz").await, stale);
     let read_only = ReadOnly { signed: 10, head: 9, how: Contradiction::Behind };
     ledger.read_only.send_replace(Some(read_only));
     let closed = is(200, "ready for readings; commands are refused: READ_ONLY");

@@ -47,6 +47,10 @@ const SETTINGS: &str = "-c synchronous_commit=on -c plan_cache_mode=force_generi
      -c default_transaction_isolation=read\\ committed -c idle_in_transaction_session_timeout=2s \
      -c lock_timeout=2s -c client_min_messages=warning";
 
+/// Where Citus spreads ledgers over machines, its planner must see the ledger's number to know the machine:
+/// plans are made for each call there.
+const PLANS: &str = "SELECT set_config('plan_cache_mode', 'force_custom_plan', false) FROM pg_extension WHERE extname = 'citus'";
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -128,6 +132,8 @@ impl Connector {
                 }
             }
         });
+        let planned = timeout(BARRIER_MAX, client.batch_execute(PLANS)).await;
+        planned.map_err(|_| ConnectError::Late(BARRIER_MAX))??;
         Ok(Connection { client, warnings })
     }
 }
@@ -156,7 +162,7 @@ pub(super) struct Statements {
     pub(super) latest_of_each: Statement,
     pub(super) checkpoint: Statement,
     pub(super) keep_checkpoint: Statement,
-    /// Whether a commit waits for a standby.
+    /// Whether a commit waits for a standby, where the ledger's row lies.
     pub(super) confirmed: Statement,
 }
 
@@ -211,12 +217,16 @@ impl Statements {
                 .await?,
             checkpoint: client.prepare("SELECT note FROM checkpoint WHERE ledger_id = $1").await?,
             confirmed: client
-                .prepare("SELECT current_setting('synchronous_standby_names') <> ''")
+                .prepare(
+                    "SELECT current_setting('synchronous_standby_names') <> ''
+                     FROM ledger WHERE ledger_id = $1",
+                )
                 .await?,
             keep_checkpoint: client
                 .prepare(
                     "INSERT INTO checkpoint (ledger_id, note) VALUES ($1, $2)
-                     ON CONFLICT (ledger_id) DO UPDATE SET note = excluded.note",
+                     ON CONFLICT (ledger_id) DO UPDATE SET note = excluded.note
+                     WHERE checkpoint.note IN ($3, excluded.note) OR $4",
                 )
                 .await?,
         })
@@ -252,7 +262,7 @@ impl managed::Manager for Keeper {
         let prepared = async {
             // Another primary may have taken the place of the one that was asked first.
             if self.durability == Durability::Quorum {
-                check_durable(&connection.client).await?;
+                check_durable(&connection.client, self.ledger).await?;
             }
             let ask = Statements::prepare(&connection.client).await?;
             // Warnings that greet a connection have come by now: they say nothing of a commit.
@@ -297,14 +307,14 @@ pub(super) async fn barrier(connection: &Connection, ledger: i32) -> Result<(), 
     if connection.warnings() == warnings { Ok(()) } else { Err(ConnectError::Barrier) }
 }
 
-/// That commits survive the loss of a machine.
+/// That commits survive the loss of the machine where the ledger's row lies.
 ///
 /// # Errors
 /// `NotDurable`, or `Refused`.
-pub(super) async fn check_durable(client: &Client) -> Result<(), ConnectError> {
+pub(super) async fn check_durable(client: &Client, ledger: i32) -> Result<(), ConnectError> {
     let asked = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
-        current_setting('synchronous_standby_names')";
-    let row = client.query_one(asked, &[]).await?;
+        current_setting('synchronous_standby_names') FROM ledger WHERE ledger_id = $1";
+    let row = client.query_one(asked, &[&ledger]).await?;
     let setting = |at: usize| row.try_get::<_, String>(at);
     let (fsync, pages, standbys) = (setting(0)?, setting(1)?, setting(2)?);
     let what = match (fsync.as_str(), pages.as_str(), standbys.trim()) {

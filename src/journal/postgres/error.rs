@@ -1,8 +1,9 @@
 //! Why a journal in PostgreSQL cannot be opened or migrated, and what an error of the database means.
 
-use std::{io, time::Duration};
+use std::{error::Error as _, io, time::Duration};
 
 use tokio_postgres::error::SqlState;
+use tokio_rustls::rustls;
 
 use crate::journal::NotApplied;
 
@@ -34,8 +35,14 @@ pub enum OpenError {
     #[error("connections cannot be kept for use again")]
     Pool(#[source] deadpool::managed::BuildError),
     /// No connection was made.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
+    #[error("the database at {place} cannot be used")]
+    Connect {
+        /// Where it is: its hosts and its name.
+        place: String,
+        /// Why not.
+        #[source]
+        source: ConnectError,
+    },
     /// The schema is not one that this version works with.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -46,10 +53,15 @@ pub enum OpenError {
 pub enum ConnectError {
     /// The database refused, or was lost.
     #[error(
-        "no connection to the database was made: see that it runs, and that hosts, role and password in its \
-         address are right"
+        "no connection was made: see that it runs, and that hosts, role and password in its address are right"
     )]
-    Refused(#[from] tokio_postgres::Error),
+    Refused(#[source] tokio_postgres::Error),
+    /// It shows a certificate that is not to be trusted.
+    #[error(
+        "its certificate is not to be trusted: name the authority that signed it by --journal-ca, and the \
+         host in the address as the certificate does"
+    )]
+    Certificate(#[source] tokio_postgres::Error),
     /// It did not answer in time: it may be frozen.
     #[error("the database did not answer within {0:?}")]
     Late(Duration),
@@ -65,6 +77,22 @@ pub enum ConnectError {
     /// Its first write was not confirmed by the standbys that it needs.
     #[error("what the connection wrote first may not be on a standby")]
     Barrier,
+}
+
+impl From<tokio_postgres::Error> for ConnectError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let within = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            if let Some(rustls::Error::InvalidCertificate(_)) =
+                within.and_then(|it| it.downcast_ref())
+            {
+                return Self::Certificate(error);
+            }
+            source = cause.source();
+        }
+        Self::Refused(error)
+    }
 }
 
 /// Why the schema is not there.

@@ -47,7 +47,13 @@ mod right;
 mod schema;
 mod turn;
 
-use std::{fs, io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    net::IpAddr,
+    path::PathBuf,
+    sync::{self, Arc, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use deadpool::{Runtime, managed};
@@ -113,6 +119,16 @@ pub struct PostgresOptions {
     pub durability: Durability,
 }
 
+/// The checkpoint that this process kept or read last.
+#[derive(Debug, Clone, Default)]
+enum Known {
+    /// It never did.
+    #[default]
+    Nothing,
+    /// This one, or that there was none.
+    Newest(Option<Bytes>),
+}
+
 /// A journal in PostgreSQL.
 pub struct PostgresJournal {
     ledger: i32,
@@ -126,6 +142,7 @@ pub struct PostgresJournal {
     connector: Connector,
     /// Over which the right to sign is asked for.
     candidate: Arc<Mutex<Option<Connection>>>,
+    known: Arc<sync::Mutex<Known>>,
 }
 
 impl PostgresJournal {
@@ -136,10 +153,12 @@ impl PostgresJournal {
     /// [`OpenError`].
     pub async fn open(options: &PostgresOptions, filing: Filing) -> Result<Self, OpenError> {
         let connector = connector(options)?;
-        let first = connector.connect(Purpose::Reading).await?;
+        let first = first(&connector, options, Purpose::Reading).await?;
         let (ledger, id) = schema::ledger(&first.client, &options.ledger).await?;
         if options.durability == Durability::Quorum {
-            connection::check_durable(&first.client).await?;
+            let durable = connection::check_durable(&first.client, ledger).await;
+            durable
+                .map_err(|source| OpenError::Connect { place: place_of(&options.url), source })?;
         }
         let durability = options.durability;
         let pool = |purpose, size| {
@@ -151,6 +170,7 @@ impl PostgresJournal {
             (pool(Purpose::Writing, WRITING)?, pool(Purpose::Reading, READING)?);
         let deciding = pool(Purpose::Reading, DECIDING)?;
         let candidate = Arc::new(Mutex::new(None));
+        let known = Arc::default();
         Ok(Self {
             ledger,
             id,
@@ -161,6 +181,7 @@ impl PostgresJournal {
             deciding,
             connector,
             candidate,
+            known,
         })
     }
 
@@ -188,6 +209,14 @@ impl PostgresJournal {
         let (key, before) = (key.0.as_slice(), signed(before));
         let found = |row: &Row| row.try_get(0).map(position);
         Ok(self.ask(|ask| &ask.latest, &[&self.ledger, &key, &before], found).await?.pop())
+    }
+
+    fn known_checkpoint(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn checkpoint_is(&self, checkpoint: Option<Bytes>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Known::Newest(checkpoint);
     }
 
     /// Closes what is not in use: connections that are made from now on go to whichever server takes
@@ -278,7 +307,11 @@ impl Journal for PostgresJournal {
     }
 
     fn checkpoint(&self) -> Answer<'_, Option<Bytes>> {
-        Box::pin(async move { self.kept().await.map_err(JournalError::Unreadable) })
+        Box::pin(async move {
+            let kept = self.kept().await.map_err(JournalError::Unreadable)?;
+            self.checkpoint_is(kept.clone());
+            Ok(kept)
+        })
     }
 
     fn confirmed_head(&self) -> Answer<'_, Head> {
@@ -301,6 +334,7 @@ impl Journal for PostgresJournal {
             deciding: self.deciding.clone(),
             connector: self.connector.clone(),
             candidate: Arc::clone(&self.candidate),
+            known: Arc::clone(&self.known),
         }))
     }
 
@@ -325,7 +359,7 @@ impl std::fmt::Debug for PostgresJournal {
 /// # Errors
 /// [`OpenError`].
 pub async fn migrate(owner: &PostgresOptions, role: Option<&str>) -> Result<usize, OpenError> {
-    let mut connection = connector(owner)?.connect(Purpose::Writing).await?;
+    let mut connection = first(&connector(owner)?, owner, Purpose::Writing).await?;
     let applied = schema::migrate(&mut connection.client).await?;
     if let Some(role) = role {
         schema::grant(&mut connection.client, role).await?;
@@ -338,8 +372,18 @@ pub async fn migrate(owner: &PostgresOptions, role: Option<&str>) -> Result<usiz
 /// # Errors
 /// [`OpenError`].
 pub async fn begin_ledger(owner: &PostgresOptions, id: Uuid) -> Result<bool, OpenError> {
-    let mut connection = connector(owner)?.connect(Purpose::Writing).await?;
+    let mut connection = first(&connector(owner)?, owner, Purpose::Writing).await?;
     Ok(schema::begin_ledger(&mut connection.client, &owner.ledger, id).await?)
+}
+
+/// The first connection to a database: why there is none is told with the place.
+async fn first(
+    connector: &Connector,
+    options: &PostgresOptions,
+    purpose: Purpose,
+) -> Result<Connection, OpenError> {
+    let connected = connector.connect(purpose).await;
+    connected.map_err(|source| OpenError::Connect { place: place_of(&options.url), source })
 }
 
 fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
@@ -358,6 +402,11 @@ fn connector(options: &PostgresOptions) -> Result<Connector, OpenError> {
     let in_clear = config.get_ssl_mode() != SslMode::Require;
     if in_clear && !options.insecure && !config.get_hosts().iter().all(here) {
         return Err(OpenError::InClear);
+    }
+    if in_clear {
+        // Whoever can be talked out of TLS has nothing of it, and would stumble over a certificate that
+        // nobody meant to be checked.
+        config.ssl_mode(SslMode::Disable);
     }
     let mut trusted = RootCertStore::empty();
     match &options.authorities {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
-    PostgresJournal,
+    Known, PostgresJournal,
     connection::{Pool, Ready, barrier},
     error::{late, not_applied},
 };
@@ -77,8 +77,11 @@ impl<'j> PostgresTurn<'j> {
         let left = APPEND_MAX.saturating_sub(began.elapsed());
         // What the standbys are asked for can change while it waits, and then it is let go.
         let client = &taken.connection.client;
-        let committed =
-            try_join(client.batch_execute("COMMIT"), client.query_one(&taken.ask.confirmed, &[]));
+        let parameters: [&(dyn ToSql + Sync); 1] = [&self.journal.ledger];
+        let committed = try_join(
+            client.batch_execute("COMMIT"),
+            client.query_one(&taken.ask.confirmed, &parameters),
+        );
         let committed = timeout(left, committed).await;
         let unknown = match committed {
             Ok(Ok(((), asked)))
@@ -243,7 +246,8 @@ pub(super) async fn confirm(journal: &PostgresJournal) -> Result<(), JournalErro
         taken.unwrap_or_else(|_| Err(late("no connection is free"))).map_err(unavailable)?;
     let confirmed = async {
         barrier(&taken.connection, journal.ledger).await.map_err(io::Error::other)?;
-        let asked = taken.connection.client.query_one(&taken.ask.confirmed, &[]).await;
+        let asked =
+            taken.connection.client.query_one(&taken.ask.confirmed, &[&journal.ledger]).await;
         Ok::<_, io::Error>(is_confirmed(journal, &asked.map_err(io::Error::other)?))
     };
     let failed = match timeout(APPEND_MAX, confirmed).await {
@@ -256,7 +260,8 @@ pub(super) async fn confirm(journal: &PostgresJournal) -> Result<(), JournalErro
     Err(unavailable(failed))
 }
 
-/// Keeps a checkpoint. It stands alone and replaces the one before, so that doing it again is harmless.
+/// Keeps a checkpoint in place of the one that this process knows of: one that was frozen meanwhile does not
+/// put an old one in the place of another's. It stands alone, so that doing it again is harmless.
 pub(super) async fn keep_checkpoint(
     journal: &PostgresJournal,
     checkpoint: &[u8],
@@ -267,16 +272,23 @@ pub(super) async fn keep_checkpoint(
         taken.unwrap_or_else(|_| Err(late("no connection is free"))).map_err(unavailable)?;
     let (connection, ask) = (&taken.connection, &taken.ask);
     let warnings = connection.warnings();
+    let known = journal.known_checkpoint();
+    let (before, any) = match &known {
+        Known::Nothing => (None, true),
+        Known::Newest(note) => (note.as_deref(), false),
+    };
     let kept = async {
         let client = &connection.client;
-        let parameters: [&(dyn ToSql + Sync); 2] = [&journal.ledger, &checkpoint];
+        let parameters: [&(dyn ToSql + Sync); 4] = [&journal.ledger, &checkpoint, &before, &any];
         let kept = client.execute(&ask.keep_checkpoint, &parameters);
-        try_join(kept, client.query_one(&ask.confirmed, &[])).await
+        try_join(kept, client.query_one(&ask.confirmed, &parameters[..1])).await
     };
     let unknown = match timeout(APPEND_MAX, kept).await {
+        Ok(Ok((0, _))) => return Err(JournalError::NotApplied(NotApplied::Overtaken)),
         Ok(Ok((_, asked)))
             if connection.warnings() == warnings && is_confirmed(journal, &asked) =>
         {
+            journal.checkpoint_is(Some(Bytes::copy_from_slice(checkpoint)));
             return Ok(());
         }
         Ok(Ok(_)) => io::Error::other("the commit may not be on a standby"),

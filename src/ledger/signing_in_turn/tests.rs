@@ -124,7 +124,7 @@ async fn who_has_not_seen_yet_what_was_signed_does_not_sign() {
     several.seen[1].goes(Wrong::Blind);
     let at = registered(several.ledger(0), "leicester-city").await.unwrap();
     let shared = signer(&directory);
-    let mut signing = shared.take().unwrap().unwrap();
+    let mut signing = shared.take().unwrap();
     signing.sign(&several.ledger(0).shared.tree()).unwrap();
     let remembered = None;
     let in_turn = several.ledger(1).notarised_in_turn((shared, remembered), Vec::new());
@@ -138,4 +138,50 @@ async fn who_has_not_seen_yet_what_was_signed_does_not_sign() {
     assert!(several.ledger(1).read_only().is_none());
     several.abreast().await;
     assert!(in_turn.has(&signing).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_was_frozen_while_another_signed_signs_nothing_more() {
+    let several = Several::open(1).await;
+    let directory = tempfile::tempdir().unwrap();
+    several.abreast().await;
+    let shared = signer(&directory);
+    let tree = || several.ledger(0).shared.tree();
+    // It has the right, looks at what was signed, and is frozen.
+    let mut frozen = shared.take().unwrap();
+    let before = frozen.sign(&tree()).unwrap();
+    let mut next = shared.take().unwrap();
+    assert_eq!(next.last(), Some(&before));
+    registered(several.ledger(0), "leicester-city").await.unwrap();
+    let signed = next.sign(&tree()).unwrap();
+    registered(several.ledger(0), "rutland").await.unwrap();
+    let refused = frozen.sign(&tree()).unwrap_err();
+    assert!(matches!(refused, SignerError::Overtaken { .. }), "{refused}");
+    let cosigned = frozen.add_cosignatures(before.note.clone()).unwrap_err();
+    assert!(matches!(cosigned, SignerError::Overtaken { .. }), "{cosigned}");
+    assert_eq!(shared.remembered().unwrap().unwrap(), *signed);
+    // Whoever takes up signing again goes on from there.
+    shared.take().unwrap().sign(&tree()).unwrap();
+}
+
+/// Somebody who is frozen with the right, but not while the memory is replaced, holds no lock.
+#[tokio::test]
+async fn the_directory_is_locked_only_while_the_memory_is_replaced() {
+    let several = Several::open(1).await;
+    let directory = tempfile::tempdir().unwrap();
+    several.abreast().await;
+    let shared = signer(&directory);
+    let mut signing = shared.take().unwrap();
+    signing.sign(&several.ledger(0).shared.tree()).unwrap();
+    let disk = RealDisk::at(directory.path()).unwrap();
+    let lock = crate::disk::Disk::lock(&disk, "signer.lock").unwrap();
+    assert!(lock.is_some());
+    // Where another has it, it is waited for.
+    registered(several.ledger(0), "leicester-city").await.unwrap();
+    let released = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(lock);
+    });
+    signing.sign(&several.ledger(0).shared.tree()).unwrap();
+    released.join().unwrap();
 }

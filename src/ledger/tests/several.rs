@@ -1,18 +1,24 @@
 //! Several ledgers on one journal and one keyring, as several processes have them.
 
 use std::{
+    future::{Future, pending},
     io,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
 
 use super::ground::{Ground, Open, ordered_by, register};
 use crate::{
     journal::{
-        Answer, Group, Head, Journal, JournalError, Key, Mark, MemoryJournal, Page, Stored, Turn,
+        Answer, Group, Head, Journal, JournalError, Key, Mark, MemoryJournal, Page, RightToSign,
+        Stored, Turn,
     },
     judgement::{
         AreaId, AssessmentId, AssessmentOpened, AssessmentOrder, Cycle, Expected, FrameworkId,
@@ -48,11 +54,25 @@ pub(in crate::ledger) enum Wrong {
 pub(in crate::ledger) struct Seen {
     pub(in crate::ledger) inner: Arc<MemoryJournal>,
     wrong: Mutex<Wrong>,
+    /// The right to sign, of which there is one.
+    right: Arc<Semaphore>,
+}
+
+/// The right to sign, for as long as it is held.
+struct Held {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl RightToSign for Held {
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(pending())
+    }
 }
 
 impl Seen {
-    fn by(inner: &Arc<MemoryJournal>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), wrong: Mutex::default() })
+    fn by(inner: &Arc<MemoryJournal>, right: &Arc<Semaphore>) -> Arc<Self> {
+        let (inner, right) = (Arc::clone(inner), Arc::clone(right));
+        Arc::new(Self { inner, wrong: Mutex::default(), right })
     }
 
     pub(in crate::ledger) fn goes(&self, wrong: Wrong) {
@@ -135,6 +155,14 @@ impl Journal for Seen {
     fn keep_checkpoint(&self, checkpoint: Bytes) -> Answer<'_, ()> {
         self.inner.keep_checkpoint(checkpoint)
     }
+
+    fn right_to_sign(&self) -> Answer<'_, Option<Box<dyn RightToSign>>> {
+        Box::pin(async {
+            let free = Arc::clone(&self.right).try_acquire_owned().ok();
+            let held = |permit| -> Box<dyn RightToSign> { Box::new(Held { _permit: permit }) };
+            Ok(free.map(held))
+        })
+    }
 }
 
 struct SeenTurn<'a> {
@@ -185,7 +213,8 @@ impl Several {
     pub(in crate::ledger) async fn open(count: usize) -> Self {
         let journal = Arc::new(MemoryJournal::shared(filing()));
         let keys = tempfile::tempdir().unwrap();
-        let seen: Vec<_> = (0..count).map(|_| Seen::by(&journal)).collect();
+        let right = Arc::new(Semaphore::new(1));
+        let seen: Vec<_> = (0..count).map(|_| Seen::by(&journal, &right)).collect();
         let path = keys.path().to_owned();
         let ground = |by: &Arc<Seen>| Ground::sharing(Arc::<Seen>::clone(by), path.clone());
         let grounds: Vec<_> = seen.iter().map(ground).collect();

@@ -255,16 +255,19 @@ async fn health_says_whether_readings_are_served() {
 async fn health_says_whether_commands_are_taken() {
     let server = running(LIMITS).await;
     let behind = ReadOnly { signed: 2, head: 1, how: Contradiction::Behind };
-    for (read_only, disk_full, expected) in [
-        (None, false, Answered::Serving),
-        (None, true, Answered::NotServing),
-        (Some(behind), true, Answered::NotServing),
-        (Some(behind), false, Answered::NotServing),
-        (None, false, Answered::Serving),
-        (Some(behind), false, Answered::NotServing),
+    for (read_only, disk_full, unreachable, expected) in [
+        (None, false, false, Answered::Serving),
+        (None, true, false, Answered::NotServing),
+        (Some(behind), true, false, Answered::NotServing),
+        (Some(behind), false, false, Answered::NotServing),
+        (None, false, false, Answered::Serving),
+        (None, false, true, Answered::NotServing),
+        (None, false, false, Answered::Serving),
+        (Some(behind), false, false, Answered::NotServing),
     ] {
         server.read_only.send_replace(read_only);
-        server.metrics.disk_is_full(disk_full);
+        server.metrics.disk_full.set(disk_full);
+        server.metrics.journal_unreachable.set(unreachable);
         while health(&server, WRITES).await != Ok(expected) {}
         assert_eq!(health(&server, "").await, Ok(Answered::Serving), "readings are answered");
     }

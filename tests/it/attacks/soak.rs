@@ -132,7 +132,8 @@ impl Crowd {
         let mut clients = self.connect(number).await;
         let mut seen = Seen::default();
         // Each begins at a time of its own.
-        sleep(self.pause.mul_f64(number as f64 / self.clients as f64)).await;
+        sleep(self.pause / u32::try_from(self.clients).unwrap() * u32::try_from(number).unwrap())
+            .await;
         while Instant::now() < self.until {
             let made = self.made.fetch_add(1, Ordering::Relaxed);
             if made.is_multiple_of(RECONNECTS_ONE_IN) {
@@ -193,7 +194,7 @@ async fn memory_does_not_grow_with_the_time() {
         siege,
         seats,
         clients,
-        pause: Duration::from_secs_f64(clients as f64 / rate as f64),
+        pause: Duration::from_micros(clients * 1_000_000 / rate),
         until,
         connecting: Semaphore::new(CONNECTING),
         made: AtomicU64::new(0),

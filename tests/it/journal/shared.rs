@@ -11,6 +11,7 @@ use judgement_ledger::journal::{
     postgres::{self, ConnectError, OpenError, PostgresJournal},
 };
 use judgement_ledger::judgement::Position;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use uuid::Uuid;
 
 use super::{append, by_name, content, group, key, stored, usual_group};
@@ -147,11 +148,91 @@ async fn without_standbys_a_journal_is_opened_only_by_who_says_so() {
     until("it is read", || cluster.primary().sql("SHOW synchronous_standby_names").is_empty());
     let mut options = cluster.primary().options(SERVICE, &name);
     let refused = PostgresJournal::open(&options, by_name()).await.unwrap_err();
-    assert!(matches!(refused, OpenError::Connect(ConnectError::NotDurable { .. })), "{refused}");
-    assert!(refused.to_string().contains("--durability local"), "{refused}");
+    assert!(
+        matches!(refused, OpenError::Connect { source: ConnectError::NotDurable { .. }, .. }),
+        "{refused}"
+    );
+    let said = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(said.contains("--durability local"), "{said}");
     options.durability = Durability::Local;
     let journal = PostgresJournal::open(&options, by_name()).await.unwrap();
     append(&journal, group(&["a"])).await.unwrap();
+}
+
+/// A process that was frozen while another kept newer checkpoints does not put an old one in their place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_checkpoint_is_kept_only_in_place_of_the_one_that_is_known() {
+    let cluster = Cluster::shared();
+    let name = begin(cluster).await;
+    let (frozen, next) =
+        (open(cluster, &name, by_name()).await, open(cluster, &name, by_name()).await);
+    assert_eq!(frozen.checkpoint().await.unwrap(), None);
+    frozen.keep_checkpoint("one".into()).await.unwrap();
+    assert_eq!(next.checkpoint().await.unwrap().unwrap(), "one");
+    next.keep_checkpoint("two".into()).await.unwrap();
+    next.keep_checkpoint("three".into()).await.unwrap();
+    let overtaken = frozen.keep_checkpoint("one and a half".into()).await;
+    let why = JournalError::NotApplied(NotApplied::Overtaken);
+    assert_eq!(overtaken.unwrap_err().to_string(), why.to_string());
+    assert_eq!(next.checkpoint().await.unwrap().unwrap(), "three");
+    // Once it has seen what is there it may, and what is there already may be kept again.
+    frozen.keep_checkpoint("three".into()).await.unwrap();
+    assert_eq!(frozen.checkpoint().await.unwrap().unwrap(), "three");
+    frozen.keep_checkpoint("four".into()).await.unwrap();
+}
+
+/// A certificate for loopback, its key, and the authority that signed it.
+fn certificate() -> (String, String, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let server = server.signed_by(&key, &authority).unwrap();
+    (server.pem(), key.serialize_pem(), authority.pem())
+}
+
+/// TLS is what the address asks for: then only with a certificate that is trusted, else not at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_certificate_that_is_not_trusted_is_refused_with_what_to_do() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let (shown, key, authority) = certificate();
+    cluster.primary().speak_tls(&shown, &key);
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str, pem: &str| {
+        let path = place.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        Some(path)
+    };
+    let (ours, other) = (file("ours.pem", &authority), file("other.pem", &certificate().2));
+    let mut options = cluster.primary().options(SERVICE, &name);
+    let in_clear = PostgresJournal::open(&options, by_name()).await.unwrap();
+    append(&in_clear, group(&["a"])).await.unwrap();
+    assert_eq!(encrypted(&cluster), "0");
+    drop(in_clear);
+    options.url.push_str("?sslmode=require");
+    for authorities in [None, other] {
+        options.authorities = authorities;
+        let refused = PostgresJournal::open(&options, by_name()).await.unwrap_err();
+        let OpenError::Connect { place, source } = &refused else { panic!("{refused}") };
+        assert!(matches!(source, ConnectError::Certificate(_)), "{source:?}");
+        assert!(source.to_string().contains("--journal-ca"), "{source}");
+        assert_eq!(*place, format!("127.0.0.1:{}/ledgers", cluster.primary().port));
+    }
+    options.authorities = ours;
+    let journal = PostgresJournal::open(&options, by_name()).await.unwrap();
+    append(&journal, group(&["b"])).await.unwrap();
+    assert_ne!(encrypted(&cluster), "0");
+}
+
+/// How many connections of servers speak TLS.
+fn encrypted(cluster: &Cluster) -> String {
+    let asked = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+         WHERE ssl AND application_name = 'judgement-ledger'";
+    cluster.primary().sql(asked)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,7 +252,7 @@ async fn a_server_has_no_right_to_change_or_delete_an_entry() {
         "UPDATE filed SET position = 1",
         "DELETE FROM filed",
         "DELETE FROM ledger",
-        "UPDATE ledger SET id = gen_random_uuid()",
+        "UPDATE ledger SET id = '00000000-0000-0000-0000-000000000000'",
         "DELETE FROM migration",
         "ALTER TABLE entry DROP COLUMN sealed",
         "CREATE TABLE other (a int)",

@@ -1,9 +1,20 @@
 //! What fails: servers, the database, and what lies between them.
 
+use std::time::Instant;
+
+use judgement_ledger::rpc::WRITES;
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
 use super::*;
 use crate::{
     cluster::until,
     killed::{rounds, seed},
+    oracle::standing,
+    process::{frameworks, transparency},
+    served::act,
     sim_disk::Seeded,
 };
 
@@ -73,6 +84,54 @@ async fn a_server_that_freezes_holds_the_others_up_for_no_longer_than_its_turn_m
     agree(&mut oracle, &all).await;
 }
 
+/// Whichever of them signs is frozen, and holds nobody up for longer than its right may last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_signer_that_freezes_is_followed_by_another() {
+    let replicas = Replicas::of(Cluster::shared()).await;
+    let all = replicas.start_all(2);
+    prepare(&all[0].channel()).await.unwrap();
+    for (frozen, goes_on) in [(0, 1), (1, 0), (0, 1)] {
+        all[frozen].signal("STOP");
+        let channel = all[goes_on].channel();
+        let (position, began) = (recorded(&channel).await, Instant::now());
+        is_covered(&channel, position).await;
+        println!("{frozen} is frozen: covered after {:?}", began.elapsed());
+        all[frozen].signal("CONT");
+        let again = recorded(&channel).await;
+        for channel in channels(&all) {
+            is_covered(&channel, again).await;
+        }
+    }
+    agree(&mut Oracle::default(), &all).await;
+}
+
+/// Where a subject is recorded that nobody has.
+async fn recorded(channel: &Channel) -> u64 {
+    let request = pb::RegisterSubjectRequest {
+        act: Some(act()),
+        subject: format!("subjects/s-{}", Uuid::new_v4().simple()),
+        display_name: "A council".to_owned(),
+        kind: "local authority".to_owned(),
+        ..pb::RegisterSubjectRequest::default()
+    };
+    frameworks(channel).register_subject(request).await.unwrap().into_inner().position
+}
+
+/// Waits until a signed checkpoint covers it.
+async fn is_covered(channel: &Channel, position: u64) {
+    let asked = async {
+        loop {
+            let request = pb::GetCheckpointRequest { min_size: position };
+            match transparency(channel).get_checkpoint(request).await {
+                Ok(_) => break,
+                Err(status) => println!("not yet: {}", status.message()),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), asked).await.expect("it is signed");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/run postgres"]
 async fn a_quorum_that_is_lost_and_regained_loses_nothing() {
@@ -112,6 +171,38 @@ async fn a_primary_that_dies_is_followed_by_a_standby_that_has_all_that_was_answ
     oracle.load_over(&channels(&all), Duration::from_millis(500), drop).await;
     assert!(oracle.acknowledged() > answered + 10, "they go on with the new primary");
     agree(&mut oracle, &all).await;
+}
+
+/// What health says of commands, once it is that.
+async fn health_becomes(channel: &Channel, expected: ServingStatus) {
+    let asked = async {
+        let mut health = HealthClient::new(channel.clone());
+        let request = || HealthCheckRequest { service: WRITES.to_owned() };
+        while health.check(request()).await.unwrap().into_inner().status() != expected {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), asked).await.expect("it is told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_server_whose_database_is_gone_says_so_and_answers_readings() {
+    let mut cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(1);
+    let channel = all[0].channel();
+    prepare(&channel).await.unwrap();
+    let before = standing(&channel).await.unwrap();
+    health_becomes(&channel, ServingStatus::Serving).await;
+    cluster.primary().signal("KILL");
+    // Nobody need call for it to be seen.
+    health_becomes(&channel, ServingStatus::NotServing).await;
+    assert_eq!(standing(&channel).await.unwrap(), before);
+    assert_eq!(prepare(&channel).await.unwrap_err().code(), Code::Unavailable);
+    cluster.crash();
+    health_becomes(&channel, ServingStatus::Serving).await;
+    prepare(&channel).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -223,7 +223,11 @@ pub(super) async fn running_over(limits: Limits, tls: Option<Arc<Tls>>) -> Runni
             draining: CancellationToken::new(),
             ledger_stopped: stopped,
             reads: told,
-            writes: Writes { read_only: writes_told, disk_full: counted.follow_disk_full() },
+            writes: Writes {
+                read_only: writes_told,
+                disk_full: counted.disk_full.follow(),
+                unreachable: counted.journal_unreachable.follow(),
+            },
             services: &[FrameworkServiceServer::<Echo>::NAME],
             find: Arc::new(|_| None),
             metrics: counted,
