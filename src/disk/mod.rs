@@ -4,6 +4,7 @@
 //! keep only what was synced and can crash, fail or shorten each call, one after the other.
 //! Names are plain file names inside one directory; this module knows nothing of their content.
 
+pub mod contend;
 mod flush;
 mod real;
 mod reserve;

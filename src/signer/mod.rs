@@ -56,7 +56,7 @@ use std::{
 };
 
 use crate::{
-    disk::{Disk, ReplaceError, whole},
+    disk::{Disk, ReplaceError, contend::Contender, whole},
     merkle::{Checkpoint, Frontier, Origin, SignedNote, TreeHead, Verifier},
 };
 
@@ -232,41 +232,52 @@ impl Signing {
             return Err(SignerError::Poisoned);
         }
         let _others = self.exclude()?;
-        let content = memory::encode(&signed);
-        whole::replace(&*self.disk, MEMORY, &content).map_err(|error| match error {
-            ReplaceError::NotBegun(source) => SignerError::io(&*self.disk, MEMORY, source),
-            ReplaceError::Unknown(source) => {
-                self.poisoned = true;
-                SignerError::unknown(&*self.disk, MEMORY, source)
-            }
-        })?;
+        let written = self.replace_memory(&memory::encode(&signed));
+        self.poisoned |= matches!(written, Err(SignerError::Unknown { .. }));
+        written?;
         let signed = Arc::new(signed);
         self.last = Some(Arc::clone(&signed));
         Ok(signed)
     }
 
-    /// Keeps others from the memory until the answer is dropped, where they may be: it is what this process
-    /// knows it to be. Blocks.
+    /// Replaces the memory, where it is shared, only if it is what this process knows it to be.
     ///
     /// # Errors
-    /// `Overtaken`; `InUse` if another has it for long; `Io`, `OtherOrigin`, `NewerFormat`, `Damaged`.
+    /// `Overtaken`, `Io`, `Unknown`; `OtherOrigin`, `NewerFormat`, `Damaged`.
+    fn replace_memory(&self, content: &[u8]) -> Result<(), SignerError> {
+        let disk = &*self.disk;
+        let failed = |error| match error {
+            ReplaceError::NotBegun(source) => SignerError::io(disk, MEMORY, source),
+            ReplaceError::Unknown(source) => SignerError::unknown(disk, MEMORY, source),
+        };
+        if let Exclusion::Always { .. } = self.exclusion {
+            return whole::replace(disk, MEMORY, content).map_err(failed);
+        }
+        let contender = Contender::enter(disk, MEMORY, content).map_err(failed)?;
+        if memory::load(disk, &self.origin)?.as_ref() == self.last.as_deref() {
+            return contender.replace().map_err(failed);
+        }
+        contender.withdraw().map_err(|source| SignerError::io(disk, MEMORY, source))?;
+        Err(SignerError::Overtaken { file: disk.describe(MEMORY) })
+    }
+
+    /// Keeps others from the memory until the answer is dropped, where they may be. Blocks.
+    ///
+    /// # Errors
+    /// `InUse` if another has it for long; `Io`.
     fn exclude(&self) -> Result<Option<Lock>, SignerError> {
         if let Exclusion::Always { .. } = self.exclusion {
             return Ok(None);
         }
         let began = Instant::now();
-        let held = loop {
+        loop {
             match lock(&*self.disk) {
                 Err(SignerError::InUse { .. }) if began.elapsed() < WRITERS_WAIT => {
                     thread::sleep(LOOK_AGAIN);
                 }
-                held => break held?,
+                held => return held.map(Some),
             }
-        };
-        if memory::load(&*self.disk, &self.origin)?.as_ref() != self.last.as_deref() {
-            return Err(SignerError::Overtaken { file: self.disk.describe(MEMORY) });
         }
-        Ok(Some(held))
     }
 }
 

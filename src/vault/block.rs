@@ -66,6 +66,11 @@ impl Block {
         any
     }
 
+    /// How many times it was written.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Which block it is.
     pub(super) const fn number(&self) -> BlockNumber {
         self.number

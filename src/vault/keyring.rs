@@ -13,7 +13,7 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Access, Disk, DiskFile, contend};
 
 use super::{
     block::{Block, Owner},
@@ -264,8 +264,7 @@ impl Writer {
         let _others = self.exclude()?;
         let disk = &*self.keyring.disk;
         for name in disk.list().map_err(|source| refused(disk, source))? {
-            let unfinished = name.strip_suffix(files::UNFINISHED);
-            if unfinished.and_then(BlockNumber::in_file_name).is_some() {
+            if contend::target(&name).and_then(BlockNumber::in_file_name).is_some() {
                 files::remove_if_there(disk, &name)
                     .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
             }
@@ -292,7 +291,7 @@ impl Writer {
             number = number.max(newest.next());
         }
         let block = Block::draw(number, &self.entropy)?;
-        self.write(number, &block)?;
+        self.write(number, &block, None)?;
         Ok(block)
     }
 
@@ -312,6 +311,7 @@ impl Writer {
         let Some(mut block) = self.keyring.load(number)? else {
             return Ok(None);
         };
+        let before = block.generation();
         if !block.destroy(indexes) {
             // An earlier call did it, and durably: one of this process that could not tell has
             // poisoned the writer, and what a killed process left was made durable when this one
@@ -324,17 +324,29 @@ impl Writer {
         let old = disk
             .open(&name, Access::Write)
             .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
-        self.write(number, &block)?;
+        self.write(number, &block, Some(before))?;
         // Past this line the keys are gone: the directory names the new file alone, and durably.
         overwrite(&*old)
             .map_err(|source| VaultError::Remnant { file: disk.describe(&name), source })?;
         Ok(Some(()))
     }
 
-    fn write(&self, number: BlockNumber, block: &Block) -> Result<(), VaultError> {
+    /// Writes a block in place of its generation `before`, or where there is none.
+    fn write(
+        &self,
+        number: BlockNumber,
+        block: &Block,
+        before: Option<u64>,
+    ) -> Result<(), VaultError> {
         self.check_usable()?;
         let bytes = block.to_bytes(self.keyring.owner(), &self.entropy)?;
-        let written = files::replace(&*self.keyring.disk, &number.file_name(), &bytes);
+        let (disk, name) = (&*self.keyring.disk, number.file_name());
+        let written = if self.is_shared() {
+            let there = || Ok(self.keyring.load(number)?.map(|it| it.generation()));
+            files::replace_among(disk, &name, &bytes, || there().map(|there| there == before))
+        } else {
+            files::replace(disk, &name, &bytes)
+        };
         if let Err(VaultError::Unknown { .. }) = written {
             self.poisoned.store(true, Ordering::Release);
         }

@@ -26,8 +26,11 @@
 //!
 //! Several processes may have one keyring open, in a directory that they share. Each seals under blocks
 //! of its own, which it prepares with a number after all that are there; and each holds the lock file
-//! while it writes, so that no two destructions bring back each other's keys. The directory must lock
-//! across machines and show what was flushed, as a local file system does, or NFS 4. What one process
+//! while it writes, so that no two are in each other's way. The directory must lock
+//! across machines and show what was flushed, as a local file system does, or NFS 4. A process that is paused
+//! for longer than its lock lasts loses it without a word; so nothing rests on the lock: a block is
+//! [contended](crate::disk::contend) for, and neither is a new one written over another's, nor does a
+//! destruction bring back a key that another destroyed. What one process
 //! destroyed, the others keep in memory until they are told to [forget](Vault::forget) it.
 //!
 //! # What `destroy` leaves
