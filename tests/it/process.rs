@@ -163,6 +163,13 @@ impl Binary {
     }
 }
 
+impl Drop for Binary {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
 /// Sends a signal to a process that this test started.
 fn signal(process: u32, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
