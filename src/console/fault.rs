@@ -1,7 +1,10 @@
 //! A page that says why there is no other.
 
 use askama::Template as _;
-use axum::response::{Html, IntoResponse, Response};
+use axum::{
+    extract::rejection::FormRejection,
+    response::{Html, IntoResponse, Response},
+};
 use http::StatusCode;
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -22,6 +25,9 @@ pub(super) enum Fault {
     /// What was typed into a form, or an address, makes no sense.
     #[error("{0}")]
     Asked(String),
+    /// A form that is none of ours, or too large.
+    #[error("the form cannot be read")]
+    Form(#[from] FormRejection),
     /// There is nothing at this address.
     #[error("there is no such page")]
     Nowhere,
@@ -44,6 +50,7 @@ impl Fault {
         match self {
             Self::Refused(status) => http_code(status),
             Self::Asked(_) => StatusCode::BAD_REQUEST,
+            Self::Form(rejection) => rejection.status(),
             Self::Nowhere => StatusCode::NOT_FOUND,
             Self::Template(_) | Self::NoRandomness(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -71,7 +78,10 @@ impl Fault {
                  work on it, and to auditors."
             }
             StatusCode::SERVICE_UNAVAILABLE => "Try again in a moment.",
-            StatusCode::BAD_REQUEST => "Go back and put it right.",
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => "Go back and put it right.",
             _ => "If it happens again, tell your operator the time and the address of this page.",
         }
     }
@@ -101,6 +111,7 @@ impl IntoResponse for Fault {
             }
             Self::Refused(_)
             | Self::Asked(_)
+            | Self::Form(_)
             | Self::Nowhere
             | Self::Template(_)
             | Self::NoRandomness(_) => answer,

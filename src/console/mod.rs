@@ -103,7 +103,7 @@ fn router(console: &Console) -> Router {
     let at = |path: &str| format!("{PAGES}{path}");
     let of_assessment = |rest: &str| format!("{PAGES}{ASSESSMENT}{rest}");
     let to_home = || get(|| async { Redirect::permanent(&format!("{PAGES}/")) });
-    Router::new()
+    let pages = Router::new()
         .route("/", to_home())
         .route(PAGES, to_home())
         .route(&at("/"), get(pages::home::page))
@@ -124,7 +124,18 @@ fn router(console: &Console) -> Router {
         .route(&at("/{*rest}"), get(fault::nothing_here))
         .layer(map_response(guarded))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(console.clone())
+        .with_state(console.clone());
+    match console.0.spoken {
+        Spoken::PlainText => pages,
+        Spoken::Tls => pages.layer(map_response(over_tls_from_now_on)),
+    }
+}
+
+/// Tells the browser never to ask here in plain text again, for a year. (RFC 6797)
+async fn over_tls_from_now_on(mut page: Response) -> Response {
+    let year = const { HeaderValue::from_static("max-age=31536000") };
+    page.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    page
 }
 
 /// Tells the browser what a page may do; a page that knows better has said so itself.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use judgement_ledger::pb;
+use judgement_ledger::{console::Spoken, pb};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     editions::Editing,
-    served::{Served, act, last},
+    served::{Ground, Served, act, last},
     web::{Fetched, ask, fetch},
 };
 
@@ -245,6 +245,20 @@ async fn pages_show_what_stood_when_and_who_changed_it_and_run_nothing() {
 }
 
 #[tokio::test]
+async fn where_tls_is_spoken_nothing_is_asked_in_plain_text_again() {
+    for (spoken, told) in [(Spoken::Tls, "max-age=31536000"), (Spoken::PlainText, "")] {
+        let mut ground = Ground::new();
+        ground.spoken = spoken;
+        let served = Served::start_on(ground).await;
+        for path in ["/console/sign-in", "/console/nothing", "/console/assets/console.js"] {
+            let page = fetch(served.address, path, None).await;
+            assert_eq!(page.header("strict-transport-security"), told, "{path}");
+        }
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn every_answer_forbids_what_is_from_elsewhere() {
     let served = Served::start().await;
     let browser = Browser::of(&served, "auditor").await;
@@ -271,6 +285,11 @@ async fn every_answer_forbids_what_is_from_elsewhere() {
     }
     let large = browser.post("/console/sign-in", &"a".repeat(20_000)).await;
     assert_eq!(large.code, 413);
+    let other = browser.post("/console/sign-in", "neither=field").await;
+    assert_eq!(other.code, 422);
+    for odd in [large, other] {
+        assert!(odd.page().contains("the form cannot be read"), "{}", odd.page());
+    }
     served.stop().await;
 }
 

@@ -102,6 +102,8 @@ pub struct Ground {
     pub witnesses: Vec<Witness>,
     /// Where its journal lies.
     pub journal: JournalAt,
+    /// What its pages believe that browsers speak.
+    pub spoken: Spoken,
 }
 
 impl Ground {
@@ -147,6 +149,7 @@ impl Ground {
             },
             witnesses: Vec::new(),
             journal: JournalAt::Directory,
+            spoken: Spoken::PlainText,
         }
     }
 }
@@ -305,7 +308,7 @@ impl Served {
         let credentials = Arc::new(Credentials::new(&KEY).unwrap());
         let options = ServeOptions {
             reflection: Reflection::Offered,
-            pages: Some(console::pages(Spoken::PlainText)),
+            pages: Some(console::pages(ground.spoken)),
             limits: ground.limits,
             ..ServeOptions::new(credentials, Arc::new(move || walls.now()))
         };

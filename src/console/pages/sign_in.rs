@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{
     Form,
-    extract::State,
+    extract::{State, rejection::FormRejection},
     response::{IntoResponse as _, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -88,8 +88,9 @@ fn form(
 pub(in crate::console) async fn sign_in(
     State(console): State<Console>,
     parts: http::request::Parts,
-    Form(given): Form<Given>,
+    given: Result<Form<Given>, FormRejection>,
 ) -> Result<Response, Fault> {
+    let Form(given) = given?;
     // The form was shown in this browser, by us.
     let there = cookie(&parts.headers, SIGNING_IN).filter(|it| is_secret(it));
     if there != Some(given.form_token.as_str()) {
@@ -137,8 +138,9 @@ pub(in crate::console) async fn sign_out(
     State(console): State<Console>,
     visitor: Option<Visitor>,
     headers: HeaderMap,
-    Form(leaving): Form<Leaving>,
+    leaving: Result<Form<Leaving>, FormRejection>,
 ) -> Result<Response, Fault> {
+    let Form(leaving) = leaving?;
     let form_token = visitor.and_then(|it| it.form_token);
     if form_token.is_some_and(|it| it != leaving.form_token) {
         return Err(Fault::Asked("the form is from elsewhere: sign out here".to_owned()));

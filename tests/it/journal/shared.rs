@@ -138,6 +138,28 @@ async fn a_commit_whose_wait_is_cancelled_is_not_taken_for_done() {
     cluster.thaw_standbys();
 }
 
+/// Standbys that nobody asks for any more are not waited for: the commit comes back as done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn a_commit_that_stops_waiting_since_no_standby_is_named_is_not_taken_for_done() {
+    let cluster = Cluster::start();
+    let name = begin(&cluster).await;
+    let journal = open(&cluster, &name, by_name()).await;
+    append(journal.as_ref(), group(&["a"])).await.unwrap();
+    cluster.freeze_standbys();
+    let appending = tokio::spawn({
+        let journal = Arc::clone(&journal);
+        async move { append(journal.as_ref(), group(&["b"])).await }
+    });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    until("a commit waits", || cluster.primary().sql(waiting) == "1");
+    cluster.primary().sql("ALTER SYSTEM SET synchronous_standby_names = ''");
+    cluster.primary().sql("SELECT pg_reload_conf()");
+    let outcome = appending.await.unwrap();
+    assert!(matches!(outcome, Err(JournalError::Unknown(_))), "{outcome:?}");
+    cluster.thaw_standbys();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/run postgres"]
 async fn without_standbys_a_journal_is_opened_only_by_who_says_so() {

@@ -173,6 +173,39 @@ async fn a_primary_that_dies_is_followed_by_a_standby_that_has_all_that_was_answ
     agree(&mut oracle, &all).await;
 }
 
+/// A commit whose wait is cancelled comes back as done, and is on no standby: whoever is answered then would lose
+/// it with the primary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: tests/run postgres"]
+async fn what_is_answered_while_waits_are_cancelled_survives_the_primary() {
+    let mut cluster = Cluster::start();
+    let replicas = Replicas::of(&cluster).await;
+    let all = replicas.start_all(2);
+    let mut oracle = Oracle::default();
+    prepare(&all[0].channel()).await.unwrap();
+    let cancel =
+        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    oracle
+        .load_over(&channels(&all), Duration::from_millis(300), |enough| {
+            cluster.freeze_standbys();
+            let cancelled: u32 = (0..30)
+                .map(|_| {
+                    std::thread::sleep(Duration::from_millis(100));
+                    cluster.primary().sql(cancel).parse::<u32>().unwrap()
+                })
+                .sum();
+            assert!(cancelled > 0, "some commits waited");
+            cluster.primary().signal("KILL");
+            cluster.thaw_standbys();
+            cluster.fail_over();
+            drop(enough);
+        })
+        .await;
+    settle(&mut oracle, &all).await;
+    oracle.load_over(&channels(&all), Duration::from_millis(300), drop).await;
+    agree(&mut oracle, &all).await;
+}
+
 /// What health says of commands, once it is that.
 async fn health_becomes(channel: &Channel, expected: ServingStatus) {
     let asked = async {
