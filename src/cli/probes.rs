@@ -194,7 +194,7 @@ impl Probes {
         }
         if self.metrics.journal_unreachable.is_so() {
             let stale =
-                "ready for readings of before; commands are refused: the database cannot be asked";
+                "ready for readings of before; commands are refused: the database takes none";
             return Ok(stale.to_owned());
         }
         match vitals.durability() {

@@ -12,12 +12,12 @@
 //! done, else it would have seen that; and removed others' files before it looked, so that A's, which is
 //! there at the end, was written after that. Then A removed B's, which was written before; and B fails.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use uuid::Uuid;
 
 use super::{
-    Disk, ReplaceError,
+    Access, Disk, DiskFile, ReplaceError,
     whole::{UNFINISHED, remove_if_there, write_all},
 };
 
@@ -26,6 +26,7 @@ pub struct Contender<'d> {
     disk: &'d dyn Disk,
     name: &'d str,
     own: String,
+    file: Arc<dyn DiskFile>,
 }
 
 impl<'d> Contender<'d> {
@@ -35,21 +36,24 @@ impl<'d> Contender<'d> {
     /// [`ReplaceError`]: the file is what it was.
     pub fn enter(disk: &'d dyn Disk, name: &'d str, content: &[u8]) -> Result<Self, ReplaceError> {
         let own = format!("{name}.{}{UNFINISHED}", Uuid::new_v4().simple());
+        // What is left of those that failed would be in the way of this one, on a disk that is nearly full.
+        remove_others(disk, name, &own).map_err(ReplaceError::NotBegun)?;
         let file = disk.create(&own).map_err(ReplaceError::NotBegun)?;
-        let contender = Self { disk, name, own };
-        write_all(&*file, content).map_err(ReplaceError::NotBegun)?;
-        file.sync().map_err(ReplaceError::Unknown)?;
-        contender.remove_others().map_err(ReplaceError::NotBegun)?;
-        Ok(contender)
-    }
-
-    fn remove_others(&self) -> io::Result<()> {
-        for unfinished in self.disk.list()? {
-            if target(&unfinished) == Some(self.name) && unfinished != self.own {
-                remove_if_there(self.disk, &unfinished)?;
+        let contender = Self { disk, name, own, file };
+        match contender.write(content) {
+            Ok(()) => Ok(contender),
+            Err(error) => {
+                // Whoever comes next removes it, if that fails too.
+                drop(contender.withdraw());
+                Err(error)
             }
         }
-        Ok(())
+    }
+
+    fn write(&self, content: &[u8]) -> Result<(), ReplaceError> {
+        write_all(&*self.file, content).map_err(ReplaceError::NotBegun)?;
+        self.file.sync().map_err(ReplaceError::Unknown)?;
+        remove_others(self.disk, self.name, &self.own).map_err(ReplaceError::NotBegun)
     }
 
     /// Replaces the file, durably. To be called once it was found to be what it was.
@@ -57,14 +61,14 @@ impl<'d> Contender<'d> {
     /// # Errors
     /// `NotBegun` if another contends for the file; [`ReplaceError`] as [`whole::replace`](super::whole::replace).
     pub fn replace(self) -> Result<(), ReplaceError> {
-        self.disk.rename(&self.own, self.name).map_err(|error| {
-            if error.kind() == io::ErrorKind::NotFound {
-                ReplaceError::NotBegun(error)
-            } else {
-                ReplaceError::Unknown(error)
+        match self.disk.rename(&self.own, self.name) {
+            Ok(()) => self.disk.sync().map_err(ReplaceError::Unknown),
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => {
+                drop(overwrite(&*self.file));
+                Err(ReplaceError::NotBegun(gone))
             }
-        })?;
-        self.disk.sync().map_err(ReplaceError::Unknown)
+            Err(error) => Err(ReplaceError::Unknown(error)),
+        }
     }
 
     /// Leaves the file as it is.
@@ -72,8 +76,44 @@ impl<'d> Contender<'d> {
     /// # Errors
     /// Whatever the file system says; the unfinished file is then removed by whoever comes next.
     pub fn withdraw(self) -> io::Result<()> {
-        remove_if_there(self.disk, &self.own)
+        remove_if_there(self.disk, &self.own)?;
+        overwrite(&*self.file)
     }
+}
+
+/// Removes the unfinished files of all others.
+fn remove_others(disk: &dyn Disk, name: &str, own: &str) -> io::Result<()> {
+    for unfinished in disk.list()? {
+        if target(&unfinished) == Some(name) && unfinished != own {
+            discard(disk, &unfinished)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes an unfinished file, and then what was in it, which may be keys. In this order: until it is
+/// removed, whoever wrote it may give it the file's name.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn discard(disk: &dyn Disk, unfinished: &str) -> io::Result<()> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let file = match disk.open(unfinished, Access::Write) {
+        Err(error) if gone(&error) => return Ok(()),
+        opened => opened?,
+    };
+    match disk.remove(unfinished) {
+        Err(error) if gone(&error) => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => overwrite(&*file),
+    }
+}
+
+/// Writes zeros over a file that has no name any more.
+fn overwrite(file: &dyn DiskFile) -> io::Result<()> {
+    let bytes = usize::try_from(file.len()?).map_err(io::Error::other)?;
+    write_all(file, &vec![0; bytes])?;
+    file.sync()
 }
 
 /// What an unfinished file was to become, by its name.
@@ -138,6 +178,26 @@ mod tests {
             assert_eq!(read(&disk).unwrap(), b"after");
             assert_eq!(disk.list().unwrap(), [NAME]);
         }
+    }
+
+    #[test]
+    fn what_was_not_finished_is_removed_and_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = RealDisk::at(directory.path()).unwrap();
+        let paused = Contender::enter(&disk, NAME, b"a key").unwrap();
+        let contents = std::fs::File::open(directory.path().join(&paused.own)).unwrap();
+        let next = Contender::enter(&disk, NAME, b"another").unwrap();
+        let read = |file: &std::fs::File| {
+            let mut bytes = [1; 7];
+            let count = std::os::unix::fs::FileExt::read_at(file, &mut bytes, 0).unwrap();
+            bytes[..count].to_vec()
+        };
+        assert_eq!(read(&contents), [0; 5]);
+        assert!(matches!(paused.replace(), Err(ReplaceError::NotBegun(_))));
+        let withdrawn = std::fs::File::open(directory.path().join(&next.own)).unwrap();
+        next.withdraw().unwrap();
+        assert_eq!(read(&withdrawn), [0; 7]);
+        assert_eq!(disk.list().unwrap(), Vec::<String>::new());
     }
 
     #[test]

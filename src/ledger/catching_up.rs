@@ -86,7 +86,12 @@ impl Sequencer {
     /// # Errors
     /// [`Stop`].
     pub(super) async fn look(&mut self) -> Result<(), Stop> {
-        match self.journal.head().await {
+        let mut end = self.journal.head().await;
+        if end.is_ok() && self.shared.metrics.journal_unreachable.is_so() {
+            // What keeps turns from being taken need not keep anybody from reading.
+            end = self.next_end().await;
+        }
+        match end {
             Ok(end) => self.catch_up(&end).await.map(|_| ()),
             Err(error) => {
                 tracing::warn!(%error, "the journal does not say where it ends");
@@ -102,7 +107,9 @@ impl Sequencer {
     /// [`Stop`].
     async fn catch_up(&mut self, end: &Head) -> Result<Abreast, Stop> {
         let abreast = self.fold_up_to_end(end).await?;
-        self.shared.metrics.journal_unreachable.set(abreast == Abreast::NotYet);
+        if abreast == Abreast::Yes {
+            self.shared.metrics.journal_unreachable.set(false);
+        }
         Ok(abreast)
     }
 
@@ -116,6 +123,9 @@ impl Sequencer {
             Err(OpenError::Views(wrong)) => Err(Stop::Views(wrong)),
             Err(error) if may_pass(&error) => {
                 tracing::warn!(%error, "what others appended cannot be read yet");
+                if let OpenError::Read(_) = error {
+                    self.shared.metrics.journal_unreachable.set(true);
+                }
                 Ok(Abreast::NotYet)
             }
             Err(error) => Err(Stop::Others(Box::new(error))),

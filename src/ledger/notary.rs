@@ -146,9 +146,13 @@ impl Notary {
             Lineage::Sure => {}
         }
         // A crash may have come between the signer's memory and the journal.
+        let kept = self.shared().journal.checkpoint().await?;
+        // What another process keeps now was in the signer's memory before: if that is as it was, what was
+        // read is no newer.
+        self.signing.check_newest()?;
         if let Some(last) = self.signing.last() {
             let note = last.note.to_string();
-            if self.shared().journal.checkpoint().await?.as_deref() != Some(note.as_bytes()) {
+            if kept.as_deref() != Some(note.as_bytes()) {
                 self.shared().journal.keep_checkpoint(note.into()).await?;
             }
         }

@@ -21,7 +21,7 @@ impl State {
     }
 
     pub(super) fn of_journal(told: &Told<'_>) -> Result<Self, MetricsError> {
-        let help = "1 while the database that holds the journal cannot be asked: nothing is recorded, readings \
+        let help = "1 while the database that holds the journal takes nothing or cannot be asked: nothing is recorded, readings \
             are of before; else 0.";
         Ok(Self::new(told.gauge("judgement_ledger_journal_unreachable", help)?))
     }

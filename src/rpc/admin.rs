@@ -28,7 +28,7 @@ const PIECE: Page = Page { entries_max: 2_048, bytes_max: 1 << 20 };
 
 /// Why nothing is recorded while that is so.
 const UNREACHABLE: &str =
-    "the database that holds the journal cannot be asked; readings are of before";
+    "the database that holds the journal takes nothing, or cannot be asked; readings are of before";
 
 /// What the operator is told of a server, beside what its ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The key files of the signer.
 
-use std::fmt;
+use std::{fmt, io};
 
 use zeroize::Zeroizing;
 
@@ -125,7 +125,9 @@ pub(super) fn load(disk: &dyn Disk, origin: &Origin) -> Result<Vec<Key>, SignerE
     for (file, state) in names.into_iter().filter_map(|name| state(&name).map(|it| (name, it))) {
         let content = whole::read(disk, &file, FILE_BYTES_MAX);
         let content = content.map_err(|source| SignerError::io(disk, &file, source))?;
-        let seed = Seed::parse(&Zeroizing::new(content.unwrap_or_default()));
+        // Of a directory that is shared another process may just have removed the file of a key.
+        let gone = || SignerError::io(disk, &file, io::ErrorKind::NotFound.into());
+        let seed = Seed::parse(&Zeroizing::new(content.ok_or_else(gone)?));
         let seed = seed.ok_or_else(|| SignerError::KeyMalformed { file: disk.describe(&file) })?;
         let verifier = Signer::new(origin.key_name()?, &seed.0).verifier();
         keys.push(Key { file, state, verifier, seed, origin: origin.clone() });

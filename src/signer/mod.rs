@@ -17,7 +17,8 @@
 //! | `<name>.key` | a key that signs: the seed of RFC 8032 §5.1.5, as 64 hexadecimal digits with or without a line end, or as 32 raw bytes |
 //! | `<name>.retiring` | a key that signs until the ledger says that it does no more; then the file is removed |
 //! | `checkpoint` | the memory, below |
-//! | `signer.lock` | keeps a second process out: for as long as one signs, or, where several share the directory, while one replaces the memory |
+//! | `signer.lock` | keeps others out for as long as one process has the signer for itself |
+//! | `signer.shared.lock` | where several share the directory: held while one replaces the memory |
 //! | `….new` | a file that was not finished |
 //!
 //! All keys sign each checkpoint, in the order of their files' names and under one name, the
@@ -67,6 +68,9 @@ pub use witness::{Answered, BadWitness, Witness, WitnessFailure};
 use memory::MEMORY;
 
 const LOCK: &str = "signer.lock";
+
+/// Locked, of those that share the directory, by the one that replaces the memory.
+const SHARED_LOCK: &str = "signer.shared.lock";
 
 /// Whether a directory has been signed from, or was made to: whether anything of a signer is there.
 ///
@@ -133,7 +137,8 @@ impl Signing {
     /// # Errors
     /// `InUse`; `NoKey`, `KeyMalformed`, `OtherOrigin`, `NewerFormat`, `Damaged`; `Io`.
     pub fn open(disk: Arc<dyn Disk>, origin: Origin) -> Result<Self, SignerError> {
-        let exclusion = Exclusion::Always { _lock: lock(&*disk)? };
+        let lock = lock(&*disk, LOCK)?.ok_or_else(|| in_use(&*disk))?;
+        let exclusion = Exclusion::Always { _lock: lock };
         Self::load(disk, origin, exclusion)
     }
 
@@ -254,40 +259,61 @@ impl Signing {
             return whole::replace(disk, MEMORY, content).map_err(failed);
         }
         let contender = Contender::enter(disk, MEMORY, content).map_err(failed)?;
-        if memory::load(disk, &self.origin)?.as_ref() == self.last.as_deref() {
-            return contender.replace().map_err(failed);
+        if let Err(overtaken) = self.check_newest() {
+            contender.withdraw().map_err(|source| SignerError::io(disk, MEMORY, source))?;
+            return Err(overtaken);
         }
-        contender.withdraw().map_err(|source| SignerError::io(disk, MEMORY, source))?;
-        Err(SignerError::Overtaken { file: disk.describe(MEMORY) })
+        contender.replace().map_err(failed)
+    }
+
+    /// That nobody else has signed since this process looked.
+    ///
+    /// # Errors
+    /// `Overtaken`; `Io`, `OtherOrigin`, `NewerFormat`, `Damaged`.
+    pub fn check_newest(&self) -> Result<(), SignerError> {
+        let disk = &*self.disk;
+        if let Exclusion::Writing = self.exclusion
+            && memory::load(disk, &self.origin)?.as_ref() != self.last.as_deref()
+        {
+            return Err(SignerError::Overtaken { file: disk.describe(MEMORY) });
+        }
+        Ok(())
     }
 
     /// Keeps others from the memory until the answer is dropped, where they may be. Blocks.
     ///
     /// # Errors
-    /// `InUse` if another has it for long; `Io`.
+    /// `InUse` if another has the signer for itself; `Io`.
     fn exclude(&self) -> Result<Option<Lock>, SignerError> {
         if let Exclusion::Always { .. } = self.exclusion {
             return Ok(None);
         }
-        let began = Instant::now();
-        loop {
-            match lock(&*self.disk) {
-                Err(SignerError::InUse { .. }) if began.elapsed() < WRITERS_WAIT => {
-                    thread::sleep(LOOK_AGAIN);
-                }
-                held => return held.map(Some),
-            }
-        }
+        let disk = &*self.disk;
+        drop(waited_for(disk, LOCK)?.ok_or_else(|| in_use(disk))?);
+        // One who is frozen with it is waited for no longer: the memory is contended for all the same.
+        waited_for(disk, SHARED_LOCK)
     }
 }
 
-/// The lock of a signer's directory.
-///
-/// # Errors
-/// `InUse` if another process has it, `Io`.
-fn lock(disk: &dyn Disk) -> Result<Lock, SignerError> {
-    let locked = disk.lock(LOCK).map_err(|source| SignerError::io(disk, LOCK, source))?;
-    locked.ok_or_else(|| SignerError::InUse { file: disk.describe(LOCK) })
+/// A lock of a signer's directory, unless another process has it.
+fn lock(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, SignerError> {
+    disk.lock(name).map_err(|source| SignerError::io(disk, name, source))
+}
+
+/// The same, once another gives it back; none if that takes long.
+fn waited_for(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, SignerError> {
+    let began = Instant::now();
+    loop {
+        let held = lock(disk, name)?;
+        if held.is_some() || began.elapsed() > WRITERS_WAIT {
+            return Ok(held);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+fn in_use(disk: &dyn Disk) -> SignerError {
+    SignerError::InUse { file: disk.describe(LOCK) }
 }
 
 /// The signer of a ledger that several processes serve, in a directory that they share. One of them at a

@@ -25,8 +25,11 @@ use super::{
     slot::{BlockNumber, Slot},
 };
 
-/// Locked by the one process that may write the keyring.
+/// Locked by the one process that has the keyring for itself.
 const LOCK: &str = "keyring.lock";
+
+/// Locked, of those that share the keyring, by the one that writes.
+const SHARED_LOCK: &str = "keyring.shared.lock";
 
 /// The blocks in a directory, as far as reading them goes.
 pub(super) struct Keyring {
@@ -132,7 +135,7 @@ pub fn inspect(
         let Some(number) = BlockNumber::in_file_name(&name) else {
             if name.ends_with(files::UNFINISHED) {
                 remarks.push(format!("{file}: half written, removed at the next start"));
-            } else if name != LOCK {
+            } else if name != LOCK && name != SHARED_LOCK {
                 remarks.push(format!("{file}: no file of the keyring"));
             } else if !bytes.is_empty() {
                 remarks.push(format!("{file}: the lock file is not empty, which harms nothing"));
@@ -218,7 +221,7 @@ impl Writer {
     /// # Errors
     /// `InUse` if another process has it, `Io`.
     pub(super) fn lock(keyring: Arc<Keyring>, entropy: Entropy) -> Result<Self, VaultError> {
-        let lock = lock(&*keyring.disk)?.ok_or_else(|| in_use(&*keyring.disk))?;
+        let lock = lock(&*keyring.disk, LOCK)?.ok_or_else(|| in_use(&*keyring.disk))?;
         Ok(Self::new(keyring, entropy, Exclusion::Always { _lock: lock }))
     }
 
@@ -237,24 +240,22 @@ impl Writer {
         matches!(self.exclusion, Exclusion::Writing)
     }
 
-    /// Keeps others from writing until the answer is dropped. Blocks.
+    /// Keeps others from writing until the answer is dropped. Blocks. Of those that share the keyring one may be
+    /// frozen with its lock: it is waited for, and then no more, since a block is contended for all the same.
     ///
     /// # Errors
-    /// `InUse` if another writes for long, `Io`.
+    /// `InUse` if another has the keyring for itself, `Io`.
     fn exclude(&self) -> Result<Option<Lock>, VaultError> {
         if !self.is_shared() {
             return Ok(None);
         }
-        let began = Instant::now();
-        loop {
-            if let Some(lock) = lock(&*self.keyring.disk)? {
-                return Ok(Some(lock));
-            }
-            if began.elapsed() > WRITERS_WAIT {
-                return Err(in_use(&*self.keyring.disk));
-            }
-            thread::sleep(LOOK_AGAIN);
+        let disk = &*self.keyring.disk;
+        drop(waited_for(disk, LOCK)?.ok_or_else(|| in_use(disk))?);
+        let lock = waited_for(disk, SHARED_LOCK)?;
+        if lock.is_none() {
+            tracing::warn!(file = disk.describe(SHARED_LOCK), "another process holds it for long");
         }
+        Ok(lock)
     }
 
     /// Removes the files that a crash left unfinished. They never counted: a new block of which
@@ -265,8 +266,12 @@ impl Writer {
         let disk = &*self.keyring.disk;
         for name in disk.list().map_err(|source| refused(disk, source))? {
             if contend::target(&name).and_then(BlockNumber::in_file_name).is_some() {
-                files::remove_if_there(disk, &name)
-                    .map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
+                let removed = if self.is_shared() {
+                    contend::discard(disk, &name)
+                } else {
+                    files::remove_if_there(disk, &name)
+                };
+                removed.map_err(|source| VaultError::Io { file: disk.describe(&name), source })?;
             }
         }
         self.sync()
@@ -375,9 +380,21 @@ impl Writer {
     }
 }
 
-/// The lock of a keyring, unless another process has it.
-fn lock(disk: &dyn Disk) -> Result<Option<Lock>, VaultError> {
-    disk.lock(LOCK).map_err(|source| VaultError::Io { file: disk.describe(LOCK), source })
+/// A lock of a keyring, unless another process has it.
+fn lock(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, VaultError> {
+    disk.lock(name).map_err(|source| VaultError::Io { file: disk.describe(name), source })
+}
+
+/// The same, once another gives it back; none if that takes long.
+fn waited_for(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, VaultError> {
+    let began = Instant::now();
+    loop {
+        let held = lock(disk, name)?;
+        if held.is_some() || began.elapsed() > WRITERS_WAIT {
+            return Ok(held);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 fn in_use(disk: &dyn Disk) -> VaultError {

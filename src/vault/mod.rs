@@ -51,8 +51,8 @@
 //! # The keyring, to the byte
 //!
 //! One file a block, named `block-0000000001.keys` by its number of at least ten digits. A name
-//! that ends in `.new` is a file not finished; `keyring.lock` keeps a second writer out. Numbers
-//! are big-endian.
+//! that ends in `.new` is a file not finished; `keyring.lock` keeps others out of a keyring that one process
+//! has for itself, `keyring.shared.lock` one writer out of another's way. Numbers are big-endian.
 //!
 //! | offset | bytes | content |
 //! |---:|---:|---|

@@ -288,7 +288,7 @@ async fn every_answer_forbids_what_is_from_elsewhere() {
     let other = browser.post("/console/sign-in", "neither=field").await;
     assert_eq!(other.code, 422);
     for odd in [large, other] {
-        assert!(odd.page().contains("the form cannot be read"), "{}", odd.page());
+        assert!(odd.page().contains("The form cannot be read."), "{}", odd.page());
     }
     served.stop().await;
 }

@@ -27,7 +27,7 @@ const LAYERS: &[Room] = &[
     },
     Room { path: "pb", rooms: &["pb"], crates: &["tonic", "prost", "prost_types"] },
     Room { path: "metrics", rooms: &["metrics"], crates: &["prometheus", "thiserror", "tokio"] },
-    Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing"] },
+    Room { path: "disk", rooms: &["disk"], crates: &["rustix", "thiserror", "tracing", "uuid"] },
     Room {
         path: "record",
         rooms: &["record", "judgement", "merkle", "pb"],

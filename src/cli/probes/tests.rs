@@ -71,7 +71,7 @@ async fn readiness_says_what_is_refused() {
     probes.metrics().disk_full.set(false);
     probes.metrics().journal_unreachable.set(true);
     let stale =
-        is(200, "ready for readings of before; commands are refused: the database cannot be asked");
+        is(200, "ready for readings of before; commands are refused: the database takes none");
     assert_eq!(get(&port, "/readyz").await, stale);
     let read_only = ReadOnly { signed: 10, head: 9, how: Contradiction::Behind };
     ledger.read_only.send_replace(Some(read_only));

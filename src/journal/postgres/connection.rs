@@ -5,7 +5,8 @@
 //!   standbys as commits are: the **barrier**. A primary that crashed while commits waited shows them
 //!   when it comes back, though no standby has them; the log being one sequence, whatever was visible
 //!   before the barrier is on the standbys with it. No connection outlives a crash, so no other moment
-//!   needs it.
+//!   needs it; where another machine than the one that is spoken to has the ledger (Citus), it says when
+//!   it started.
 //! - A warning of the database is remembered: a commit whose wait for the standbys was cancelled comes
 //!   back as done, with a warning.
 //! - No request to cancel is ever sent, for that reason. A connection whose answer did not come in time is
@@ -23,7 +24,7 @@ use std::{
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_postgres::{
-    AsyncMessage, Client, Config, Statement,
+    AsyncMessage, Client, Config, Row, Statement,
     config::{LoadBalanceHosts, TargetSessionAttrs},
     error::Severity,
 };
@@ -169,10 +170,12 @@ pub(super) struct Statements {
 impl Statements {
     async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
-            head: client.prepare("SELECT size, mark FROM ledger WHERE ledger_id = $1").await?,
+            head: client.prepare("SELECT size, mark, pg_postmaster_start_time()::text FROM ledger WHERE ledger_id = $1").await?,
             lock: client
                 .prepare(
                     "SELECT size, mark, current_setting('synchronous_standby_names') <> ''
+                         AND current_setting('synchronous_commit') IN ('on', 'remote_apply'),
+                         pg_postmaster_start_time()::text
                      FROM ledger WHERE ledger_id = $1 FOR UPDATE",
                 )
                 .await?,
@@ -219,6 +222,7 @@ impl Statements {
             confirmed: client
                 .prepare(
                     "SELECT current_setting('synchronous_standby_names') <> ''
+                         AND current_setting('synchronous_commit') IN ('on', 'remote_apply')
                      FROM ledger WHERE ledger_id = $1",
                 )
                 .await?,
@@ -237,9 +241,24 @@ impl Statements {
 pub(super) struct Ready {
     pub(super) connection: Connection,
     pub(super) ask: Statements,
+    /// When the server began in which the ledger's row lies, as it says.
+    started: String,
     /// Set before a transaction begins, and cleared once it has surely ended: who goes away in between
     /// leaves a connection that nobody uses again.
     pub(super) in_transaction: AtomicBool,
+}
+
+impl Ready {
+    /// Whether the server in which the ledger's row lies has started anew since the barrier was written, by
+    /// what a row says of it. A connection of the server's own ends with it; a coordinator of Citus, where
+    /// the row lies on another machine, makes another one without a word.
+    pub(super) fn has_restarted(
+        &self,
+        row: &Row,
+        at: usize,
+    ) -> Result<bool, tokio_postgres::Error> {
+        Ok(row.try_get::<_, &str>(at)? != self.started)
+    }
 }
 
 /// Makes and keeps connections of one ledger.
@@ -265,13 +284,15 @@ impl managed::Manager for Keeper {
                 check_durable(&connection.client, self.ledger).await?;
             }
             let ask = Statements::prepare(&connection.client).await?;
+            let head = connection.client.query_opt(&ask.head, &[&self.ledger]).await?;
+            let started = head.map(|row| row.try_get(2)).transpose()?.unwrap_or_default();
             // Warnings that greet a connection have come by now: they say nothing of a commit.
             self.barrier(&connection).await?;
-            Ok::<_, ConnectError>(ask)
+            Ok::<_, ConnectError>((ask, started))
         };
-        let ask = timeout(BARRIER_MAX, prepared).await;
-        let ask = ask.map_err(|_| ConnectError::Late(BARRIER_MAX))??;
-        Ok(Ready { connection, ask, in_transaction: AtomicBool::new(false) })
+        let prepared = timeout(BARRIER_MAX, prepared).await;
+        let (ask, started) = prepared.map_err(|_| ConnectError::Late(BARRIER_MAX))??;
+        Ok(Ready { connection, ask, started, in_transaction: AtomicBool::new(false) })
     }
 
     async fn recycle(&self, it: &mut Ready, _: &Metrics) -> RecycleResult<ConnectError> {
@@ -312,16 +333,19 @@ pub(super) async fn barrier(connection: &Connection, ledger: i32) -> Result<(), 
 /// # Errors
 /// `NotDurable`, or `Refused`.
 pub(super) async fn check_durable(client: &Client, ledger: i32) -> Result<(), ConnectError> {
+    // Of another machine than the one that is spoken to, settings of this session say nothing.
     let asked = "SELECT current_setting('fsync'), current_setting('full_page_writes'),
-        current_setting('synchronous_standby_names') FROM ledger WHERE ledger_id = $1";
+        current_setting('synchronous_standby_names'), current_setting('synchronous_commit')
+        FROM ledger WHERE ledger_id = $1";
     let row = client.query_one(asked, &[&ledger]).await?;
     let setting = |at: usize| row.try_get::<_, String>(at);
-    let (fsync, pages, standbys) = (setting(0)?, setting(1)?, setting(2)?);
-    let what = match (fsync.as_str(), pages.as_str(), standbys.trim()) {
-        ("on", "on", "") => "no standby confirms a commit",
-        ("on", "on", _) => return Ok(()),
-        ("on", _, _) => "full_page_writes is off",
-        (_, _, _) => "fsync is off",
+    let (fsync, pages, standbys, commit) = (setting(0)?, setting(1)?, setting(2)?, setting(3)?);
+    let what = match (fsync.as_str(), pages.as_str(), standbys.trim(), commit.as_str()) {
+        ("on", "on", "", _) => "no standby confirms a commit",
+        ("on", "on", _, "on" | "remote_apply") => return Ok(()),
+        ("on", "on", _, _) => "synchronous_commit is not on where the ledger lies",
+        ("on", _, _, _) => "full_page_writes is off",
+        (_, _, _, _) => "fsync is off",
     };
     Err(ConnectError::NotDurable { what })
 }

@@ -146,6 +146,11 @@ pub(super) fn not_applied(error: tokio_postgres::Error) -> NotApplied {
     if full { NotApplied::Full(error) } else { NotApplied::Unavailable(error) }
 }
 
+/// That what is behind a connection is not what its barrier was written to.
+pub(super) fn restarted() -> io::Error {
+    io::Error::other("the database has started anew behind this connection")
+}
+
 /// That something took too long.
 pub(super) fn late(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)

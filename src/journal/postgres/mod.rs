@@ -79,8 +79,8 @@ use super::{
 use crate::judgement::Position;
 
 use connection::{Connection, Connector, Keeper, Pool, Purpose, Statements};
-use error::late;
-use turn::{PostgresTurn, head_of, position, signed, take};
+use error::{late, restarted};
+use turn::{PostgresTurn, Taken, head_of, position, signed, take};
 
 pub use error::{ConnectError, OpenError, SchemaError};
 
@@ -238,8 +238,14 @@ impl PostgresJournal {
     }
 
     async fn end(&self) -> Result<Head, io::Error> {
-        let heads = self.ask(|ask| &ask.head, &[&self.ledger], head_of).await?.pop();
-        heads.ok_or_else(|| io::Error::other("the ledger's row is gone"))
+        let (taken, rows) = self.rows(|ask| &ask.head, &[&self.ledger]).await?;
+        let row = rows.first().ok_or_else(|| io::Error::other("the ledger's row is gone"))?;
+        if taken.has_restarted(row, 2).map_err(io::Error::other)? {
+            turn::give_up(taken);
+            self.begin_anew();
+            return Err(restarted());
+        }
+        head_of(row).map_err(io::Error::other)
     }
 
     async fn kept(&self) -> Result<Option<Bytes>, io::Error> {
@@ -247,14 +253,24 @@ impl PostgresJournal {
         Ok(self.ask(|ask| &ask.checkpoint, &[&self.ledger], note).await?.pop())
     }
 
-    /// Reads something. A connection that does not answer in time is not used again: the database may be
-    /// frozen, and answers what was asked when it thaws.
+    /// Reads something.
     async fn ask<T>(
         &self,
         what: impl Fn(&Statements) -> &Statement,
         with: &[&(dyn ToSql + Sync)],
         read: impl Fn(&Row) -> Result<T, tokio_postgres::Error>,
     ) -> Result<Vec<T>, io::Error> {
+        let (_, rows) = self.rows(what, with).await?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(io::Error::other)
+    }
+
+    /// The same, and over which connection. One that does not answer in time is not used again: the database
+    /// may be frozen, and answers what was asked when it thaws.
+    async fn rows(
+        &self,
+        what: impl Fn(&Statements) -> &Statement,
+        with: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Taken, Vec<Row>), io::Error> {
         let taken = timeout(TAKE_MAX, take(&self.reading)).await;
         let taken = taken.map_err(|_| late("no connection is free"))??;
         let rows = timeout(READ_MAX, taken.connection.client.query(what(&taken.ask), with)).await;
@@ -263,8 +279,7 @@ impl PostgresJournal {
             self.begin_anew();
             return Err(late("the database took too long"));
         };
-        let rows = rows.map_err(io::Error::other)?;
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(io::Error::other)
+        Ok((taken, rows.map_err(io::Error::other)?))
     }
 }
 

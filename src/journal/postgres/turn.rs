@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{
     Known, PostgresJournal,
     connection::{Pool, Ready, barrier},
-    error::{late, not_applied},
+    error::{late, not_applied, restarted},
 };
 use crate::{
     journal::{Answer, Durability, Entry, Group, Head, JournalError, Mark, NotApplied, Turn},
@@ -30,7 +30,7 @@ const APPEND_MAX: Duration = Duration::from_secs(4);
 const ROLLBACK_MAX: Duration = Duration::from_secs(1);
 
 /// A connection out of the pool.
-type Taken = deadpool::managed::Object<super::connection::Keeper>;
+pub(super) type Taken = deadpool::managed::Object<super::connection::Keeper>;
 
 /// The exclusive right to append: the ledger's row is locked.
 pub(super) struct PostgresTurn<'j> {
@@ -150,7 +150,7 @@ fn checked(group: Group) -> Result<Group, NotApplied> {
 /// Begins a transaction and locks the ledger's row, in one round trip.
 async fn locked(journal: &PostgresJournal) -> Result<(Taken, Head), io::Error> {
     let taken = take(&journal.writing).await?;
-    let Ready { connection, ask, in_transaction } = &*taken;
+    let Ready { connection, ask, in_transaction, .. } = &*taken;
     in_transaction.store(true, Ordering::Release);
     let client = &connection.client;
     let parameters: [&(dyn ToSql + Sync); 1] = [&journal.ledger];
@@ -160,6 +160,11 @@ async fn locked(journal: &PostgresJournal) -> Result<(Taken, Head), io::Error> {
             let head = head_of(&row).map_err(io::Error::other)?;
             // What a primary asks of its standbys can be changed while it runs.
             let confirmed: bool = row.try_get(2).map_err(io::Error::other)?;
+            if taken.has_restarted(&row, 3).map_err(io::Error::other)? {
+                give_up(taken);
+                journal.begin_anew();
+                return Err(restarted());
+            }
             if journal.durability == Durability::Quorum && !confirmed {
                 give_up(taken);
                 return Err(io::Error::other("no standby confirms a commit any more"));

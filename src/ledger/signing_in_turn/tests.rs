@@ -174,7 +174,7 @@ async fn the_directory_is_locked_only_while_the_memory_is_replaced() {
     let mut signing = shared.take().unwrap();
     signing.sign(&several.ledger(0).shared.tree()).unwrap();
     let disk = RealDisk::at(directory.path()).unwrap();
-    let lock = crate::disk::Disk::lock(&disk, "signer.lock").unwrap();
+    let lock = crate::disk::Disk::lock(&disk, "signer.shared.lock").unwrap();
     assert!(lock.is_some());
     // Where another has it, it is waited for.
     registered(several.ledger(0), "leicester-city").await.unwrap();
@@ -184,4 +184,23 @@ async fn the_directory_is_locked_only_while_the_memory_is_replaced() {
     });
     signing.sign(&several.ledger(0).shared.tree()).unwrap();
     released.join().unwrap();
+}
+
+/// One who is frozen while the memory is replaced holds nobody up for ever.
+#[tokio::test]
+async fn a_lock_that_is_never_given_back_is_waited_for_no_longer_than_it_takes() {
+    let several = Several::open(1).await;
+    let directory = tempfile::tempdir().unwrap();
+    several.abreast().await;
+    let mut signing = signer(&directory).take().unwrap();
+    let disk = RealDisk::at(directory.path()).unwrap();
+    let lock = |name| crate::disk::Disk::lock(&disk, name).unwrap().unwrap();
+    let _frozen = lock("signer.shared.lock");
+    let signed = signing.sign(&several.ledger(0).shared.tree()).unwrap();
+    assert_eq!(signer(&directory).remembered().unwrap().unwrap(), *signed);
+    // The negative control: who has the signer for itself is not passed by.
+    let _alone = lock("signer.lock");
+    registered(several.ledger(0), "leicester-city").await.unwrap();
+    let refused = signing.sign(&several.ledger(0).shared.tree()).unwrap_err();
+    assert!(matches!(refused, SignerError::InUse { .. }), "{refused}");
 }
