@@ -12,7 +12,13 @@
 //! done, else it would have seen that; and removed others' files before it looked, so that A's, which is
 //! there at the end, was written after that. Then A removed B's, which was written before; and B fails.
 
-use std::{io, sync::Arc};
+use std::{
+    any::Any,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use uuid::Uuid;
 
@@ -20,6 +26,30 @@ use super::{
     Access, Disk, DiskFile, ReplaceError,
     whole::{UNFINISHED, remove_if_there, write_all},
 };
+
+/// How long a writer waits for another to have written: some flushes.
+const WRITERS_WAIT: Duration = Duration::from_secs(5);
+
+/// How long it waits until it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// A lock file, held until this is dropped.
+pub type Lock = Box<dyn Any + Send + Sync>;
+
+/// A lock file, once another gives it back; none if that takes long. Blocks.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn waited_for(disk: &dyn Disk, name: &str) -> io::Result<Option<Lock>> {
+    let began = Instant::now();
+    loop {
+        let held = disk.lock(name)?;
+        if held.is_some() || began.elapsed() > WRITERS_WAIT {
+            return Ok(held);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
 
 /// One who replaces a file, and has an unfinished one.
 pub struct Contender<'d> {

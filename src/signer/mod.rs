@@ -48,16 +48,14 @@ mod keys;
 mod memory;
 mod witness;
 
-use std::{
-    any::Any,
-    io,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, sync::Arc};
 
 use crate::{
-    disk::{Disk, ReplaceError, contend::Contender, whole},
+    disk::{
+        Disk, ReplaceError,
+        contend::{self, Contender, Lock},
+        whole,
+    },
     merkle::{Checkpoint, Frontier, Origin, SignedNote, TreeHead, Verifier},
 };
 
@@ -108,15 +106,6 @@ enum Exclusion {
     /// holds nobody up.
     Writing,
 }
-
-/// A lock file, held until this is dropped.
-type Lock = Box<dyn Any + Send + Sync>;
-
-/// How long a process waits for another to have replaced the memory: some flushes.
-const WRITERS_WAIT: Duration = Duration::from_secs(5);
-
-/// How long it waits until it looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The keys and the memory of one ledger's signer. One process at a time signs.
 pub struct Signing {
@@ -302,14 +291,7 @@ fn lock(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, SignerError> {
 
 /// The same, once another gives it back; none if that takes long.
 fn waited_for(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, SignerError> {
-    let began = Instant::now();
-    loop {
-        let held = lock(disk, name)?;
-        if held.is_some() || began.elapsed() > WRITERS_WAIT {
-            return Ok(held);
-        }
-        thread::sleep(LOOK_AGAIN);
-    }
+    contend::waited_for(disk, name).map_err(|source| SignerError::io(disk, name, source))
 }
 
 fn in_use(disk: &dyn Disk) -> SignerError {

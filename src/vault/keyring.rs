@@ -1,19 +1,19 @@
 //! The keyring: the directory of blocks, read by [`Keyring`] and written by [`Writer`].
 
 use std::{
-    any::Any,
     io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
 
-use crate::disk::{Access, Disk, DiskFile, contend};
+use crate::disk::{
+    Access, Disk, DiskFile,
+    contend::{self, Lock},
+};
 
 use super::{
     block::{Block, Owner},
@@ -198,9 +198,6 @@ pub(super) struct Writer {
     exclusion: Exclusion,
 }
 
-/// A lock file, held until this is dropped.
-type Lock = Box<dyn Any + Send + Sync>;
-
 /// How other processes are kept from writing at the same time.
 enum Exclusion {
     /// For as long as this writer lives.
@@ -208,12 +205,6 @@ enum Exclusion {
     /// While it writes: several processes share the keyring.
     Writing,
 }
-
-/// How long a writer waits for another to have written: a few flushes.
-const WRITERS_WAIT: Duration = Duration::from_secs(5);
-
-/// How long it waits until it looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 impl Writer {
     /// Takes the right to write the keyring. Nothing is changed yet.
@@ -387,14 +378,8 @@ fn lock(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, VaultError> {
 
 /// The same, once another gives it back; none if that takes long.
 fn waited_for(disk: &dyn Disk, name: &str) -> Result<Option<Lock>, VaultError> {
-    let began = Instant::now();
-    loop {
-        let held = lock(disk, name)?;
-        if held.is_some() || began.elapsed() > WRITERS_WAIT {
-            return Ok(held);
-        }
-        thread::sleep(LOOK_AGAIN);
-    }
+    let refused = |source| VaultError::Io { file: disk.describe(name), source };
+    contend::waited_for(disk, name).map_err(refused)
 }
 
 fn in_use(disk: &dyn Disk) -> VaultError {

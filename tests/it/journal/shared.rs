@@ -7,11 +7,12 @@ use std::sync::{
 };
 
 use judgement_ledger::journal::{
-    Durability, Filing, Group, Journal, JournalError, NotApplied,
+    Durability, Filing, Group, Head, Journal, JournalError, NotApplied,
     postgres::{self, ConnectError, OpenError, PostgresJournal},
 };
 use judgement_ledger::judgement::Position;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{append, by_name, content, group, key, stored, usual_group};
@@ -115,22 +116,27 @@ async fn a_commit_that_is_not_confirmed_has_an_unknown_outcome_and_is_found_once
     assert_eq!(content(journal.as_ref()).await.unwrap(), stored(&groups));
 }
 
+/// An append whose commit waits for standbys that are frozen.
+async fn second_append_that_waits(cluster: &Cluster) -> JoinHandle<Result<Head, JournalError>> {
+    let name = begin(cluster).await;
+    let journal = open(cluster, &name, by_name()).await;
+    append(journal.as_ref(), group(&["a"])).await.unwrap();
+    cluster.freeze_standbys();
+    let appending = tokio::spawn(async move { append(journal.as_ref(), group(&["b"])).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    until("a commit waits", || cluster.primary().sql(waiting) == "1");
+    appending
+}
+
 /// The database answers a commit whose wait was cancelled with success and a warning.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: tests/run postgres"]
 async fn a_commit_whose_wait_is_cancelled_is_not_taken_for_done() {
     let cluster = Cluster::start();
-    let name = begin(&cluster).await;
-    let journal = open(&cluster, &name, by_name()).await;
-    append(journal.as_ref(), group(&["a"])).await.unwrap();
-    cluster.freeze_standbys();
-    let appending = tokio::spawn({
-        let journal = Arc::clone(&journal);
-        async move { append(journal.as_ref(), group(&["b"])).await }
-    });
+    let appending = second_append_that_waits(&cluster).await;
     let cancel =
         "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    until("a commit waits", || cluster.primary().sql(cancel) == "1");
+    assert_eq!(cluster.primary().sql(cancel), "1");
     let outcome = appending.await.unwrap();
     assert!(matches!(outcome, Err(JournalError::Unknown(_))), "{outcome:?}");
     // It is visible on the primary all the same: this is what must not be believed.
@@ -143,16 +149,7 @@ async fn a_commit_whose_wait_is_cancelled_is_not_taken_for_done() {
 #[ignore = "needs PostgreSQL: tests/run postgres"]
 async fn a_commit_that_stops_waiting_since_no_standby_is_named_is_not_taken_for_done() {
     let cluster = Cluster::start();
-    let name = begin(&cluster).await;
-    let journal = open(&cluster, &name, by_name()).await;
-    append(journal.as_ref(), group(&["a"])).await.unwrap();
-    cluster.freeze_standbys();
-    let appending = tokio::spawn({
-        let journal = Arc::clone(&journal);
-        async move { append(journal.as_ref(), group(&["b"])).await }
-    });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
-    until("a commit waits", || cluster.primary().sql(waiting) == "1");
+    let appending = second_append_that_waits(&cluster).await;
     cluster.primary().sql("ALTER SYSTEM SET synchronous_standby_names = ''");
     cluster.primary().sql("SELECT pg_reload_conf()");
     let outcome = appending.await.unwrap();
