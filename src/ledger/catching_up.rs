@@ -106,20 +106,15 @@ impl Sequencer {
     /// # Errors
     /// [`Stop`].
     async fn catch_up(&mut self, end: &Head) -> Result<Abreast, Stop> {
-        let abreast = self.fold_up_to_end(end).await?;
-        if abreast == Abreast::Yes {
-            self.shared.metrics.journal_unreachable.set(false);
-        }
-        Ok(abreast)
-    }
-
-    async fn fold_up_to_end(&mut self, end: &Head) -> Result<Abreast, Stop> {
         let expected = self.shared.head().position;
         if end.position < expected {
             return self.is_behind(expected).await;
         }
         match self.fold_up_to(end).await {
-            Ok(()) => Ok(Abreast::Yes),
+            Ok(()) => {
+                self.shared.metrics.journal_unreachable.set(false);
+                Ok(Abreast::Yes)
+            }
             Err(OpenError::Views(wrong)) => Err(Stop::Views(wrong)),
             Err(error) if may_pass(&error) => {
                 tracing::warn!(%error, "what others appended cannot be read yet");

@@ -94,7 +94,9 @@ pub(super) struct Valid {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {
     /// The key cannot be used.
-    #[error("the key has {bytes} bytes; exactly 32 are needed")]
+    #[error(
+        "the key has {bytes} bytes; exactly 32 are needed, raw, as `head -c 32 /dev/urandom` gives them"
+    )]
     BadKey {
         /// How many it has.
         bytes: usize,
